@@ -1,0 +1,59 @@
+"""What one tenant decides about itself, as models: filters of what comes in, voice of what goes out.
+
+Kept as JSON in the catalog's `settings` rows (see `tenants.py`); applied by `telegram/filters.py` and the newsroom.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Language = Literal["ru", "en"]
+Tone = Literal["neutral", "lively", "formal"]
+PlatformName = Literal["tg", "vk", "x", "ig", "threads", "fb", "li"]
+
+
+class Filters(BaseModel):
+    """What a tenant lets in. An empty list means no restriction; words and hashtags compare without case."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_file_size: int = Field(default=20 * 2**20, ge=0, description="Bytes; larger files are listed, not stored.")
+    media_kinds: tuple[str, ...] = Field(default=(), description="Kinds of media to store, for example photo, video.")
+    extensions: tuple[str, ...] = Field(default=(), description="File extensions to store, without the dot.")
+    keywords: tuple[str, ...] = Field(default=(), description="Keep posts whose text holds one of these words.")
+    exclude_keywords: tuple[str, ...] = Field(default=(), description="Drop posts whose text holds one of these.")
+    hashtags: tuple[str, ...] = Field(default=(), description="Keep posts with one of these hashtags, without #.")
+    since: date | None = Field(default=None, description="Drop posts before this day (UTC).")
+    until: date | None = Field(default=None, description="Drop posts after this day (UTC).")
+    channels: tuple[str, ...] = Field(default=(), description="Keep these channels: usernames without @, or ids.")
+    senders: tuple[int, ...] = Field(default=(), description="Keep posts of these sender ids.")
+    types: tuple[str, ...] = Field(default=(), description="Keep posts of these types, for example text, photo.")
+
+
+class TenantSettings(BaseModel):
+    """Everything a tenant may set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    time_zone: str = Field(default="UTC", description="IANA name; for display and post times only.")
+    language: Language = Field(default="ru", description="Language of editor results.")
+    tone: Tone = Field(default="neutral", description="Tone of editor results.")
+    platforms: tuple[PlatformName, ...] = Field(default=("tg", "vk", "x", "ig"), description="Packages of an order.")
+    vk_text_limit: int = Field(default=16384, ge=100, description="VK's post limit: sources say 2048 or 16384.")
+    filters: Filters = Filters()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"time_zone: {value!r} is no IANA time zone; write for example Europe/Moscow")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return ZoneInfo(self.time_zone)

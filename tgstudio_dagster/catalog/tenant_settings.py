@@ -9,7 +9,9 @@ from datetime import date
 from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from tgstudio_dagster.errors import SettingsError
 
 Language = Literal["ru", "en"]
 Tone = Literal["neutral", "lively", "formal"]
@@ -57,3 +59,25 @@ class TenantSettings(BaseModel):
     def zone(self) -> ZoneInfo:
         """The time zone."""
         return ZoneInfo(self.time_zone)
+
+
+class OrderRequest(BaseModel):
+    """What a user may choose about an order; what is not chosen comes from the tenant's settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    platforms: tuple[PlatformName, ...] = ()
+    language: Language | None = None
+    tone: Tone | None = None
+
+    @classmethod
+    def parse(cls, *, platforms: str | None, language: str | None, tone: str | None) -> OrderRequest:
+        """From a command line's words; raises SettingsError that names the field and what it may be."""
+        names = tuple(dict.fromkeys(part.strip() for part in platforms.split(","))) if platforms else ()
+        try:
+            return cls.model_validate({"platforms": names, "language": language, "tone": tone})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise SettingsError(
+                f"{first['loc'][0]}: {first['input']!r} is not known; {first['msg'].lower()}."
+            ) from error

@@ -1,0 +1,133 @@
+"""Asset checks: the contract of every table, generated from `lake/tables.py`, and the rules of `lake/quality.py`."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+import polars as pl
+
+from tgstudio_dagster.errors import ContractError
+from tgstudio_dagster.lake import quality
+from tgstudio_dagster.lake.preview import markdown
+from tgstudio_dagster.lake.store import Lake, TenantLake
+from tgstudio_dagster.lake.tables import (
+    CONTENT_PACKAGES,
+    EDITOR_RESULTS,
+    EXPORTS,
+    IMAGES,
+    MEDIA,
+    MESSAGE_STATS,
+    MESSAGE_VERSIONS,
+    MESSAGES,
+    TABLES,
+    TOPIC_MESSAGES,
+    TOPICS,
+    Table,
+)
+from tgstudio_dagster.partitions import OrderKey, TenantDay, order_key, tenant_days
+from tgstudio_dagster.topics.window import window_days
+
+Key = TenantDay | OrderKey
+Rule = Callable[[TenantLake, Key], pl.DataFrame]
+
+
+def _keys(context: dg.AssetCheckExecutionContext, table: Table) -> list[Key]:
+    if table.partition == "tenant_day":
+        return list(tenant_days(context))
+    return [order_key(key) for key in context.partition_keys]
+
+
+def _read(lake: TenantLake, table: Table, key: Key) -> pl.DataFrame:
+    if isinstance(key, TenantDay):
+        return lake.read(table, days=[key.day])
+    return lake.read(table, order=key.order)
+
+
+def _contract(table: Table) -> Rule:
+    def rule(lake: TenantLake, key: Key) -> pl.DataFrame:
+        try:
+            table.conform(_read(lake, table, key))
+        except ContractError as error:
+            return pl.DataFrame({"problem": [str(error)]})
+        return pl.DataFrame()
+
+    return rule
+
+
+def _text_hashes(lake: TenantLake, key: Key) -> pl.DataFrame:
+    return quality.wrong_text_hashes(_read(lake, MESSAGES, key))
+
+
+def _shrunk(lake: TenantLake, key: Key) -> pl.DataFrame:
+    return quality.shrunk_counters(_read(lake, MESSAGE_STATS, key), _read(lake, MESSAGE_VERSIONS, key))
+
+
+def _orphans(lake: TenantLake, key: Key) -> pl.DataFrame:
+    assert isinstance(key, TenantDay)
+    posts = lake.read(MESSAGES, days=window_days(key.day), columns=["channel_id", "msg_id"])
+    return quality.orphan_topic_messages(_read(lake, TOPICS, key), _read(lake, TOPIC_MESSAGES, key), posts)
+
+
+def _window(lake: TenantLake, key: Key) -> pl.DataFrame:
+    assert isinstance(key, TenantDay)
+    missing = quality.missing_days(window_days(key.day), lake.days(MESSAGES))
+    return pl.DataFrame({"day_without_messages": missing}, schema={"day_without_messages": pl.Date})
+
+
+def _stored_files(table: Table) -> Rule:
+    def rule(lake: TenantLake, key: Key) -> pl.DataFrame:
+        files = _read(lake, table, key).select("uri", "sha256").drop_nulls("uri").unique()
+        return files.filter(files["uri"].map_elements(lambda uri: not _file_matches(lake, uri), return_dtype=pl.Boolean))
+
+    return rule
+
+
+def _file_matches(lake: TenantLake, uri: str) -> bool:
+    if not lake.has_file(uri):
+        return False
+    with lake.open_file(uri) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == uri.split(".")[0]
+
+
+RULES: list[tuple[Table, str, str, Rule]] = [
+    *(
+        (table, "contract", "The stored object has the table's columns, types and a unique key.", _contract(table))
+        for table in TABLES.values()
+    ),
+    (MESSAGES, "text_hashes_match", "Every text_hash is the hash of its text.", _text_hashes),
+    (MESSAGE_STATS, "counters_never_shrink", "No counter falls unless the post was edited.", _shrunk),
+    (MEDIA, "files_match", "Every stored file is there and has its hash.", _stored_files(MEDIA)),
+    (TOPICS, "window_complete", "Every day of the window has messages materialized.", _window),
+    (TOPIC_MESSAGES, "no_orphans", "Every topic message has its post and its topic.", _orphans),
+    (
+        EDITOR_RESULTS,
+        "every_claim_cited",
+        "Every claim cites a post, or is marked needs_verification.",
+        lambda lake, key: quality.uncited_claims(_read(lake, EDITOR_RESULTS, key)),
+    ),
+    (IMAGES, "files_match", "Every image is there and has its hash.", _stored_files(IMAGES)),
+    (
+        CONTENT_PACKAGES,
+        "platform_limits",
+        "Every package keeps its platform's limits.",
+        lambda lake, key: quality.broken_limits(_read(lake, CONTENT_PACKAGES, key)),
+    ),
+    (EXPORTS, "files_match", "Every export file is there and has its hash.", _stored_files(EXPORTS)),
+]
+
+
+def _check(table: Table, name: str, description: str, rule: Rule) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=table.name, name=name, description=description)
+    def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
+        broken: Iterator[tuple[Key, pl.DataFrame]] = (
+            (key, rows) for key in _keys(context, table) if (rows := rule(lake.tenant(key.tenant), key)).height
+        )
+        found = dict(broken)
+        metadata: dict[str, dg.MetadataValue] = {"broken_rows": dg.MetadataValue.int(sum(r.height for r in found.values()))}
+        metadata |= {" ".join(map(str, key)): dg.MetadataValue.md(markdown(rows.head(20))) for key, rows in found.items()}
+        return dg.AssetCheckResult(passed=not found, severity=dg.AssetCheckSeverity.WARN, metadata=metadata)
+
+    return check
+
+
+CHECKS = [_check(*rule) for rule in RULES]

@@ -1,0 +1,70 @@
+"""What leaves the platform: packages per platform, and the files made of them. One partition is one order."""
+
+import dagster as dg
+import polars as pl
+
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.orders import get_order
+from tgstudio_dagster.catalog.tenants import tenant_settings
+from tgstudio_dagster.lake.store import Lake
+from tgstudio_dagster.lake.tables import CONTENT_PACKAGES, EXPORTS
+from tgstudio_dagster.newsroom.export import package_files
+from tgstudio_dagster.newsroom.publisher import publish
+from tgstudio_dagster.partitions import order_key, orders
+
+GROUP = "deliver"
+OWNERS = ["team:newsroom"]
+
+
+@dg.asset(
+    partitions_def=orders,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"python"},
+    description=f"{CONTENT_PACKAGES.description}\n\nKey: platform. Every limit of the platform is checked and counted.",
+)
+def content_packages(
+    context: dg.AssetExecutionContext,
+    editor_results: pl.DataFrame,
+    images: pl.DataFrame,
+    catalog: dg.ResourceParam[Catalog],
+) -> pl.DataFrame:
+    """The order's packages."""
+    tenant, order_id = order_key(context.partition_key)
+    order = get_order(catalog, tenant, order_id)
+    settings = tenant_settings(catalog, tenant)
+    return publish(
+        editor_results.row(0, named=True),
+        images,
+        order.platforms,
+        order=order_id,
+        now=order.created_at,
+        zone=settings.zone,
+        settings=settings,
+    )
+
+
+@dg.asset(
+    partitions_def=orders,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"json", "csv"},
+    description=EXPORTS.description,
+)
+def exports(
+    context: dg.AssetExecutionContext,
+    content_packages: pl.DataFrame,
+    editor_results: pl.DataFrame,
+    lake: dg.ResourceParam[Lake],
+) -> pl.DataFrame:
+    """The order's packages as JSON and CSV among the tenant's files."""
+    tenant, order_id = order_key(context.partition_key)
+    files = package_files(order_id, content_packages, editor_results)
+    stored = {kind: lake.tenant(tenant).put_file(content, kind) for kind, content in files.items()}
+    return pl.DataFrame(
+        [
+            {"format": kind, "uri": file.uri, "sha256": file.sha256, "bytes": file.size, "packages": content_packages.height}
+            for kind, file in stored.items()
+        ],
+        schema=EXPORTS.schema,
+    )

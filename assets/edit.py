@@ -1,0 +1,81 @@
+"""From an order to an original text and its pictures. One partition is one order."""
+
+import dagster as dg
+import polars as pl
+
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.orders import get_order
+from tgstudio_dagster.lake.store import Lake
+from tgstudio_dagster.lake.tables import EDITOR_RESULTS, IMAGE_BRIEFS, IMAGES
+from tgstudio_dagster.llm.base import Painter, Writer
+from tgstudio_dagster.newsroom.brief import brief
+from tgstudio_dagster.newsroom.editor import edit
+from tgstudio_dagster.newsroom.painter import paint
+from tgstudio_dagster.newsroom.topic_sources import read_topic
+from tgstudio_dagster.partitions import order_key, orders
+
+GROUP = "edit"
+OWNERS = ["team:newsroom"]
+
+
+@dg.asset(
+    partitions_def=orders,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"python"},
+    deps=["topics", "topic_messages", "messages"],
+    description=f"{EDITOR_RESULTS.description}\n\nStale when a cited post is edited or deleted.",
+)
+def editor_results(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    catalog: dg.ResourceParam[Catalog],
+    writer: dg.ResourceParam[Writer],
+) -> pl.DataFrame:
+    """The order's text, every sentence with its sources."""
+    tenant, order_id = order_key(context.partition_key)
+    order = get_order(catalog, tenant, order_id)
+    source = read_topic(lake.tenant(tenant), order.topic_id, order.day)
+    return edit(
+        writer,
+        topic=source.topic,
+        messages=source.messages,
+        language=order.language,
+        tone=order.tone,
+        as_of=source.as_of,
+        run_id=context.run_id,
+    )
+
+
+@dg.asset(
+    partitions_def=orders,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"python"},
+    description=f"{IMAGE_BRIEFS.description}\n\nStale when the editor result changes.",
+)
+def image_briefs(
+    context: dg.AssetExecutionContext, editor_results: pl.DataFrame, catalog: dg.ResourceParam[Catalog]
+) -> pl.DataFrame:
+    """One brief per image size that the order's platforms use."""
+    tenant, order_id = order_key(context.partition_key)
+    return brief(editor_results.row(0, named=True), get_order(catalog, tenant, order_id).platforms)
+
+
+@dg.asset(
+    partitions_def=orders,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"pillow"},
+    description=f"{IMAGES.description}\n\nA brief that was painted before is not painted again.",
+)
+def images(
+    context: dg.AssetExecutionContext,
+    image_briefs: pl.DataFrame,
+    lake: dg.ResourceParam[Lake],
+    painter: dg.ResourceParam[Painter],
+) -> pl.DataFrame:
+    """The images, stored among the tenant's files."""
+    tenant, order_id = order_key(context.partition_key)
+    store = lake.tenant(tenant)
+    return paint(painter, image_briefs, store.put_file, store.read(IMAGES, order=order_id))

@@ -1,0 +1,100 @@
+"""Fixtures of the whole project: a catalog on both databases, a lake on both stores, and the servers they need.
+
+Servers are started by the first test that needs one, once per pytest-xdist worker, and end with the run (or its crash).
+Builders of data stand in builders.py.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.postgres import PostgresServer
+from tests.servers.s3 import BUCKET, S3Server
+from tgstudio_dagster.catalog.database import Catalog
+
+_TEMPLATE = "catalog_template"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A private PostgreSQL server."""
+    server = PostgresServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """A private S3 server with one bucket, `lake`."""
+    server = S3Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with an empty, upgraded catalog: copied per test, since upgrading takes longer."""
+    path = tmp_path_factory.mktemp("catalog") / "template.sqlite"
+    catalog = Catalog(f"sqlite:///{path}")
+    catalog.upgrade()
+    catalog.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    """Name of a PostgreSQL database with an empty, upgraded catalog: the template of each test's own."""
+    catalog = Catalog(postgres.create(_TEMPLATE))
+    catalog.upgrade()
+    catalog.close()
+    return _TEMPLATE
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of a database without any table, on SQLite and on PostgreSQL in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.sqlite'}"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        with server.database() as url:
+            yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of this test's own upgraded catalog without rows, on SQLite and on PostgreSQL in turn."""
+    if request.param == "sqlite":
+        path = tmp_path / "catalog.sqlite"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+    else:
+        template: str = request.getfixturevalue("postgres_template")
+        server: PostgresServer = request.getfixturevalue("postgres")
+        with server.database(template=template) as url:
+            yield url
+
+
+@pytest.fixture
+def catalog(catalog_url: str) -> Iterator[Catalog]:
+    """This test's own catalog without rows, on SQLite and on PostgreSQL in turn."""
+    opened = Catalog(catalog_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def lake_root(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, dict[str, str] | None]:
+    """Root of this test's own empty lake, and the keyword arguments of S3Options (None for a folder).
+
+    On a folder and on S3 in turn: `Lake(root, s3=S3Options(**options) if options else None)`.
+    """
+    if request.param == "folder":
+        return str(tmp_path / "lake"), None
+    server: S3Server = request.getfixturevalue("s3")
+    return f"s3://{BUCKET}/{uuid.uuid4().hex[:12]}", dict(server.options)

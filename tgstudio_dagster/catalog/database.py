@@ -1,0 +1,190 @@
+"""The catalog's one door: the engine, its sessions, and the one place where a tenant's rows are kept apart.
+
+Queries belong in the module of their noun (tenants.py, orders.py, …), tables in models.py.
+
+`tenant_session` filters every select, update and delete of a tenant's rows by the tenant, and refuses to write a row of
+another; `session` and `reading` are for what concerns the whole machine.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from tgstudio_dagster.catalog import models_work  # noqa: F401 (its tables belong to the metadata)
+from tgstudio_dagster.catalog.base import TenantOwned
+from tgstudio_dagster.catalog.migrations import HEAD
+from tgstudio_dagster.catalog.models import Tenant
+from tgstudio_dagster.errors import ConflictError, NotFoundError, SettingsError
+
+if TYPE_CHECKING:
+    from tgstudio_dagster.catalog.principals import Principal
+    from tgstudio_dagster.settings import Settings
+
+_BUSY_MS = 30_000
+"""How long SQLite waits for another process's write before it gives up."""
+_UPGRADE_LOCK = 0x7467_7374
+"""PostgreSQL advisory lock that one upgrade holds at a time."""
+
+
+class Catalog:
+    """What people decided, in SQLite or PostgreSQL. Rows that a session returned stay readable after it has closed."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self._engine = self.engine()
+
+    @classmethod
+    def open(cls, settings: Settings) -> Catalog:
+        """The settings' catalog, created or upgraded where needed.
+
+        Raises SettingsError where the database can't be reached, ConflictError where a newer TG Studio has upgraded it.
+        """
+        catalog = cls(settings.catalog_url)
+        try:
+            catalog.upgrade()
+        except (DBAPIError, OSError) as error:
+            where = catalog.url.render_as_string(hide_password=True)
+            reason = str(getattr(error, "orig", None) or error).strip()
+            raise SettingsError(f"TGSTUDIO_DATABASE_URL: the catalog at {where} can't be opened: {reason}") from error
+        return catalog
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A transaction over all tenants that may write: committed at the end, rolled back on an error.
+
+        On SQLite it takes the write lock at once, so that what it read can't change before it writes.
+        """
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction over all tenants that only reads: on SQLite it waits for no writer and holds up none."""
+        engine = self._engine.execution_options(tgstudio_reading=True)
+        with Session(engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def tenant_session(self, who: Principal | str, *, writing: bool = False) -> Iterator[Session]:
+        """A transaction that sees and writes the rows of one tenant only.
+
+        Raises NotFoundError where the tenant does not exist or was deleted, ConflictError on a row of another tenant.
+        """
+        slug = who if isinstance(who, str) else who.tenant
+        engine = self._engine if writing else self._engine.execution_options(tgstudio_reading=True)
+        with _TenantSession(engine, slug) as session, session.begin():
+            tenant = session.get(Tenant, slug)
+            if tenant is None or tenant.deleted_at is not None:
+                raise NotFoundError(f"There is no tenant {slug!r}; `tgstudio tenant list` names those that exist.")
+            yield session
+
+    def upgrade(self) -> None:
+        """Create the tables, or bring them to this version's state; does nothing where they are in it.
+
+        All steps are one transaction, so a killed upgrade leaves the old state; a second process waits for the first.
+        """
+        if self._version() == HEAD:
+            return
+        if self.url.get_backend_name() == "sqlite" and self.url.database:
+            _private_file(Path(self.url.database))
+        engine = self.engine(pooled=False)
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+            _upgrade(connection)
+
+    def engine(self, *, pooled: bool = True) -> Engine:
+        """A new engine on this catalog, for work that needs its own connections; the caller disposes of it."""
+        options: dict[str, Any] = {"pool_pre_ping": True} if pooled else {"poolclass": NullPool}
+        engine = create_engine(self.url, **options)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._engine.dispose()
+
+    def _version(self) -> str | None:
+        """The state the tables are in; None where there are none."""
+        database = self.url.database
+        if self.url.get_backend_name() == "sqlite" and (not database or not Path(database).exists()):
+            return None
+        with self._engine.execution_options(tgstudio_reading=True).connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            version: str | None = connection.execute(text("select version_num from alembic_version")).scalar()
+            return version
+
+
+class _TenantSession(Session):
+    def __init__(self, engine: Engine, tenant: str) -> None:
+        super().__init__(engine, expire_on_commit=False)
+        self.tenant = tenant
+
+
+@event.listens_for(_TenantSession, "do_orm_execute")
+def _only_this_tenant(state: ORMExecuteState) -> None:
+    session = state.session
+    assert isinstance(session, _TenantSession)
+    if state.is_insert:
+        raise ConflictError("A tenant's session takes rows by add(), where their tenant is checked; not by insert().")
+    tenant = session.tenant
+    state.statement = state.statement.options(
+        with_loader_criteria(TenantOwned, lambda row: row.tenant == tenant, include_aliases=True)
+    )
+
+
+@event.listens_for(_TenantSession, "before_flush")
+def _write_only_this_tenant(session: Session, _flush: UOWTransaction, _instances: object) -> None:
+    assert isinstance(session, _TenantSession)
+    for row in (*session.new, *session.dirty, *session.deleted):
+        if isinstance(row, TenantOwned) and row.tenant != session.tenant:
+            raise ConflictError(f"A row of tenant {row.tenant!r} can't be written by tenant {session.tenant!r}.")
+
+
+def _private_file(path: Path) -> None:
+    """Create the database's file readable by its owner only: it will hold (encrypted) Telegram sessions."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions itself; _begin_sqlite does
+    for pragma in (f"busy_timeout={_BUSY_MS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"pragma {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that reads and then writes fails at once where another process has written in between,
+    # whatever the busy timeout: writers queue at their beginning instead.
+    reading = connection.get_execution_options().get("tgstudio_reading", False)
+    connection.exec_driver_sql("begin" if reading else "begin immediate")
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", "tgstudio_dagster.catalog:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise ConflictError(
+            f"The catalog can't be brought to state {HEAD} ({error}): a newer TG Studio has upgraded it. Use that one."
+        ) from error

@@ -1,0 +1,9 @@
+"""How the catalog's tables came to be: one module per step in versions/, run by Catalog.upgrade().
+
+A step names its tables and columns itself and imports no model: models move on, steps stay as they were.
+"""
+
+from __future__ import annotations
+
+HEAD = "0001"
+"""Name of the newest step; a test compares it with the modules in versions/."""

@@ -1,0 +1,200 @@
+"""The catalog's tables of people and of Telegram: tenants, users, accounts, channels, subscriptions, and how they log in.
+
+What tenants order and what they use of their plan stands in models_work.py. One class is one table; no query belongs
+here. Times are UTC, ids are ULIDs unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tgstudio_dagster.catalog.base import ID_LENGTH, SLUG_LENGTH, Base, TenantOwned, new_id, one_of, utc_now
+
+# Trimming both ends of every letter allowed leaves nothing of a good slug; unlike patterns it is the same in both databases.
+_SLUG = "length(slug) > 0 and trim(slug, 'abcdefghijklmnopqrstuvwxyz0123456789') = ''"
+
+
+class Tenant(Base):
+    """A customer or team. Never deleted for good: the slug names its folders in the lake and is never used again."""
+
+    __tablename__ = "tenants"
+    __table_args__ = (CheckConstraint(_SLUG, name="slug"),)
+
+    slug: Mapped[str] = mapped_column(String(SLUG_LENGTH), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    plan: Mapped[str | None] = mapped_column(String(40), ForeignKey("plans.name"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    deleted_at: Mapped[datetime | None]
+
+
+class User(Base):
+    """A person who may log in: by Telegram, or (an operator of this machine) with a local password."""
+
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(200))
+    telegram_id: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    username: Mapped[str | None] = mapped_column(String(64))
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    is_operator: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    disabled_at: Mapped[datetime | None]
+
+
+class Membership(TenantOwned, Base):
+    """What a user may do in a tenant."""
+
+    __tablename__ = "memberships"
+    __table_args__ = (CheckConstraint(one_of("role", "owner", "editor", "viewer"), name="role"),)
+
+    tenant: Mapped[str] = mapped_column(String(SLUG_LENGTH), ForeignKey("tenants.slug"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"), primary_key=True, index=True)
+    role: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class TenantSettingsRow(TenantOwned, Base):
+    """What a tenant has set: a TenantSettings (tenant_settings.py) as JSON."""
+
+    __tablename__ = "settings"
+
+    tenant: Mapped[str] = mapped_column(String(SLUG_LENGTH), ForeignKey("tenants.slug"), primary_key=True)
+    value: Mapped[dict[str, Any]]
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+
+
+class TgAccount(TenantOwned, Base):
+    """A paired Telegram account. The session is stored encrypted only; `not_before` is the end of a flood wait."""
+
+    __tablename__ = "tg_accounts"
+    __table_args__ = (
+        UniqueConstraint("tenant", "telegram_id"),
+        CheckConstraint(one_of("status", "pairing", "active", "paused", "expired", "banned", "removed"), name="status"),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    telegram_id: Mapped[int | None] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(String(200))
+    session_cipher: Mapped[bytes | None] = mapped_column(LargeBinary)
+    key_version: Mapped[int] = mapped_column(default=1)
+    status: Mapped[str] = mapped_column(String(10), default="pairing")
+    not_before: Mapped[datetime | None]
+    error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    paired_by: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
+
+
+class Channel(TenantOwned, Base):
+    """A channel as this tenant has seen it. Kept by tenant: one tenant's import must not rename another's channel."""
+
+    __tablename__ = "channels"
+
+    tenant: Mapped[str] = mapped_column(String(SLUG_LENGTH), ForeignKey("tenants.slug"), primary_key=True)
+    channel_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    username: Mapped[str | None] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(String(300))
+    kind: Mapped[str] = mapped_column(String(40))
+    seen_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Subscription(TenantOwned, Base):
+    """A channel that a tenant follows, and the account that reads it."""
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant", "channel_id"], ["channels.tenant", "channels.channel_id"]),
+        CheckConstraint(one_of("status", "active", "paused", "ended"), name="status"),
+    )
+
+    tenant: Mapped[str] = mapped_column(String(SLUG_LENGTH), ForeignKey("tenants.slug"), primary_key=True)
+    channel_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    account_id: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("tg_accounts.id"), index=True)
+    status: Mapped[str] = mapped_column(String(10), default="active")
+    since: Mapped[date | None]
+    created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class AccountChannelState(TenantOwned, Base):
+    """How far an account has read a channel: the newest message id, and the id ranges [from, to] still missing."""
+
+    __tablename__ = "account_channel_state"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant", "channel_id"], ["channels.tenant", "channels.channel_id"]),
+        Index(None, "tenant", "channel_id"),
+    )
+
+    account_id: Mapped[str] = mapped_column(String(ID_LENGTH), ForeignKey("tg_accounts.id"), primary_key=True)
+    channel_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    last_msg_id: Mapped[int] = mapped_column(BigInteger, default=0)
+    gaps: Mapped[list[Any]] = mapped_column(default=list)
+    read_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+
+
+class ApiKey(TenantOwned, Base):
+    """A key for the REST interface and for language models' tools. Only its hash is stored."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (CheckConstraint(one_of("role", "owner", "editor", "viewer"), name="role"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(200))
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[str] = mapped_column(String(10))
+    user_id: Mapped[str] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class LoginSession(Base):
+    """A browser that is logged in, by the hash of its cookie."""
+
+    __tablename__ = "login_sessions"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class UsedLogin(Base):
+    """A login proof that was used once and must not be accepted again before it expires."""
+
+    __tablename__ = "used_logins"
+
+    proof_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    used_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class AuditEntry(Base):
+    """Who did what, when; without a tenant where it concerns the whole machine. Rows are only ever added."""
+
+    __tablename__ = "audit_log"
+    __table_args__ = (Index(None, "tenant", "at"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    at: Mapped[datetime] = mapped_column(default=utc_now)
+    tenant: Mapped[str | None] = mapped_column(String(SLUG_LENGTH), ForeignKey("tenants.slug"))
+    user_id: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
+    action: Mapped[str] = mapped_column(String(60))
+    subject: Mapped[str | None] = mapped_column(String(200))
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)

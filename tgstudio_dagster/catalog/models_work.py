@@ -1,0 +1,150 @@
+"""The catalog's tables of work: orders, rules, plans, quotas, what models cost, imports and leases.
+
+People, Telegram and logins stand in models.py. One class is one table; no query belongs here. Times are UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tgstudio_dagster.catalog.base import ID_LENGTH, SLUG_LENGTH, Base, TenantOwned, new_id, one_of, utc_now
+
+KEY_LENGTH = SLUG_LENGTH + 1 + ID_LENGTH
+"""Length of `<tenant>-<ulid>`."""
+
+
+class Order(TenantOwned, Base):
+    """A request to turn a topic of a day into packages. The id, `<tenant>-<ulid>`, is its partition key in Dagster."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        CheckConstraint(one_of("status", "queued", "running", "done", "failed"), name="status"),
+        Index(None, "status", "id"),
+        Index(None, "tenant", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(KEY_LENGTH), primary_key=True)
+    topic_id: Mapped[str] = mapped_column(String(40))
+    day: Mapped[date]
+    platforms: Mapped[list[str]]
+    language: Mapped[str] = mapped_column(String(5))
+    tone: Mapped[str] = mapped_column(String(20))
+    created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    status: Mapped[str] = mapped_column(String(10), default="queued")
+    run_id: Mapped[str | None] = mapped_column(String(64))
+    error: Mapped[str | None] = mapped_column(Text)
+    updated_at: Mapped[datetime]
+
+
+class Rule(TenantOwned, Base):
+    """A standing wish of a tenant, for example: order the three top topics every morning."""
+
+    __tablename__ = "rules"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(40))
+    definition: Mapped[dict[str, Any]]
+    enabled: Mapped[bool] = mapped_column(default=True)
+    created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Plan(Base):
+    """What a tenant gets: limits by name, for example {"channels": 50, "orders_per_day": 20}."""
+
+    __tablename__ = "plans"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    limits: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class Quota(TenantOwned, Base):
+    """A limit of one tenant that differs from its plan's; in the unit of the plan's limit of that name."""
+
+    __tablename__ = "quotas"
+
+    tenant: Mapped[str] = mapped_column(String(SLUG_LENGTH), ForeignKey("tenants.slug"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    limit: Mapped[int] = mapped_column(BigInteger)
+
+
+class AiUsage(TenantOwned, Base):
+    """A paid model call, keyed by the hash of its inputs so that a retry finds its result and never pays twice."""
+
+    __tablename__ = "ai_usage"
+    __table_args__ = (UniqueConstraint("tenant", "call_hash"), Index(None, "tenant", "created_at"))
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    call_hash: Mapped[str] = mapped_column(String(64))
+    order_id: Mapped[str | None] = mapped_column(String(KEY_LENGTH), ForeignKey("orders.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    model: Mapped[str] = mapped_column(String(100))
+    input_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    output_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    images: Mapped[int] = mapped_column(default=0)
+    cost_micro_usd: Mapped[int] = mapped_column(BigInteger, default=0)
+    result: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class ImportState(TenantOwned, Base):
+    """An import of one file: how far it came, and what it counted. Counts are totals since its beginning."""
+
+    __tablename__ = "imports"
+    __table_args__ = (
+        UniqueConstraint("tenant", "source_hash"),
+        CheckConstraint(one_of("status", "running", "done", "failed"), name="status"),
+    )
+
+    id: Mapped[str] = mapped_column(String(KEY_LENGTH), primary_key=True)
+    path: Mapped[str] = mapped_column(Text)
+    source_hash: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(40))
+    status: Mapped[str] = mapped_column(String(10), default="running")
+    position: Mapped[int] = mapped_column(BigInteger, default=0)
+    state: Mapped[str] = mapped_column(Text, default="{}")
+    read: Mapped[int] = mapped_column(BigInteger, default=0)
+    landed: Mapped[int] = mapped_column(BigInteger, default=0)
+    filtered: Mapped[int] = mapped_column(BigInteger, default=0)
+    rejected: Mapped[int] = mapped_column(BigInteger, default=0)
+    error: Mapped[str | None] = mapped_column(Text)
+    started_at: Mapped[datetime] = mapped_column(default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+    finished_at: Mapped[datetime | None]
+
+    @property
+    def done(self) -> bool:
+        """Whether the whole file has been imported."""
+        return self.status == "done"
+
+
+class ImportReject(TenantOwned, Base):
+    """A message that could not be imported, and why. One position of a file is rejected at most once."""
+
+    __tablename__ = "import_rejects"
+
+    import_id: Mapped[str] = mapped_column(String(KEY_LENGTH), ForeignKey("imports.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    message_id: Mapped[int | None] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(Text)
+    excerpt: Mapped[str] = mapped_column(Text)
+
+
+class LeaseRow(Base):
+    """Who may do a piece of work now. The row stays when the lease ends, so that the token only ever grows."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    token: Mapped[int] = mapped_column(BigInteger, default=0)
+    holder: Mapped[str | None] = mapped_column(String(300))
+    holder_started: Mapped[float | None] = mapped_column(Float(53))
+    acquired_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]

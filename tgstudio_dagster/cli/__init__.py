@@ -1,0 +1,50 @@
+"""The `tgstudio` command. One module per kind of command: read, work, tenants, operate; output.py prints.
+
+Imports are lazy: a command loads only what it needs, so that `tgstudio --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from tgstudio_dagster.cli import newsroom, operate, read, tenants, work
+from tgstudio_dagster.cli.output import errors
+from tgstudio_dagster.errors import TGStudioError
+
+app = typer.Typer(
+    name="tgstudio",
+    help="Telegram channels into topics, rankings and publishable packages.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("import")(work.import_)
+app.command()(work.materialize)
+app.command()(work.order)
+app.command()(work.export)
+app.command()(read.feed)
+app.command()(read.top)
+app.command()(read.topics)
+app.command()(read.sql)
+app.command()(newsroom.orders)
+app.command()(newsroom.packages)
+app.command()(newsroom.explain)
+app.command()(operate.doctor)
+app.command()(operate.up)
+app.command()(operate.demo)
+app.add_typer(tenants.tenant_app, name="tenant")
+app.add_typer(tenants.user_app, name="user")
+
+
+def main() -> None:
+    """Entry point: the product's errors become one line on stderr and exit code 1."""
+    try:
+        app()
+    except TGStudioError as error:
+        errors.print(f"[bold red]error[/]: {error}", highlight=False)
+        sys.exit(1)
+
+
+__all__ = ["app", "main"]

@@ -1,0 +1,47 @@
+"""Commands that operate the platform: doctor, up, demo."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tgstudio_dagster.cli.output import JsonOption, console, errors, print_json, print_table
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """What is configured, reachable and missing."""
+    from tgstudio_dagster.doctor import examine
+    from tgstudio_dagster.settings import settings
+
+    findings = examine(settings())
+    if as_json:
+        print_json([finding.model_dump() for finding in findings])
+    else:
+        marks = {"ok": "[green]ok[/]", "missing": "[yellow]missing[/]", "failed": "[red]failed[/]"}
+        print_table(["", "what", "found"], [[marks[f.status], f.what, f.detail] for f in findings])
+    if any(finding.status == "failed" for finding in findings):
+        raise typer.Exit(1)
+
+
+def up() -> None:
+    """Start Dagster's UI and daemon on loopback; Ctrl-C ends them."""
+    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.up import up as start
+
+    start(settings(), lambda text: console.print(text, highlight=False))
+
+
+def demo(
+    orders: Annotated[int, typer.Option("--orders", min=1, max=10, help="How many top topics to turn into packages.")] = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """The main job end to end on the sample: import, materialize, order, export, sum up."""
+    from tgstudio_dagster.demo import run_demo
+    from tgstudio_dagster.settings import settings
+
+    summary = run_demo(settings(), orders=orders, say=lambda text: errors.print(f"[dim]{text}[/]", highlight=False))
+    if as_json:
+        print_json(summary.model_dump(mode="json"))
+    else:
+        summary.print(console)

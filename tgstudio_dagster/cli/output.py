@@ -1,0 +1,83 @@
+"""How commands print: a table for a person, JSON for a program. And how they open what they need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from tgstudio_dagster.studio import Studio
+
+console = Console()
+errors = Console(stderr=True)
+
+TenantOption = Annotated[str, typer.Option("--tenant", "-t", help="The tenant's slug.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def parse_day(value: str | None) -> date | None:
+    """A `YYYY-MM-DD` argument as a date, None where it is not given."""
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise typer.BadParameter(f"{value!r} is no day; write it as 2026-03-15") from error
+
+
+def open_studio(tenant: str) -> Studio:
+    """The studio of a tenant, for the operator at this machine's command line."""
+    from tgstudio_dagster.catalog.database import Catalog
+    from tgstudio_dagster.catalog.principals import operator
+    from tgstudio_dagster.lake.store import Lake
+    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.studio import Studio
+
+    catalog = Catalog.open(settings())
+    return Studio(operator(catalog, tenant), catalog, Lake.open(settings()))
+
+
+def print_json(value: object) -> None:
+    """The value as JSON on stdout, times in ISO 8601."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def print_rows(frame: pl.DataFrame, columns: Mapping[str, Callable[[dict[str, Any]], str]], *, as_json: bool, empty: str) -> None:
+    """A frame as JSON rows, or as a table with the given columns; `empty` says what to do where there is no row."""
+    rows = frame.to_dicts()
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        console.print(empty)
+    else:
+        print_table(list(columns), [[render(row) for render in columns.values()] for row in rows])
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
+    """A plain table; numbers to the right by the header's leading `#`."""
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for header in headers:
+        table.add_column(header.lstrip("#"), justify="right" if header.startswith("#") else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def shorten(text: str | None, length: int = 90) -> str:
+    """One line of at most `length` characters."""
+    line = " ".join((text or "").split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return str(value)

@@ -1,0 +1,165 @@
+"""Commands that read: feed, top, topics, sql. All of them take --json."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Literal
+
+import typer
+
+from tgstudio_dagster.cli.output import (
+    JsonOption,
+    TenantOption,
+    console,
+    open_studio,
+    parse_day,
+    print_json,
+    print_rows,
+    print_table,
+    shorten,
+)
+from tgstudio_dagster.errors import TGStudioError
+
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="At most so many rows.")]
+DayOption = Annotated[str | None, typer.Option("--day", help="Day (UTC) whose window is meant; default: the newest.")]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}".replace(",", " ")
+
+
+def feed(
+    tenant: TenantOption,
+    first: Annotated[str | None, typer.Option("--from", help="First day (UTC).")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day (UTC).")] = None,
+    channel: Annotated[list[str] | None, typer.Option("--channel", help="Username; repeat for several.")] = None,
+    lang: Annotated[list[str] | None, typer.Option("--lang", help="Language code, for example ru.")] = None,
+    type_: Annotated[list[str] | None, typer.Option("--type", help="Type, for example photo.")] = None,
+    word: Annotated[list[str] | None, typer.Option("--word", help="Posts that hold every given word.")] = None,
+    limit: Limit = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Posts, newest first."""
+    found = open_studio(tenant).feed(
+        first=parse_day(first),
+        last=parse_day(last),
+        channels=channel or (),
+        langs=lang or (),
+        types=type_ or (),
+        words=word or (),
+        limit=limit,
+    )
+    print_rows(
+        found,
+        {
+            "date": lambda row: f"{row['date']:%d.%m %H:%M}",
+            "channel": lambda row: row["channel"] or row["channel_title"],
+            "type": lambda row: row["type"],
+            "#views": lambda row: _number(row["views"]),
+            "text": lambda row: shorten(row["text"], 110),
+            "link": lambda row: row["url"],
+        },
+        as_json=as_json,
+        empty="No posts. Import some with `tgstudio import`, or widen the filters.",
+    )
+
+
+def top(
+    tenant: TenantOption,
+    by: Annotated[Literal["topic", "message"], typer.Option("--by", help="What to rank.")] = "topic",
+    window: Annotated[Literal["24h", "7d"], typer.Option("--window", help="Over what time.")] = "24h",
+    day: DayOption = None,
+    limit: Limit = 10,
+    explain: Annotated[bool, typer.Option("--explain", help="Show each term of the formula.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """The best ranked topics or posts."""
+    found = open_studio(tenant).top(by=by, window=window, day=parse_day(day), limit=limit)
+    columns: dict[str, Any] = {
+        "#rank": lambda row: str(row["rank"]),
+        "#score": lambda row: f"{row['score']:.2f}",
+        "id": lambda row: row["entity_id"],
+        "title": lambda row: shorten(row["title"], 80),
+        "#posts": lambda row: str(row["messages"]),
+        "#channels": lambda row: str(row["channels"]),
+    }
+    if explain:
+        terms = ("popularity", "trend", "engagement", "audience", "decay", "recent", "expected")
+        columns |= {f"#{term}": (lambda row, term=term: f"{row[term]:.2f}") for term in terms}
+    columns["link"] = lambda row: row["url"]
+    print_rows(found, columns, as_json=as_json, empty="Nothing is ranked in that window.")
+
+
+def topics(
+    tenant: TenantOption,
+    topic: Annotated[str | None, typer.Argument(help="A topic's id: show its posts.")] = None,
+    day: DayOption = None,
+    limit: Limit = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Topics, largest first; or the posts of one."""
+    studio = open_studio(tenant)
+    if topic is not None:
+        print_rows(
+            studio.topic_posts(topic, day=parse_day(day)),
+            {
+                "date": lambda row: f"{row['date']:%d.%m %H:%M}",
+                "channel": lambda row: row["channel"] or row["channel_title"],
+                "#similarity": lambda row: f"{row['similarity']:.2f}",
+                "text": lambda row: shorten(row["text"], 110),
+                "link": lambda row: row["url"],
+            },
+            as_json=as_json,
+            empty="No posts.",
+        )
+        return
+    print_rows(
+        studio.topics(day=parse_day(day), limit=limit),
+        {
+            "id": lambda row: row["topic_id"],
+            "title": lambda row: shorten(row["title"], 80),
+            "#posts": lambda row: str(row["messages"]),
+            "#channels": lambda row: str(row["channels"]),
+            "last": lambda row: f"{row['last_seen']:%d.%m %H:%M}",
+            "keywords": lambda row: ", ".join(row["keywords"][:6]),
+        },
+        as_json=as_json,
+        empty="No topics in that window: they need two similar posts.",
+    )
+
+
+def sql(
+    tenant: TenantOption,
+    query: Annotated[str | None, typer.Argument(help="A SELECT; without it a shell opens.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many rows.")] = 10_000,
+    as_json: JsonOption = False,
+) -> None:
+    """Query the tenant's own views with DuckDB: read-only, nothing else can be reached."""
+    from tgstudio_dagster.lake.sandbox import run_query
+
+    lake = open_studio(tenant).lake
+
+    def run(text: str) -> None:
+        frame = run_query(lake, text, max_rows=limit)
+        if as_json:
+            print_json(frame.to_dicts())
+        else:
+            print_table(frame.columns, [[shorten(str(value), 60) for value in row] for row in frame.iter_rows()])
+
+    if query is not None:
+        run(query)
+        return
+    interactive = sys.stdin.isatty()
+    if interactive:
+        console.print("Views of this tenant: `show tables`. One statement a line; an empty line or Ctrl-D ends.")
+    while True:
+        try:
+            line = input("tgstudio> " if interactive else "").strip().rstrip(";")
+        except (EOFError, KeyboardInterrupt):
+            return
+        if not line:
+            return
+        try:
+            run(line)
+        except TGStudioError as error:
+            console.print(f"[red]{error}[/]", highlight=False)

@@ -1,0 +1,125 @@
+"""Commands about tenants and users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tgstudio_dagster.cli.output import JsonOption, console, print_json, print_table
+from tgstudio_dagster.errors import SettingsError
+
+if TYPE_CHECKING:
+    from tgstudio_dagster.catalog.database import Catalog
+    from tgstudio_dagster.catalog.tenant_settings import TenantSettings
+
+tenant_app = typer.Typer(help="Tenants: add, list, settings, delete.", no_args_is_help=True)
+user_app = typer.Typer(help="Users: add.", no_args_is_help=True)
+
+
+@tenant_app.command("add")
+def tenant_add(
+    slug: Annotated[str, typer.Argument(help="Lower-case letters and digits; it is never reused.")],
+    name: Annotated[str | None, typer.Option("--name", help="Name for people.")] = None,
+    time_zone: Annotated[str, typer.Option("--time-zone", help="IANA name, for example Europe/Moscow.")] = "UTC",
+    language: Annotated[str, typer.Option("--language", help="ru or en: language of editor results.")] = "ru",
+) -> None:
+    """Add a tenant."""
+    from tgstudio_dagster.catalog.tenants import add_tenant
+
+    chosen = _validated({"time_zone": time_zone, "language": language})
+    add_tenant(_catalog(), slug, name or slug, settings=chosen)
+    console.print(f"tenant [bold]{slug}[/] added")
+
+
+@tenant_app.command("list")
+def tenant_list(as_json: JsonOption = False) -> None:
+    """All tenants."""
+    from tgstudio_dagster.catalog.tenants import list_tenants
+
+    rows = [{"slug": one.slug, "name": one.name, "created_at": one.created_at} for one in list_tenants(_catalog())]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(["slug", "name", "since"], [[r["slug"], r["name"], f"{r['created_at']:%Y-%m-%d}"] for r in rows])
+    else:
+        console.print("No tenants yet: `tgstudio tenant add NAME`.")
+
+
+@tenant_app.command("settings")
+def tenant_settings_(
+    slug: Annotated[str, typer.Argument(help="The tenant.")],
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", help="name=JSON value, for example filters.max_file_size=1000000.")
+    ] = None,
+) -> None:
+    """Show a tenant's settings, or change some."""
+    import json
+
+    from tgstudio_dagster.catalog.tenants import put_settings, tenant_settings
+
+    catalog = _catalog()
+    values = tenant_settings(catalog, slug).model_dump(mode="json")
+    for item in assign or []:
+        path, equals, text = item.partition("=")
+        *parents, name = path.split(".")
+        target = values
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        if not equals or not isinstance(target, dict):
+            raise typer.BadParameter(f"{item!r}: write name=value, for example language=en")
+        try:
+            target[name] = json.loads(text)
+        except json.JSONDecodeError:
+            target[name] = text
+    if assign:
+        put_settings(catalog, slug, _validated(values))
+    print_json(values)
+
+
+@tenant_app.command("delete")
+def tenant_delete(
+    slug: Annotated[str, typer.Argument(help="The tenant.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Close a tenant. Its slug is never used again; its lake stays until you remove it."""
+    from tgstudio_dagster.catalog.tenants import delete_tenant
+
+    if not yes:
+        typer.confirm(f"Close tenant {slug}?", abort=True)
+    delete_tenant(_catalog(), slug)
+    console.print(f"tenant [bold]{slug}[/] closed")
+
+
+@user_app.command("add")
+def user_add(
+    name: Annotated[str, typer.Argument(help="The user's name.")],
+    tenant: Annotated[str, typer.Option("--tenant", "-t", help="Tenant to belong to.")],
+    role: Annotated[Literal["owner", "editor", "viewer"], typer.Option("--role", help="What they may do.")] = "editor",
+) -> None:
+    """Add a user to a tenant."""
+    from tgstudio_dagster.catalog.tenants import add_member, add_user, get_tenant
+
+    catalog = _catalog()
+    get_tenant(catalog, tenant)
+    add_member(catalog, tenant, add_user(catalog, name).id, role)
+    console.print(f"user [bold]{name}[/] is {role} of {tenant}")
+
+
+def _catalog() -> Catalog:
+    from tgstudio_dagster.catalog.database import Catalog
+    from tgstudio_dagster.settings import settings
+
+    return Catalog.open(settings())
+
+
+def _validated(values: dict[str, object]) -> TenantSettings:
+    from pydantic import ValidationError
+
+    from tgstudio_dagster.catalog.tenant_settings import TenantSettings
+
+    try:
+        return TenantSettings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -1,0 +1,204 @@
+"""Commands that make something: import, materialize, order, export."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tgstudio_dagster.cli.output import JsonOption, TenantOption, console, errors, open_studio, parse_day, print_json
+from tgstudio_dagster.errors import ConflictError, TGStudioError
+
+if TYPE_CHECKING:
+    from tgstudio_dagster.automation.launch import RunOutcome
+
+
+def import_(
+    path: Annotated[Path, typer.Argument(help="result.json, a dump of Telethon messages, or a folder of them.")],
+    tenant: TenantOption,
+    channel: Annotated[
+        str | None, typer.Option("--channel", help="Username of the channel, where the file does not carry it.")
+    ] = None,
+    observed_at: Annotated[
+        datetime | None, typer.Option("--observed-at", help="When it was read (UTC); default: its newest date.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Import a file that was imported before.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Import a Telegram Desktop export or dumps of Telethon messages. Stop it any time: it resumes."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.telegram.importer import import_path
+    from tgstudio_dagster.telegram.importer import Progress as Step
+
+    studio = open_studio(tenant)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[read]} messages"),
+        TimeRemainingColumn(),
+        console=errors,
+        disable=as_json,
+    )
+    with bar:
+        task = bar.add_task(path.name, total=None, read=0)
+
+        def step(progress: Step) -> None:
+            bar.update(
+                task, description=progress.file, completed=progress.position, total=progress.size, read=progress.read
+            )
+
+        summary = import_path(
+            path,
+            tenant=tenant,
+            catalog=studio.catalog,
+            lake=studio.lake,
+            settings=studio.settings,
+            channel=channel,
+            observed_at=observed_at.replace(tzinfo=UTC) if observed_at else None,
+            progress=step,
+            first_day=date.fromisoformat(settings().first_day),
+            now=datetime.now(UTC),
+            again=again,
+        )
+    if as_json:
+        print_json(summary.model_dump(mode="json"))
+        return
+    console.print(summary.sentence())
+    if summary.days:
+        console.print(f"Next: [bold]tgstudio materialize --tenant {tenant}[/] (or `tgstudio up`: its sensor does it).")
+
+
+def materialize(
+    tenant: TenantOption,
+    first: Annotated[str | None, typer.Option("--from", help="First day (UTC); default: what waits.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day (UTC).")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring a tenant's days up to rankings to date: one Dagster run per range."""
+    from tgstudio_dagster.automation.refresh import DayRange, ranges
+    from tgstudio_dagster.home import prepare_home
+    from tgstudio_dagster.lake.freshness import stale_days
+    from tgstudio_dagster.lake.tables import MESSAGES
+    from tgstudio_dagster.settings import settings
+
+    studio = open_studio(tenant)
+    start, end = parse_day(first), parse_day(last)
+    if (start is None) != (end is None):
+        raise typer.BadParameter("give both --from and --to, or neither")
+    if start is not None and end is not None:
+        todo = [DayRange(start, end)]
+    else:
+        todo = ranges(stale_days(studio.lake), studio.lake.days(MESSAGES))
+    prepare_home(settings())
+    from tgstudio_dagster.automation.launch import materialize_days
+
+    outcomes = []
+    for days in todo:
+        with errors.status(f"materializing {days.first} … {days.last}"):
+            outcomes.append(materialize_days(tenant, days.first, days.last))
+        report(outcomes[-1], f"{days.first} … {days.last}")
+    if as_json:
+        print_json([{"from": d.first, "to": d.last, "run_id": o.run_id} for d, o in zip(todo, outcomes, strict=True)])
+    elif not todo:
+        console.print("Nothing waits: everything is up to date.")
+    else:
+        for days, outcome in zip(todo, outcomes, strict=True):
+            console.print(f"{days.first} … {days.last}: materialized in run {outcome.run_id}")
+
+
+def order(
+    tenant: TenantOption,
+    topic: Annotated[str, typer.Option("--topic", help="The topic's id; `tgstudio top` shows them.")],
+    platforms: Annotated[str | None, typer.Option("--platforms", help="For example tg,vk,x,ig.")] = None,
+    language: Annotated[str | None, typer.Option("--language", help="ru or en.")] = None,
+    tone: Annotated[str | None, typer.Option("--tone", help="neutral, lively or formal.")] = None,
+    day: Annotated[str | None, typer.Option("--day", help="Day (UTC) of the topic; default: the newest.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--queue", help="Fulfil it now, or leave it to the sensor.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn a topic into packages."""
+    from tgstudio_dagster.catalog.tenant_settings import OrderRequest
+
+    request = OrderRequest.parse(platforms=platforms, language=language, tone=tone)
+    studio = open_studio(tenant)
+    made = studio.order(
+        topic,
+        now=datetime.now(UTC),
+        day=parse_day(day),
+        platforms=request.platforms,
+        language=request.language,
+        tone=request.tone,
+    )
+    if wait:
+        fulfil(tenant, made.id)
+        made = next(one for one in studio.orders() if one.id == made.id)
+    if as_json:
+        print_json({"order": made.id, "status": made.status, "topic": topic, "platforms": made.platforms})
+    else:
+        console.print(f"order [bold]{made.id}[/]: {made.status}")
+        console.print(f"Next: `tgstudio packages --tenant {tenant} --order {made.id}`")
+
+
+def fulfil(tenant: str, order_id: str) -> None:
+    """Run the order's assets in this process and say in the catalog how it ended; raises TGStudioError on failure."""
+    from tgstudio_dagster.catalog.orders import mark_order
+    from tgstudio_dagster.home import prepare_home
+    from tgstudio_dagster.settings import settings
+
+    prepare_home(settings())
+    from tgstudio_dagster.automation.launch import fulfil_order
+
+    catalog = open_studio(tenant).catalog
+    outcome = fulfil_order(order_id)
+    status = "done" if outcome.success else "failed"
+    mark_order(catalog, order_id, status, run_id=outcome.run_id, error=outcome.error)
+    report(outcome, order_id)
+
+
+def report(outcome: RunOutcome, what: str) -> None:
+    """Warn of checks that did not pass; raise TGStudioError where the run failed."""
+    for check in outcome.failed_checks:
+        errors.print(f"[yellow]check did not pass[/] {check} (run {outcome.run_id})", highlight=False)
+    if not outcome.success:
+        raise TGStudioError(f"{what}: the run {outcome.run_id} failed: {outcome.error}")
+
+
+def export(
+    tenant: TenantOption,
+    target: Annotated[Path, typer.Argument(help="Zip file or folder to write.")],
+    first: Annotated[str | None, typer.Option("--from", help="First day (UTC); default: the newest 7 days.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day (UTC).")] = None,
+    formats: Annotated[str, typer.Option("--formats", help="parquet, csv, or both.")] = "parquet,csv",
+    bom: Annotated[bool, typer.Option("--bom", help="Begin CSV files with a byte-order mark, for spreadsheets.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the target.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write an analyst's bundle: messages, topics, rankings and packages with a manifest."""
+    from tgstudio_dagster import __version__
+    from tgstudio_dagster.lake.bundle import write_bundle
+    from tgstudio_dagster.topics.window import window_days
+
+    studio = open_studio(tenant)
+    if target.exists() and not force:
+        raise ConflictError(f"{target}: exists already. Name another target, or add --force.")
+    end = parse_day(last) or studio.newest_day()
+    start = parse_day(first) or window_days(end)[0]
+    days = [date.fromordinal(n) for n in range(start.toordinal(), end.toordinal() + 1)]
+    manifest = write_bundle(
+        studio.lake,
+        target,
+        days=days,
+        formats=tuple(part.strip() for part in formats.split(",")),
+        bom=bom,
+        as_zip=target.suffix == ".zip",
+        code_version=__version__,
+    )
+    if as_json:
+        print_json(manifest.model_dump(mode="json"))
+    else:
+        console.print(f"{target}: {len(manifest.files)} files, {start} … {end}")

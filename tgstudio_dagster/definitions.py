@@ -1,0 +1,30 @@
+"""The one assembly point: assets, checks, jobs, sensors and resources become Dagster's definitions here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+import assets
+from tgstudio_dagster.automation.jobs import JOBS
+from tgstudio_dagster.automation.sensors import SENSORS
+from tgstudio_dagster.resources import default_resources
+
+
+def build_definitions(**overrides: Any) -> dg.Definitions:
+    """The platform's definitions; `overrides` replace resources by name (lake, catalog, writer, painter, io_manager)."""
+    return dg.Definitions(
+        assets=dg.load_assets_from_package_module(assets),
+        asset_checks=dg.load_asset_checks_from_package_module(assets),
+        jobs=JOBS,
+        sensors=SENSORS,
+        resources=default_resources() | overrides,
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """What `workspace.yaml` and `dagster` load."""
+    return build_definitions()

@@ -1,0 +1,192 @@
+"""The main job end to end on the sample: what `make demo` runs. Running it again changes nothing and doubles nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from pydantic import BaseModel
+from rich.console import Console
+
+from tgstudio_dagster import __version__
+from tgstudio_dagster.automation.refresh import ranges
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.principals import operator
+from tgstudio_dagster.catalog.tenant_settings import TenantSettings
+from tgstudio_dagster.catalog.tenants import add_tenant, list_tenants
+from tgstudio_dagster.cli.output import print_table, shorten
+from tgstudio_dagster.cli.work import fulfil, report
+from tgstudio_dagster.home import prepare_home
+from tgstudio_dagster.lake.bundle import write_bundle
+from tgstudio_dagster.lake.freshness import stale_days
+from tgstudio_dagster.lake.store import Lake
+from tgstudio_dagster.lake.tables import MESSAGES
+from tgstudio_dagster.sample.build import Sample, build
+from tgstudio_dagster.settings import Settings
+from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.telegram.importer import ImportSummary, import_path
+from tgstudio_dagster.topics.window import window_days
+
+TENANT = "demo"
+Say = Callable[[str], None]
+
+
+class TopicLine(BaseModel):
+    """A top topic as the summary shows it."""
+
+    topic_id: str
+    title: str
+    score: float
+    messages: int
+    channels: int
+    sources: list[str]
+
+
+class Summary(BaseModel):
+    """What the demo did and where things are."""
+
+    imported: int
+    rejected: int
+    posts: int
+    first_day: date
+    last_day: date
+    materialized: list[str]
+    topics: list[TopicLine]
+    packages: list[str]
+    files: dict[str, str]
+    seconds: float
+
+    def print(self, console: Console) -> None:
+        """For a person at a terminal."""
+        console.print()
+        console.print(
+            f"[bold]{self.posts} posts[/] of {self.first_day} … {self.last_day} in the lake "
+            f"({self.imported} messages read now, {self.rejected} rejected; {len(self.materialized)} ranges materialized)"
+        )
+        print_table(
+            ["#", "#score", "topic", "title", "#posts", "#channels", "sources"],
+            [
+                [
+                    str(place),
+                    f"{topic.score:.2f}",
+                    topic.topic_id,
+                    shorten(topic.title, 60),
+                    str(topic.messages),
+                    str(topic.channels),
+                    "\n".join(topic.sources),
+                ]
+                for place, topic in enumerate(self.topics, 1)
+            ],
+            title="\nTop topics, last 24 hours",
+        )
+        console.print(f"\n[bold]{len(self.packages)} packages[/]: " + ", ".join(self.packages), highlight=False)
+        for name, path in self.files.items():
+            console.print(f"  {name}: {path}", highlight=False, soft_wrap=True)
+        console.print(f"\nDone in {self.seconds:.0f} s. Next:")
+        for command, why in (
+            (f"tgstudio top --tenant {TENANT} --explain", "why they rank as they do"),
+            (f"tgstudio explain {self.packages[0]} --tenant {TENANT}", "what every sentence rests on"),
+            (f"tgstudio sql --tenant {TENANT} 'select channel, count(*) from messages group by 1'", "ask anything"),
+            ("make up", "the asset graph, runs and backfills in Dagster's UI"),
+        ):
+            console.print(f"  {command}   [dim]# {why}[/]", highlight=False, soft_wrap=True)
+
+
+def run_demo(settings: Settings, *, orders: int, say: Say) -> Summary:
+    """Load the sample, materialize, order the top topics, export; returns what there is now."""
+    started = datetime.now(UTC)
+    prepare_home(settings)
+    catalog, lake = Catalog.open(settings), Lake.open(settings)
+    if TENANT not in {tenant.slug for tenant in list_tenants(catalog)}:
+        add_tenant(catalog, TENANT, "Demo", settings=TenantSettings(time_zone="Europe/Moscow"))
+    studio = Studio(operator(catalog, TENANT), catalog, lake)
+    say("building the sample")
+    sample = build(settings.home.resolve() / "sample")
+    imports = _import(studio, sample, settings, started, say)
+    materialized = _materialize(studio, say)
+    topics = _top(studio, orders)
+    packages = _order(studio, topics, started, say)
+    files = _export(studio, settings.home.resolve() / "exports", say)
+    days = studio.lake.days(MESSAGES)
+    return Summary(
+        imported=sum(one.read for one in imports),
+        rejected=sum(one.rejected for one in imports),
+        posts=studio.lake.read(MESSAGES, days=days, columns=["msg_id"]).height,
+        first_day=min(days),
+        last_day=max(days),
+        materialized=materialized,
+        topics=topics,
+        packages=packages,
+        files={**files, "lake": lake.root, "home": str(settings.home.resolve())},
+        seconds=(datetime.now(UTC) - started).total_seconds(),
+    )
+
+
+def _import(studio: Studio, sample: Sample, settings: Settings, now: datetime, say: Say) -> list[ImportSummary]:
+    found = []
+    for path in sample.imports:
+        summary = import_path(
+            path,
+            tenant=TENANT,
+            catalog=studio.catalog,
+            lake=studio.lake,
+            settings=studio.settings,
+            usernames=sample.usernames,
+            progress=lambda _: None,
+            first_day=date.fromisoformat(settings.first_day),
+            now=now,
+        )
+        say(f"{path.name}: {summary.sentence()}")
+        found.append(summary)
+    return found
+
+
+def _materialize(studio: Studio, say: Say) -> list[str]:
+    from tgstudio_dagster.automation.launch import materialize_days
+
+    done = []
+    for days in ranges(stale_days(studio.lake), studio.lake.days(MESSAGES)):
+        say(f"materializing {days.first} … {days.last}")
+        outcome = materialize_days(TENANT, days.first, days.last)
+        report(outcome, f"{days.first} … {days.last}")
+        done.append(f"{days.first} … {days.last}")
+    return done
+
+
+def _top(studio: Studio, count: int) -> list[TopicLine]:
+    lines = []
+    for row in studio.top(by="topic", window="24h", day=None, limit=count).to_dicts():
+        posts = studio.topic_posts(row["entity_id"], day=None)
+        lines.append(
+            TopicLine(
+                topic_id=row["entity_id"],
+                title=row["title"],
+                score=row["score"],
+                messages=row["messages"],
+                channels=row["channels"],
+                sources=posts.unique("channel_id", maintain_order=True)["url"].head(3).to_list(),
+            )
+        )
+    return lines
+
+
+def _order(studio: Studio, topics: list[TopicLine], now: datetime, say: Say) -> list[str]:
+    """An order for each topic that has none yet; every unfinished one is fulfilled."""
+    ordered = {order.topic_id: order for order in studio.orders()}
+    for topic in topics:
+        order = ordered.get(topic.topic_id) or studio.order(topic.topic_id, now=now)
+        if order.status != "done":
+            say(f"order {order.id}: {shorten(topic.title, 60)}")
+            fulfil(TENANT, order.id)
+    return studio.packages()["package_id"].to_list()
+
+
+def _export(studio: Studio, folder: Path, say: Say) -> dict[str, str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    bundle = folder / f"{TENANT}.zip"
+    say("writing the analyst's bundle")
+    days = window_days(studio.newest_day())
+    write_bundle(studio.lake, bundle, days=days, formats=("parquet", "csv"), bom=True, as_zip=True, code_version=__version__)
+    studio.save_packages(studio.packages(), folder / "packages")
+    return {"analyst's bundle": str(bundle), "packages": str(folder / "packages")}

@@ -1,0 +1,95 @@
+"""What is configured, reachable and missing, each with the mend. Reads only."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import socket
+from typing import Literal
+
+from pydantic import BaseModel
+
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.tenants import list_tenants
+from tgstudio_dagster.errors import TGStudioError
+from tgstudio_dagster.lake.freshness import stale_days
+from tgstudio_dagster.lake.store import Lake
+from tgstudio_dagster.lake.tables import MESSAGES
+from tgstudio_dagster.settings import Settings
+
+LOW_DISK = 2 * 2**30
+
+
+class Finding(BaseModel):
+    """One thing examined: ok, missing (optional) or failed, and what to do."""
+
+    what: str
+    status: Literal["ok", "missing", "failed"]
+    detail: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """All findings; nothing is raised, a failure is a finding."""
+    findings = [_home(settings)]
+    try:
+        catalog = Catalog.open(settings)
+        tenants = [tenant.slug for tenant in list_tenants(catalog)]
+        findings.append(Finding(what="catalog", status="ok", detail=_hide_password(settings.catalog_url)))
+    except Exception as error:  # noqa: BLE001 - whatever the driver raises is the finding
+        findings.append(Finding(what="catalog", status="failed", detail=f"{type(error).__name__}: {error}"))
+        tenants = []
+    if not tenants:
+        findings.append(Finding(what="tenants", status="missing", detail="none; `tgstudio tenant add NAME`"))
+    findings += [_tenant(settings, tenant) for tenant in tenants]
+    return [*findings, _port(settings), *_extras()]
+
+
+def _home(settings: Settings) -> Finding:
+    home = settings.home.resolve()
+    if not home.exists():
+        return Finding(what="home", status="missing", detail=f"{home}: made at first use")
+    free = shutil.disk_usage(home).free
+    if free < LOW_DISK:
+        return Finding(what="home", status="failed", detail=f"{home}: only {free / 2**30:.1f} GiB free; make room")
+    return Finding(what="home", status="ok", detail=f"{home} ({free / 2**30:.0f} GiB free)")
+
+
+def _tenant(settings: Settings, tenant: str) -> Finding:
+    what = f"tenant {tenant}"
+    try:
+        lake = Lake.open(settings).tenant(tenant)
+        days, stale = lake.days(MESSAGES), stale_days(lake)
+    except (TGStudioError, OSError) as error:
+        return Finding(what=what, status="failed", detail=str(error))
+    if stale:
+        detail = f"{len(days)} days; {len(stale)} wait: `tgstudio materialize --tenant {tenant}`"
+        return Finding(what=what, status="missing", detail=detail)
+    if not days:
+        return Finding(what=what, status="missing", detail=f"no messages; `tgstudio import PATH --tenant {tenant}`")
+    return Finding(what=what, status="ok", detail=f"{len(days)} days, {min(days)} … {max(days)}, up to date")
+
+
+def _port(settings: Settings) -> Finding:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        running = probe.connect_ex(("127.0.0.1", settings.dagster_port)) == 0
+    address = f"http://127.0.0.1:{settings.dagster_port}"
+    if running:
+        return Finding(what="Dagster", status="ok", detail=f"answers at {address}")
+    return Finding(what="Dagster", status="missing", detail=f"not running at {address}; `tgstudio up`")
+
+
+def _extras() -> list[Finding]:
+    wanted = {"telethon": "telegram", "openai": "openai", "streamlit": "studio", "sentence_transformers": "ml"}
+    return [
+        Finding(what=f"extra {extra}", status="ok", detail=module)
+        if importlib.util.find_spec(module)
+        else Finding(what=f"extra {extra}", status="missing", detail=f"optional: pip install 'tgstudio[{extra}]'")
+        for module, extra in wanted.items()
+    ]
+
+
+def _hide_password(url: str) -> str:
+    from sqlalchemy import make_url
+
+    return make_url(url).render_as_string(hide_password=True)

@@ -1,0 +1,61 @@
+"""Where things lie below the lake's root: paths from tables, tenants, days and orders. No reading or writing.
+
+    {asset}/tenant={tenant}/date={date}/part-0.parquet        {asset}/tenant={tenant}/order={order}/part-0.parquet
+    landing/tenant={tenant}/date={date}/{content hash}.parquet        files/tenant={tenant}/{sha256}.{ext}
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from tgstudio_dagster.errors import LakeError
+from tgstudio_dagster.lake.tables import Table
+
+PART = "part-0.parquet"
+_TENANT = re.compile(r"[a-z0-9]{1,63}")
+_ORDER = re.compile(r"[a-z0-9]+-[a-z0-9]+")
+_FILE = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,8}")
+
+
+def check_tenant(tenant: str) -> str:
+    """The slug itself; raises LakeError where it could leave its folder."""
+    if not _TENANT.fullmatch(tenant):
+        raise LakeError(f"tenant: {tenant!r} is no slug; use lower-case letters and digits.")
+    return tenant
+
+
+def table_folder(table: Table, tenant: str) -> str:
+    """The folder of a tenant's partitions of a table."""
+    return f"{table.name}/tenant={tenant}"
+
+
+def partition_path(table: Table, tenant: str, *, day: date | None, order: str | None) -> str:
+    """The object of one partition; raises LakeError where the key does not fit the table."""
+    if table.partition == "tenant_day":
+        if day is None or order is not None:
+            raise LakeError(f"{table.name}: is partitioned by day; name a day.")
+        return f"{table_folder(table, tenant)}/date={day.isoformat()}/{PART}"
+    if order is None or day is not None:
+        raise LakeError(f"{table.name}: is partitioned by order; name an order.")
+    if not _ORDER.fullmatch(order) or not order.startswith(f"{tenant}-"):
+        raise LakeError(f"order: {order!r} is no order of tenant {tenant}.")
+    return f"{table_folder(table, tenant)}/order={order}/{PART}"
+
+
+def landing_folder(tenant: str, day: date | None = None) -> str:
+    """The folder of what waits to be merged, of all days or of one."""
+    folder = f"landing/tenant={tenant}"
+    return folder if day is None else f"{folder}/date={day.isoformat()}"
+
+
+def file_path(tenant: str, uri: str) -> str:
+    """The object of a stored file; raises LakeError where the uri is not <sha256>.<extension>."""
+    if not _FILE.fullmatch(uri):
+        raise LakeError(f"uri: {uri!r} is no stored file; it reads <sha256>.<extension>.")
+    return f"files/tenant={tenant}/{uri}"
+
+
+def partition_value(name: str) -> str:
+    """`2026-03-15` of a folder called `date=2026-03-15`."""
+    return name.rstrip("/").rsplit("/", 1)[-1].partition("=")[2]

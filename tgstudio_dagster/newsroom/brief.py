@@ -1,0 +1,66 @@
+"""The brief of an order's images: what is to be drawn, in which sizes, for which platforms.
+
+No drawing here (`llm/offline_painter.py`) and no choice of a file for a post (`publisher.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from math import gcd
+from typing import Any
+
+import polars as pl
+
+from tgstudio_dagster.catalog.tenant_settings import PlatformName
+from tgstudio_dagster.lake.tables import IMAGE_BRIEFS
+from tgstudio_dagster.llm.phrases import long_date, plural
+from tgstudio_dagster.newsroom.platforms import PLATFORMS
+
+STYLE = ("typographic card", "flat geometric pattern", "one accent colour")
+NEGATIVE = "photographs of real people, logos, watermarks, flags, violence, text other than the title and caption"
+_ASPECTS = {(40, 21): "1.91:1"}
+
+
+def brief(editor_result: Mapping[str, Any], platforms: Sequence[PlatformName]) -> pl.DataFrame:
+    """IMAGE_BRIEFS rows for one row of EDITOR_RESULTS: one per size that the platforms use, in their order."""
+    sizes: dict[tuple[int, int], list[str]] = {}
+    for name in dict.fromkeys(platforms):
+        sizes.setdefault(PLATFORMS[name].image_size, []).append(name)
+    rows = [_row(n, editor_result, size, names) for n, (size, names) in enumerate(sizes.items())]
+    return IMAGE_BRIEFS.conform(pl.DataFrame(rows, schema=IMAGE_BRIEFS.schema))
+
+
+def _row(n: int, result: Mapping[str, Any], size: tuple[int, int], names: list[str]) -> dict[str, Any]:
+    width, height = size
+    drawn: dict[str, Any] = {
+        "title": result["headline"],
+        "prompt": (
+            f"An editorial card, {width} by {height} pixels, flat and typographic, with an abstract geometric motif. "
+            f"Subject: {result['headline']} {result['dek']}"
+        ),
+        "negative": NEGATIVE,
+        "size": f"{width}x{height}",
+        "aspect": aspect(width, height),
+        "caption": caption(result),
+        "style_tags": list(STYLE),
+    }
+    digest = hashlib.sha256(json.dumps(drawn, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return {"n": n, **drawn, "platforms": names, "brief_hash": digest}
+
+
+def aspect(width: int, height: int) -> str:
+    """The ratio in lowest terms, for example 16:9; Facebook's 1200x630 by its usual name, 1.91:1."""
+    divisor = gcd(width, height)
+    ratio = (width // divisor, height // divisor)
+    return _ASPECTS.get(ratio, f"{ratio[0]}:{ratio[1]}")
+
+
+def caption(result: Mapping[str, Any]) -> str:
+    """Kind, number of channels and date, parted by ` · `: what the card says under its title."""
+    channels = len({message["channel_id"] for claim in result["claims"] for message in claim["messages"]})
+    russian = result["language"] == "ru"
+    unit = plural(channels, "канал", "канала", "каналов") if russian else "channel" if channels == 1 else "channels"
+    kind = "Дайджест" if russian else "Digest"
+    return f"{kind} · {channels} {unit} · {long_date(result['as_of'], result['language'])}"

@@ -1,0 +1,28 @@
+"""What assets and sensors are handed: the lake, the catalog, the writer and the painter, made from settings.
+
+A resource is opened in the process that runs the step, never when the definitions are loaded.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.lake.io_manager import LakeIOManager
+from tgstudio_dagster.lake.store import Lake
+from tgstudio_dagster.llm.offline_painter import OfflinePainter
+from tgstudio_dagster.llm.offline_writer import OfflineWriter
+from tgstudio_dagster.settings import settings
+
+
+def default_resources() -> dict[str, dg.ResourceDefinition]:
+    """The resources of a deployment by name; tests override any of them in `build_definitions`."""
+    return {
+        "lake": dg.ResourceDefinition(lambda _: Lake.open(settings())),
+        "catalog": dg.ResourceDefinition(lambda _: Catalog.open(settings())),
+        "writer": dg.ResourceDefinition(lambda _: OfflineWriter()),
+        "painter": dg.ResourceDefinition(lambda _: OfflinePainter()),
+        "io_manager": dg.IOManagerDefinition(
+            lambda context: LakeIOManager(context.resources.lake), required_resource_keys={"lake"}
+        ),
+    }

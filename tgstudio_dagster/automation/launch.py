@@ -13,6 +13,9 @@ from tgstudio_dagster.automation.tags import range_tags
 from tgstudio_dagster.definitions import build_definitions
 from tgstudio_dagster.partitions import ORDER_TAG, TENANT_TAG, order_key, orders, tenants
 
+# The events are in the instance for Dagster's UI; a terminal needs only what went wrong, and `report` says that.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
 
 @dataclass(frozen=True)
 class RunOutcome:
@@ -42,7 +45,9 @@ def fulfil_order(order: str) -> RunOutcome:
 def _run(instance: dg.DagsterInstance, job: str, *, tags: dict[str, str], partition_key: str | None) -> RunOutcome:
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     resolved = build_definitions().resolve_job_def(job)
-    result = resolved.execute_in_process(instance=instance, tags=tags, partition_key=partition_key, raise_on_error=False)
+    result = resolved.execute_in_process(
+        instance=instance, tags=tags, partition_key=partition_key, run_config=QUIET, raise_on_error=False
+    )
     failed = tuple(
         sorted(
             f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}"

@@ -70,12 +70,12 @@ def missing_days(window: Iterable[date], materialized: Iterable[date]) -> list[d
 
 def uncited_claims(editor_results: pl.DataFrame) -> pl.DataFrame:
     """Claims that cite no message and are not marked needs_verification: text, section."""
-    claims = editor_results.select(pl.col("claims").explode()).unnest("claims").drop_nulls("text")
+    claims = editor_results.select("claims").explode("claims").unnest("claims").drop_nulls("text")
     silent = claims.filter((pl.col("messages").list.len() == 0) & ~pl.col("needs_verification"))
     return silent.select("text", "section")
 
 
 def broken_limits(packages: pl.DataFrame) -> pl.DataFrame:
     """Platform checks that did not pass: platform, name, detail."""
-    checks = packages.select("platform", pl.col("checks").explode()).unnest("checks").drop_nulls("name")
+    checks = packages.select("platform", "checks").explode("checks").unnest("checks").drop_nulls("name")
     return checks.filter(~pl.col("passed")).select("platform", "name", "detail")

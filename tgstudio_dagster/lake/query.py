@@ -110,7 +110,7 @@ def ask(question: str, frames: Mapping[str, pl.DataFrame], parameters: Mapping[s
         for name, frame in frames.items():
             connection.register(name, frame)
         try:
-            result = pl.from_arrow(connection.execute(_text(question), dict(parameters)).to_arrow_table())
+            result = pl.from_arrow(connection.sql(_text(question), params=dict(parameters)).to_arrow_table())
         except duckdb.Error as error:
             raise QueryError(f"sql/{question}.sql: {str(error).splitlines()[0]}") from error
     assert isinstance(result, pl.DataFrame)

@@ -77,7 +77,9 @@ def _window(lake: TenantLake, key: Key) -> pl.DataFrame:
 def _stored_files(table: Table) -> Rule:
     def rule(lake: TenantLake, key: Key) -> pl.DataFrame:
         files = _read(lake, table, key).select("uri", "sha256").drop_nulls("uri").unique()
-        return files.filter(files["uri"].map_elements(lambda uri: not _file_matches(lake, uri), return_dtype=pl.Boolean))
+        return files.filter(
+            files["uri"].map_elements(lambda uri: not _file_matches(lake, uri), return_dtype=pl.Boolean)
+        )
 
     return rule
 
@@ -123,8 +125,12 @@ def _check(table: Table, name: str, description: str, rule: Rule) -> dg.AssetChe
             (key, rows) for key in _keys(context, table) if (rows := rule(lake.tenant(key.tenant), key)).height
         )
         found = dict(broken)
-        metadata: dict[str, dg.MetadataValue] = {"broken_rows": dg.MetadataValue.int(sum(r.height for r in found.values()))}
-        metadata |= {" ".join(map(str, key)): dg.MetadataValue.md(markdown(rows.head(20))) for key, rows in found.items()}
+        metadata: dict[str, dg.MetadataValue] = {
+            "broken_rows": dg.MetadataValue.int(sum(r.height for r in found.values()))
+        }
+        metadata |= {
+            " ".join(map(str, key)): dg.MetadataValue.md(markdown(rows.head(20))) for key, rows in found.items()
+        }
         return dg.AssetCheckResult(passed=not found, severity=dg.AssetCheckSeverity.WARN, metadata=metadata)
 
     return check

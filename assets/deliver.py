@@ -63,7 +63,13 @@ def exports(
     stored = {kind: lake.tenant(tenant).put_file(content, kind) for kind, content in files.items()}
     return pl.DataFrame(
         [
-            {"format": kind, "uri": file.uri, "sha256": file.sha256, "bytes": file.size, "packages": content_packages.height}
+            {
+                "format": kind,
+                "uri": file.uri,
+                "sha256": file.sha256,
+                "bytes": file.size,
+                "packages": content_packages.height,
+            }
             for kind, file in stored.items()
         ],
         schema=EXPORTS.schema,

@@ -22,7 +22,9 @@ ONE_RUN = dg.BackfillPolicy.single_run()
 
 
 def _out(description: str) -> dg.AssetOut:
-    return dg.AssetOut(description=description, owners=OWNERS, group_name=GROUP, kinds={"telegram", "polars", "parquet"})
+    return dg.AssetOut(
+        description=description, owners=OWNERS, group_name=GROUP, kinds={"telegram", "polars", "parquet"}
+    )
 
 
 @dg.multi_asset(

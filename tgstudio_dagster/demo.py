@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from itertools import groupby
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -15,8 +16,8 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.principals import operator
 from tgstudio_dagster.catalog.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.tenants import add_tenant, list_tenants
-from tgstudio_dagster.cli.output import print_table, shorten
-from tgstudio_dagster.cli.work import fulfil, report
+from tgstudio_dagster.cli.output import shorten
+from tgstudio_dagster.cli.work import describe, fulfil, report
 from tgstudio_dagster.home import prepare_home
 from tgstudio_dagster.lake.bundle import write_bundle
 from tgstudio_dagster.lake.freshness import stale_days
@@ -59,38 +60,33 @@ class Summary(BaseModel):
 
     def print(self, console: Console) -> None:
         """For a person at a terminal."""
-        console.print()
-        console.print(
-            f"[bold]{self.posts} posts[/] of {self.first_day} … {self.last_day} in the lake "
-            f"({self.imported} messages read now, {self.rejected} rejected; {len(self.materialized)} ranges materialized)"
+
+        def line(text: str) -> None:
+            console.print(text, highlight=False, soft_wrap=True)
+
+        line(
+            f"\n[bold]{self.posts} posts[/] of {self.first_day} … {self.last_day} in the lake "
+            f"({self.imported} messages read now, {self.rejected} rejected)"
         )
-        print_table(
-            ["#", "#score", "topic", "title", "#posts", "#channels", "sources"],
-            [
-                [
-                    str(place),
-                    f"{topic.score:.2f}",
-                    topic.topic_id,
-                    shorten(topic.title, 60),
-                    str(topic.messages),
-                    str(topic.channels),
-                    "\n".join(topic.sources),
-                ]
-                for place, topic in enumerate(self.topics, 1)
-            ],
-            title="\nTop topics, last 24 hours",
-        )
-        console.print(f"\n[bold]{len(self.packages)} packages[/]: " + ", ".join(self.packages), highlight=False)
+        line("\n[bold]Top topics of the 7 days[/]")
+        for place, topic in enumerate(self.topics, 1):
+            line(f" {place}. [bold]{shorten(topic.title, 80)}[/]")
+            line(f"    score {topic.score:.2f}, {topic.messages} posts in {topic.channels} channels, {topic.topic_id}")
+            line(f"    [dim]{'  '.join(topic.sources)}[/]")
+        line(f"\n[bold]{len(self.packages)} packages[/] within their platforms' limits")
+        for order, packages in groupby(self.packages, key=lambda package: package.rpartition("-")[0]):
+            line(f"    {order}: {', '.join(package.rpartition('-')[2] for package in packages)}")
+        line("\n[bold]Where things are[/]")
         for name, path in self.files.items():
-            console.print(f"  {name}: {path}", highlight=False, soft_wrap=True)
-        console.print(f"\nDone in {self.seconds:.0f} s. Next:")
+            line(f"    {name:<18}{path}")
+        line(f"\nDone in {self.seconds:.0f} s. Next (in .venv/bin):")
         for command, why in (
-            (f"tgstudio top --tenant {TENANT} --explain", "why they rank as they do"),
+            (f"tgstudio top --tenant {TENANT} --window 7d --explain", "why they rank as they do"),
             (f"tgstudio explain {self.packages[0]} --tenant {TENANT}", "what every sentence rests on"),
-            (f"tgstudio sql --tenant {TENANT} 'select channel, count(*) from messages group by 1'", "ask anything"),
+            (f'tgstudio sql --tenant {TENANT} "select * from channel_days order by day"', "ask anything"),
             ("make up", "the asset graph, runs and backfills in Dagster's UI"),
         ):
-            console.print(f"  {command}   [dim]# {why}[/]", highlight=False, soft_wrap=True)
+            line(f"    {command}   [dim]# {why}[/]")
 
 
 def run_demo(settings: Settings, *, orders: int, say: Say) -> Summary:
@@ -133,11 +129,10 @@ def _import(studio: Studio, sample: Sample, settings: Settings, now: datetime, s
             lake=studio.lake,
             settings=studio.settings,
             usernames=sample.usernames,
-            progress=lambda _: None,
             first_day=date.fromisoformat(settings.first_day),
             now=now,
         )
-        say(f"{path.name}: {summary.sentence()}")
+        say(f"{path.name}: {describe(summary)}")
         found.append(summary)
     return found
 
@@ -156,7 +151,7 @@ def _materialize(studio: Studio, say: Say) -> list[str]:
 
 def _top(studio: Studio, count: int) -> list[TopicLine]:
     lines = []
-    for row in studio.top(by="topic", window="24h", day=None, limit=count).to_dicts():
+    for row in studio.top(by="topic", window="7d", day=None, limit=count).to_dicts():
         posts = studio.topic_posts(row["entity_id"], day=None)
         lines.append(
             TopicLine(
@@ -187,6 +182,8 @@ def _export(studio: Studio, folder: Path, say: Say) -> dict[str, str]:
     bundle = folder / f"{TENANT}.zip"
     say("writing the analyst's bundle")
     days = window_days(studio.newest_day())
-    write_bundle(studio.lake, bundle, days=days, formats=("parquet", "csv"), bom=True, as_zip=True, code_version=__version__)
+    write_bundle(
+        studio.lake, bundle, days=days, formats=("parquet", "csv"), bom=True, as_zip=True, code_version=__version__
+    )
     studio.save_packages(studio.packages(), folder / "packages")
     return {"analyst's bundle": str(bundle), "packages": str(folder / "packages")}

@@ -32,7 +32,9 @@ def prepare_home(settings: Settings) -> Path:
         if not target.exists() or target.read_text() != text:
             target.write_text(text)
     except OSError as error:
-        raise SettingsError(f"TGSTUDIO_HOME: cannot prepare {folder} from {source}: {error}. Choose a folder you may write.") from error
+        raise SettingsError(
+            f"TGSTUDIO_HOME: cannot prepare {folder} from {source}: {error}. Choose a folder you may write."
+        ) from error
     os.environ["DAGSTER_HOME"] = str(folder)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
     return folder

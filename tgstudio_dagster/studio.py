@@ -157,5 +157,7 @@ def _copy(source: BinaryIO, target: Path) -> Path:
         with source, target.open("wb") as file:
             shutil.copyfileobj(source, file)
     except OSError as error:
-        raise LakeError(f"{target}: cannot be written: {error.strerror}. Make room or choose another folder.") from error
+        raise LakeError(
+            f"{target}: cannot be written: {error.strerror}. Make room or choose another folder."
+        ) from error
     return target

@@ -40,7 +40,9 @@ def up(settings: Settings, say: Callable[[str], None]) -> None:
     home = prepare_home(settings)
     port = settings.dagster_port
     if _answers(port):
-        raise ConflictError(f"TGSTUDIO_DAGSTER_PORT: {port} is taken on {HOST}. End what listens there, or set another.")
+        raise ConflictError(
+            f"TGSTUDIO_DAGSTER_PORT: {port} is taken on {HOST}. End what listens there, or set another."
+        )
     log = (home.parent / "up.log").open("ab")
     children: list[Process] = []
 

@@ -7,7 +7,15 @@ import dagster as dg
 import pytest
 
 from tgstudio_dagster.automation.tags import range_tags
-from tgstudio_dagster.partitions import TenantDay, order_key, tenant_day, tenant_day_key, tenant_days, tenants, trailing_window
+from tgstudio_dagster.partitions import (
+    TenantDay,
+    order_key,
+    tenant_day,
+    tenant_day_key,
+    tenant_days,
+    tenants,
+    trailing_window,
+)
 
 DAYS = [date(2026, 3, day) for day in range(9, 16)]
 

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from tgstudio_dagster.cli.output import JsonOption, TenantOption, console, open_studio, print_json, print_rows, print_table, shorten
+from tgstudio_dagster.cli.output import (
+    JsonOption,
+    TenantOption,
+    console,
+    open_studio,
+    print_json,
+    print_rows,
+    print_table,
+    shorten,
+)
 
 OrderOption = Annotated[str | None, typer.Option("--order", help="One order's id; default: all.")]
 

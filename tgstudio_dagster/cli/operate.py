@@ -33,7 +33,9 @@ def up() -> None:
 
 
 def demo(
-    orders: Annotated[int, typer.Option("--orders", min=1, max=10, help="How many top topics to turn into packages.")] = 3,
+    orders: Annotated[
+        int, typer.Option("--orders", min=1, max=10, help="How many top topics to turn into packages.")
+    ] = 3,
     as_json: JsonOption = False,
 ) -> None:
     """The main job end to end on the sample: import, materialize, order, export, sum up."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
     from tgstudio_dagster.studio import Studio
 
-console = Console()
+WHOLE = {"link", "id", "order", "package", "date"}
+
+# A pipe has no width: wide enough there for a line to stay a line.
+console = Console(width=None if sys.stdout.isatty() else 180)
 errors = Console(stderr=True)
 
 TenantOption = Annotated[str, typer.Option("--tenant", "-t", help="The tenant's slug.")]
@@ -50,7 +54,9 @@ def print_json(value: object) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
-def print_rows(frame: pl.DataFrame, columns: Mapping[str, Callable[[dict[str, Any]], str]], *, as_json: bool, empty: str) -> None:
+def print_rows(
+    frame: pl.DataFrame, columns: Mapping[str, Callable[[dict[str, Any]], str]], *, as_json: bool, empty: str
+) -> None:
     """A frame as JSON rows, or as a table with the given columns; `empty` says what to do where there is no row."""
     rows = frame.to_dicts()
     if as_json:
@@ -65,7 +71,10 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, title:
     """A plain table; numbers to the right by the header's leading `#`."""
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for header in headers:
-        table.add_column(header.lstrip("#"), justify="right" if header.startswith("#") else "left", overflow="fold")
+        number = header.startswith("#")
+        # Links and ids are for copying: they stay whole, the text beside them folds.
+        whole = number or header in WHOLE
+        table.add_column(header.lstrip("#"), justify="right" if number else "left", overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*row)
     console.print(table)

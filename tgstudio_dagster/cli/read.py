@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import typer
@@ -22,6 +23,13 @@ from tgstudio_dagster.errors import TGStudioError
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="At most so many rows.")]
 DayOption = Annotated[str | None, typer.Option("--day", help="Day (UTC) whose window is meant; default: the newest.")]
+
+
+TERMS = ("popularity", "trend", "engagement", "audience", "decay", "recent", "expected")
+
+
+def _term(name: str, row: dict[str, Any]) -> str:
+    return f"{row[name]:.2f}"
 
 
 def _number(value: float | None) -> str:
@@ -84,9 +92,9 @@ def top(
         "#channels": lambda row: str(row["channels"]),
     }
     if explain:
-        terms = ("popularity", "trend", "engagement", "audience", "decay", "recent", "expected")
-        columns |= {f"#{term}": (lambda row, term=term: f"{row[term]:.2f}") for term in terms}
-    columns["link"] = lambda row: row["url"]
+        columns |= {f"#{term}": partial(_term, term) for term in TERMS}
+    else:
+        columns["link"] = lambda row: row["url"]
     print_rows(found, columns, as_json=as_json, empty="Nothing is ranked in that window.")
 
 

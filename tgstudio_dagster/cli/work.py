@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from tgstudio_dagster.errors import ConflictError, TGStudioError
 
 if TYPE_CHECKING:
     from tgstudio_dagster.automation.launch import RunOutcome
+    from tgstudio_dagster.telegram.importer import ImportSummary
 
 
 def import_(
@@ -28,7 +30,7 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Import a Telegram Desktop export or dumps of Telethon messages. Stop it any time: it resumes."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from tgstudio_dagster.settings import settings
     from tgstudio_dagster.telegram.importer import import_path
@@ -38,7 +40,7 @@ def import_(
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn(),
+        TaskProgressColumn(),
         TextColumn("{task.fields[read]} messages"),
         TimeRemainingColumn(),
         console=errors,
@@ -49,7 +51,7 @@ def import_(
 
         def step(progress: Step) -> None:
             bar.update(
-                task, description=progress.file, completed=progress.position, total=progress.size, read=progress.read
+                task, description=progress.path.name, completed=progress.done, total=progress.total, read=progress.read
             )
 
         summary = import_path(
@@ -66,11 +68,30 @@ def import_(
             again=again,
         )
     if as_json:
-        print_json(summary.model_dump(mode="json"))
+        print_json(asdict(summary))
         return
-    console.print(summary.sentence())
+    console.print(describe(summary))
     if summary.days:
         console.print(f"Next: [bold]tgstudio materialize --tenant {tenant}[/] (or `tgstudio up`: its sensor does it).")
+
+
+def describe(summary: ImportSummary) -> str:
+    """What an import did, in a sentence, with the reasons of what was left out or rejected."""
+    parts = [
+        f"{summary.files - summary.skipped_files} files: {summary.read} messages read, {summary.landed} posts landed"
+    ]
+    if summary.skipped_files:
+        parts.append(f"{summary.skipped_files} files were imported before")
+    for count, word, reasons in (
+        (summary.filtered, "filtered", summary.filtered_by),
+        (summary.rejected, "rejected", summary.rejected_by),
+    ):
+        if count:
+            named = "; ".join(f"{reason}: {number}" for reason, number in sorted(reasons.items()))
+            parts.append(f"{count} {word}" + (f" ({named})" if named else ""))
+    if summary.ignored:
+        parts.append(f"{len(summary.ignored)} other JSON files ignored")
+    return ", ".join(parts)
 
 
 def materialize(
@@ -174,7 +195,9 @@ def export(
     first: Annotated[str | None, typer.Option("--from", help="First day (UTC); default: the newest 7 days.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day (UTC).")] = None,
     formats: Annotated[str, typer.Option("--formats", help="parquet, csv, or both.")] = "parquet,csv",
-    bom: Annotated[bool, typer.Option("--bom", help="Begin CSV files with a byte-order mark, for spreadsheets.")] = False,
+    bom: Annotated[
+        bool, typer.Option("--bom", help="Begin CSV files with a byte-order mark, for spreadsheets.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the target.")] = False,
     as_json: JsonOption = False,
 ) -> None:

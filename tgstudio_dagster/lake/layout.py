@@ -1,7 +1,7 @@
 """Where things lie below the lake's root: paths from tables, tenants, days and orders. No reading or writing.
 
-    {asset}/tenant={tenant}/date={date}/part-0.parquet        {asset}/tenant={tenant}/order={order}/part-0.parquet
-    landing/tenant={tenant}/date={date}/{content hash}.parquet        files/tenant={tenant}/{sha256}.{ext}
+{asset}/tenant={tenant}/date={date}/part-0.parquet        {asset}/tenant={tenant}/order={order}/part-0.parquet
+landing/tenant={tenant}/date={date}/{content hash}.parquet        files/tenant={tenant}/{sha256}.{ext}
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from tgstudio_dagster.lake.tables import Table
 
 PART = "part-0.parquet"
 _TENANT = re.compile(r"[a-z0-9]{1,63}")
-_ORDER = re.compile(r"[a-z0-9]+-[a-z0-9]+")
-_FILE = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,8}")
+_ORDER = re.compile(r"[a-z0-9]{1,63}-[a-z0-9]{1,63}")
+_FILE = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,16}")
+_HASH = re.compile(r"[0-9a-f]{32}")
 
 
 def check_tenant(tenant: str) -> str:
@@ -49,6 +50,13 @@ def landing_folder(tenant: str, day: date | None = None) -> str:
     return folder if day is None else f"{folder}/date={day.isoformat()}"
 
 
+def landing_path(tenant: str, day: date, name: str) -> str:
+    """The object of one landing; raises LakeError where the name is not a hash of content."""
+    if not _HASH.fullmatch(name):
+        raise LakeError(f"landing: {name!r} is no name of a landing; it reads as 32 hex digits.")
+    return f"{landing_folder(tenant, day)}/{name}.parquet"
+
+
 def file_path(tenant: str, uri: str) -> str:
     """The object of a stored file; raises LakeError where the uri is not <sha256>.<extension>."""
     if not _FILE.fullmatch(uri):
@@ -56,6 +64,11 @@ def file_path(tenant: str, uri: str) -> str:
     return f"files/tenant={tenant}/{uri}"
 
 
-def partition_value(name: str) -> str:
-    """`2026-03-15` of a folder called `date=2026-03-15`."""
-    return name.rstrip("/").rsplit("/", 1)[-1].partition("=")[2]
+def partition_value(path: str) -> str:
+    """`2026-03-15` of `messages/tenant=acme/date=2026-03-15/part-0.parquet`."""
+    return path.rsplit("/", 2)[-2].partition("=")[2]
+
+
+def stem(path: str) -> str:
+    """The object's name without its extension."""
+    return path.rsplit("/", 1)[-1].partition(".")[0]

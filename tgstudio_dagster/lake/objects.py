@@ -1,15 +1,20 @@
-"""Where objects live: a local folder or an S3 bucket, behind the six operations the lake needs.
+"""Where objects live: a local folder or an S3 bucket, behind the few operations the lake needs.
 
-Every put replaces the whole object in one step. Failures become LakeError; the old object stands.
+Every put replaces the whole object in one step: readers see the old bytes or the new ones, and a put that fails
+leaves the old. Failures become LakeError, which says what failed and the mend. What the objects hold is `store.py`'s.
 """
 
 from __future__ import annotations
 
+import errno
+import io
 import os
-import shutil
+import re
+import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +22,14 @@ from typing import Any, BinaryIO, Protocol, cast
 
 from tgstudio_dagster.errors import LakeError
 
-TEMP_PREFIX = ".tmp-"
-STALE_TEMP_SECONDS = 3600
+TEMP_FOLDER = ".tmp"
+STALE_SECONDS = 24 * 3600
+FETCH_TOGETHER = 16
+_HOST = re.sub(r"[^A-Za-z0-9]", "", socket.gethostname()) or "host"
+_writing: set[str] = set()
+
+Fill = Callable[[BinaryIO], str]
+"""Writes an object's bytes into the file it is given and returns the path they belong to (often a hash of them)."""
 
 
 @dataclass(frozen=True)
@@ -33,150 +44,248 @@ class S3Options:
 class Objects(Protocol):
     """Objects by their path below the root."""
 
-    def put(self, path: str, write: Callable[[BinaryIO], str | None]) -> str:
-        """Let `write` fill a new object; it may return the final path. Returns the path it was stored at."""
+    def put(self, fill: Fill, *, replace: bool = True) -> str:
+        """Store a new object and return its path; with `replace` off, one that is there already stands."""
         ...
 
-    def open(self, path: str) -> BinaryIO: ...
-    def exists(self, path: str) -> bool: ...
-    def list(self, folder: str) -> list[str]: ...
-    def modified(self, path: str) -> float: ...
-    def delete(self, path: str) -> None: ...
-    def url(self, path: str) -> str: ...
+    def open(self, path: str) -> BinaryIO:
+        """The object for reading; raises LakeError where it is not there."""
+        ...
+
+    def fetch(self, paths: Iterable[str]) -> Iterator[tuple[str, BinaryIO]]:
+        """Each object with its path, in order, one after another; every one as it stood at one moment."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether the object is there; a store that cannot be asked is a LakeError, not a no."""
+        ...
+
+    def list(self, folder: str) -> dict[str, float]:
+        """All objects below the folder, by path below the root, with the second (since 1970) of their last put."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove the object; one that is not there is no error."""
+        ...
+
+    def url(self, path: str) -> str:
+        """The object's place, for people and for readers outside the lake."""
+        ...
 
 
 class LocalObjects:
-    """Objects as files: written to a temporary file beside them, synced, then renamed over."""
+    """Objects as files: written to a temporary file of the same root, synced, then renamed over."""
 
     def __init__(self, root: str) -> None:
         self.root = Path(root)
 
-    def put(self, path: str, write: Callable[[BinaryIO], str | None]) -> str:
-        folder = (self.root / path).parent
-        with _explained(f"write {self.root / path}"):
-            folder.mkdir(parents=True, exist_ok=True)
+    def put(self, fill: Fill, *, replace: bool = True) -> str:
+        folder = self.root / TEMP_FOLDER
+        with _explained(f"write below {self.root}"):
+            _make_folder(folder)
             _sweep(folder)
-            handle, temporary = tempfile.mkstemp(prefix=TEMP_PREFIX, dir=folder)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    path = write(file) or path
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.chmod(temporary, 0o644)
-                os.replace(temporary, self.root / path)
-            except BaseException:
-                with suppress(FileNotFoundError):
-                    os.unlink(temporary)
-                raise
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        name = f"{_HOST}-{os.getpid()}-{uuid.uuid4().hex}"
+        temporary = folder / name
+        path = ""
+        _writing.add(name)
+        try:
+            with _explained(f"write below {self.root}"), temporary.open("xb") as file:
+                path = fill(file)
+                file.flush()
+                os.fsync(file.fileno())
+            with _explained(f"write {self.root / path}"):
+                if replace or not (self.root / path).exists():
+                    _rename(temporary, self.root / path)
+        finally:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+            _writing.discard(name)
         return path
 
     def open(self, path: str) -> BinaryIO:
         with _explained(f"read {self.root / path}"):
             return (self.root / path).open("rb")
 
+    def fetch(self, paths: Iterable[str]) -> Iterator[tuple[str, BinaryIO]]:
+        for path in paths:
+            with self.open(path) as file:
+                yield path, file
+
     def exists(self, path: str) -> bool:
-        return (self.root / path).is_file()
-
-    def list(self, folder: str) -> list[str]:
-        try:
-            names = sorted(os.listdir(self.root / folder))
-        except FileNotFoundError:
-            return []
-        return [name for name in names if not name.startswith(TEMP_PREFIX)]
-
-    def modified(self, path: str) -> float:
         with _explained(f"read {self.root / path}"):
-            return (self.root / path).stat().st_mtime
+            return (self.root / path).is_file()
+
+    def list(self, folder: str) -> dict[str, float]:
+        with _explained(f"list {self.root / folder}"):
+            return {str(file.relative_to(self.root)): stat.st_mtime for file, stat in sorted(_walk(self.root / folder))}
 
     def delete(self, path: str) -> None:
         with _explained(f"delete {self.root / path}"), suppress(FileNotFoundError):
             (self.root / path).unlink()
-            for parent in (self.root / path).parents[:1]:
-                with suppress(OSError):
-                    parent.rmdir()
+        with suppress(OSError):
+            (self.root / path).parent.rmdir()
 
     def url(self, path: str) -> str:
         return str(self.root / path)
 
 
 class S3Objects:
-    """Objects in a bucket: one PUT each, through a spooled temporary file where the size is not known."""
+    """Objects in a bucket: one PUT each (large files: one multipart upload, which appears as a whole too)."""
 
     def __init__(self, root: str, options: S3Options) -> None:
         import s3fs
 
         self.root = root.removeprefix("s3://").rstrip("/")
-        self.options = options
         self._fs: Any = s3fs.S3FileSystem(
             key=options.access_key_id,
             secret=options.secret_access_key,
             endpoint_url=options.endpoint_url,
             use_listings_cache=False,
             skip_instance_cache=True,
+            config_kwargs={"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 3}},
         )
+        self._fs.retries = 2
 
-    def put(self, path: str, write: Callable[[BinaryIO], str | None]) -> str:
-        with _explained(f"write s3://{self.root}/{path}"), tempfile.TemporaryFile() as file:
-            path = write(cast(BinaryIO, file)) or path
-            file.seek(0)
-            with self._fs.open(f"{self.root}/{path}", "wb") as target:
-                shutil.copyfileobj(file, target, 8 * 2**20)
+    def put(self, fill: Fill, *, replace: bool = True) -> str:
+        with tempfile.NamedTemporaryFile(prefix="tgstudio-") as file:
+            with _explained(f"write {file.name}"):
+                path = fill(cast(BinaryIO, file))
+                file.flush()
+            if replace or not self.exists(path):
+                with _explained(f"write {self.url(path)}"):
+                    self._fs.put_file(file.name, f"{self.root}/{path}")
         return path
 
     def open(self, path: str) -> BinaryIO:
-        with _explained(f"read s3://{self.root}/{path}"):
+        with _explained(f"read {self.url(path)}"):
             return cast(BinaryIO, self._fs.open(f"{self.root}/{path}", "rb"))
 
+    def fetch(self, paths: Iterable[str]) -> Iterator[tuple[str, BinaryIO]]:
+        wanted = list(paths)
+        for start in range(0, len(wanted), FETCH_TOGETHER):
+            some = wanted[start : start + FETCH_TOGETHER]
+            with _explained(f"read {self.url(some[0])}"):
+                found = self._fs.cat([f"{self.root}/{path}" for path in some], on_error="raise")
+            for path in some:
+                yield path, io.BytesIO(found.pop(f"{self.root}/{path}"))
+
     def exists(self, path: str) -> bool:
-        with _explained(f"read s3://{self.root}/{path}"):
-            return bool(self._fs.isfile(f"{self.root}/{path}"))
-
-    def list(self, folder: str) -> list[str]:
-        with _explained(f"list s3://{self.root}/{folder}"):
+        with _explained(f"read {self.url(path)}"):
             try:
-                found = self._fs.ls(f"{self.root}/{folder}", detail=False)
+                return bool(self._fs.info(f"{self.root}/{path}")["type"] == "file")
             except FileNotFoundError:
-                return []
-        names = [str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in found]
-        return sorted(name for name in names if name and name != folder.rsplit("/", 1)[-1])
+                return False
 
-    def modified(self, path: str) -> float:
-        with _explained(f"read s3://{self.root}/{path}"):
-            return float(self._fs.info(f"{self.root}/{path}")["LastModified"].timestamp())
+    def list(self, folder: str) -> dict[str, float]:
+        with _explained(f"list {self.url(folder)}"):
+            found = self._fs.find(f"{self.root}/{folder}/", detail=True)
+        return {
+            name.removeprefix(f"{self.root}/"): entry["LastModified"].timestamp()
+            for name, entry in sorted(found.items())
+            if entry["type"] == "file"
+        }
 
     def delete(self, path: str) -> None:
-        with _explained(f"delete s3://{self.root}/{path}"), suppress(FileNotFoundError):
+        with _explained(f"delete {self.url(path)}"), suppress(FileNotFoundError):
             self._fs.rm_file(f"{self.root}/{path}")
 
     def url(self, path: str) -> str:
         return f"s3://{self.root}/{path}"
 
 
+MENDS = {
+    errno.ENOSPC: "The disk is full: make room and run it again.",
+    errno.EDQUOT: "The disk quota is used up: make room and run it again.",
+    errno.EFBIG: "The file is larger than this process may write: raise the limit and run it again.",
+    errno.EACCES: "Give the user who runs this the right to read and write there.",
+    errno.EPERM: "Give the user who runs this the right to read and write there.",
+    errno.EROFS: "The file system is read-only: mount it writable, or set TGSTUDIO_LAKE_URL.",
+    errno.ENOENT: "It is not there: materialize it again, or check TGSTUDIO_LAKE_URL.",
+}
+S3_MEND = "Check TGSTUDIO_S3_ENDPOINT_URL, the keys and the bucket, then run it again."
+
+
 @contextmanager
 def _explained(what: str) -> Iterator[None]:
-    """Turn what the system or botocore raises into a LakeError that says what failed and what to do."""
+    """Turn what the system or the S3 client raises into a LakeError that says what failed and what to do."""
     try:
         yield
-    except FileNotFoundError:
-        raise
     except OSError as error:
-        mend = {28: "The disk is full: make room and run it again.", 13: "Give this user the right to write there."}
-        hint = mend.get(error.errno or 0, "Check the store and run it again.")
-        raise LakeError(f"cannot {what}: {error.strerror or error}. Nothing was replaced. {hint}") from error
+        remote = "s3://" in what
+        mend = S3_MEND if remote else MENDS.get(error.errno or 0, "Check the disk and run it again.")
+        raise LakeError(f"cannot {what}: {error.strerror or error}. Nothing was replaced. {mend}") from error
     except Exception as error:
+        # s3fs lets its client's errors through; the modules are not imported where no S3 is used.
         if type(error).__module__.split(".")[0] not in {"botocore", "aiobotocore", "aiohttp"}:
             raise
-        raise LakeError(f"cannot {what}: {error}. Check TGSTUDIO_S3_ENDPOINT_URL, the keys and the bucket.") from error
+        raise LakeError(f"cannot {what}: {error}. Nothing was replaced. {S3_MEND}") from error
+
+
+def _rename(temporary: Path, target: Path) -> None:
+    """Put the file in its place for good: rename, then sync the folder. A folder removed meanwhile is made again."""
+    for attempt in range(3):
+        _make_folder(target.parent)
+        try:
+            temporary.replace(target)
+            break
+        except FileNotFoundError:
+            if attempt == 2:
+                raise
+    _sync_folder(target.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    """`mkdir -p` that survives a power cut: each new folder's parent is synced."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Files below the folder. What vanishes while it is walked was never there; hidden names are not objects."""
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _walk(Path(entry.path))
+        else:
+            with suppress(FileNotFoundError):
+                yield Path(entry.path), entry.stat()
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what a killed writer left; a file of a living one is younger."""
-    for entry in folder.glob(f"{TEMP_PREFIX}*"):
-        with suppress(OSError):
-            if time.time() - entry.stat().st_mtime > STALE_TEMP_SECONDS:
-                entry.unlink()
+    """Remove what killed writers left: of a process of this host that is gone, or older than a day."""
+    for entry in os.scandir(folder):
+        host, _, rest = entry.name.partition("-")
+        pid = rest.partition("-")[0]
+        with suppress(FileNotFoundError):
+            dead = host == _HOST and pid.isdigit() and not _is_writing(int(pid), entry.name)
+            if dead or time.time() - entry.stat().st_mtime > STALE_SECONDS:
+                Path(entry.path).unlink()
+
+
+def _is_writing(pid: int, name: str) -> bool:
+    # A process id is used again (in a container it is always 1): for our own, what we know decides.
+    if pid == os.getpid():
+        return name in _writing
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

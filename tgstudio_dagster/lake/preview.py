@@ -38,7 +38,9 @@ def _cell(value: object) -> str:
 
 
 def _by_channel(frame: pl.DataFrame) -> str:
-    counted = frame.group_by("channel", "type").len("posts").sort("posts", "channel", "type", descending=[True, False, False])
+    counted = (
+        frame.group_by("channel", "type").len("posts").sort("posts", "channel", "type", descending=[True, False, False])
+    )
     return markdown(counted)
 
 
@@ -59,7 +61,9 @@ def _largest(frame: pl.DataFrame) -> str:
 
 def _map_picture(frame: pl.DataFrame) -> str:
     """A scatter of the posts, coloured by story, as an SVG image in Markdown."""
-    spans = frame.select(pl.col("x", "y").min().name.suffix("0"), pl.col("x", "y").max().name.suffix("1")).row(0, named=True)
+    spans = frame.select(pl.col("x", "y").min().name.suffix("0"), pl.col("x", "y").max().name.suffix("1")).row(
+        0, named=True
+    )
     width, height = (spans["x1"] - spans["x0"]) or 1.0, (spans["y1"] - spans["y0"]) or 1.0
     dots = "".join(
         f'<circle cx="{(x - spans["x0"]) / width * 620 + 10:.1f}" cy="{(y - spans["y0"]) / height * 420 + 10:.1f}" '

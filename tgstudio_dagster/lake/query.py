@@ -58,7 +58,9 @@ def feed(
     found: list[pl.DataFrame] = []
     left = limit
     for days in _backwards(lake, first, last):
-        part = ask("feed", {"messages": lake.read(MESSAGES, days=days, columns=FEED_COLUMNS)}, parameters | {"limit": left})
+        part = ask(
+            "feed", {"messages": lake.read(MESSAGES, days=days, columns=FEED_COLUMNS)}, parameters | {"limit": left}
+        )
         found.append(part)
         left -= part.height
         if left <= 0:
@@ -133,5 +135,3 @@ def _backwards(lake: TenantLake, first: date | None, last: date | None) -> Itera
     while start < len(days):
         yield days[start : start + step]
         start, step = start + step, step * 2
-
-

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import BinaryIO
+from functools import partial
+from typing import BinaryIO, cast
 
 import polars as pl
 
+from tgstudio_dagster.errors import LakeError, NotFoundError
 from tgstudio_dagster.lake import layout
 from tgstudio_dagster.lake.objects import LocalObjects, Objects, S3Objects, S3Options
 from tgstudio_dagster.lake.tables import LANDING, Table
 from tgstudio_dagster.settings import Settings
 
+__all__ = ["Lake", "Landing", "S3Options", "StoredFile", "TenantLake", "Written"]
+
 CHUNK = 2**20
+ROW_GROUP = 100_000
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class StoredFile:
 
 
 class Lake:
-    """The root of the lake; data is reached only through `tenant`."""
+    """The root of the lake; data is reached only through `tenant`. Nothing is touched before the first use."""
 
     def __init__(self, root: str, *, s3: S3Options | None = None) -> None:
         self.root = root
@@ -75,11 +80,13 @@ class Lake:
 
 
 class TenantLake:
-    """Everything of one tenant in the lake."""
+    """Everything of one tenant in the lake. Every method raises LakeError where the store fails."""
 
     def __init__(self, objects: Objects, tenant: str) -> None:
         self._objects = objects
         self.tenant = tenant
+        self.root = objects.url("")
+        self.local = isinstance(objects, LocalObjects)
 
     def read(
         self,
@@ -88,68 +95,69 @@ class TenantLake:
         days: Iterable[date] | None = None,
         order: str | None = None,
         columns: Sequence[str] | None = None,
+        with_partition: bool = False,
     ) -> pl.DataFrame:
-        """The rows of the named partitions, one after another; a partition that does not exist has no row."""
-        wanted = list(columns or table.columns)
-        frames = [self._read(path, wanted) for path in self._paths(table, days, order)]
-        return pl.concat(frames or [table.empty().select(wanted)])
+        """The rows of the named partitions (of all, if none is named), oldest first.
 
-    def paths(self, table: Table, *, days: Iterable[date] | None = None, order: str | None = None) -> list[str]:
-        """URLs of the named partitions that exist."""
-        return [self._objects.url(path) for path in self._paths(table, days, order)]
+        A partition that does not exist has no row. `with_partition` adds the columns `tenant`, and `day` or `order_id`.
+        Raises LakeError where an object is damaged or of another contract.
+        """
+        wanted = list(table.columns if columns is None else columns)
+        found = self._frames(table, self._paths(table, days, order), wanted)
+        frames = [self._with_partition(table, path, frame) if with_partition else frame for path, frame in found]
+        if frames:
+            return pl.concat(frames)
+        empty = table.empty().select(wanted)
+        return self._with_partition(table, "", empty) if with_partition else empty
 
-    def write(
-        self, table: Table, frame: pl.DataFrame, *, day: date | None = None, order: str | None = None
-    ) -> Written:
+    def write(self, table: Table, frame: pl.DataFrame, *, day: date | None = None, order: str | None = None) -> Written:
         """Replace one partition; raises ContractError before and LakeError during the write, the old object stands."""
         path = layout.partition_path(table, self.tenant, day=day, order=order)
         frame = table.conform(frame)
         content = _parquet(frame)
-        self._objects.put(path, lambda file: _write(file, content))
+        self._objects.put(partial(_fill, content=content, path=path))
         return Written(self._objects.url(path), frame.height, len(content), hashlib.sha256(content).hexdigest())
+
+    def paths(self, table: Table, *, days: Iterable[date] | None = None, order: str | None = None) -> list[str]:
+        """Places of the named partitions that exist (of all, if none is named), oldest first."""
+        return [self._objects.url(path) for path in self._paths(table, days, order)]
 
     def days(self, table: Table) -> list[date]:
         """Days that have an object, oldest first."""
-        return [date.fromisoformat(value) for value in self._partitions(table)]
+        return [date.fromisoformat(layout.partition_value(path)) for path in self._listed(table)]
 
     def orders(self, table: Table) -> list[str]:
-        """Orders that have an object."""
-        return self._partitions(table)
+        """Orders that have an object, by name: oldest first."""
+        return [layout.partition_value(path) for path in self._listed(table)]
 
     def modified(self, table: Table) -> dict[date, float]:
         """When each day's object was last replaced, in seconds since 1970 by the store's clock."""
-        return {
-            day: self._objects.modified(layout.partition_path(table, self.tenant, day=day, order=None))
-            for day in self.days(table)
-        }
+        return {date.fromisoformat(layout.partition_value(path)): at for path, at in self._listed(table).items()}
 
     def land(self, frame: pl.DataFrame) -> list[Landing]:
-        """Store posts that arrived, one file per day; landing the same content twice leaves one file."""
+        """Store posts that arrived, one file per day of `date`, oldest first; the same content twice is one file."""
         landed = []
-        frame = frame.sort(LANDING.key)
-        for (day,), part in frame.group_by(pl.col("date").dt.date(), maintain_order=True):
-            assert isinstance(day, date)
-            content = _parquet(LANDING.conform(part))
-            landing = Landing(day, hashlib.sha256(content).hexdigest()[:32])
-            self._objects.put(self._landing_path(landing), lambda file, content=content: _write(file, content))
+        for (day,), part in LANDING.conform(frame).group_by(pl.col("date").dt.date(), maintain_order=True):
+            content = _parquet(part)
+            landing = Landing(cast(date, day), hashlib.sha256(content).hexdigest()[:32])
+            self._objects.put(partial(_fill, content=content, path=self._landing_path(landing)), replace=False)
             landed.append(landing)
         return sorted(landed, key=lambda landing: landing.day)
 
     def landing_days(self) -> list[date]:
         """Days that have landings waiting, oldest first."""
-        folders = self._objects.list(layout.landing_folder(self.tenant))
-        days = [date.fromisoformat(layout.partition_value(folder)) for folder in folders]
-        return [day for day in days if self.landings(day)]
+        waiting = self._objects.list(layout.landing_folder(self.tenant))
+        return sorted({date.fromisoformat(layout.partition_value(path)) for path in waiting})
 
     def landings(self, day: date) -> list[Landing]:
-        """What waits for a day."""
-        names = self._objects.list(layout.landing_folder(self.tenant, day))
-        return [Landing(day, name.removesuffix(".parquet")) for name in names if name.endswith(".parquet")]
+        """What waits for a day, by name."""
+        waiting = self._objects.list(layout.landing_folder(self.tenant, day))
+        return [Landing(day, layout.stem(path)) for path in waiting]
 
     def read_landings(self, landings: Sequence[Landing]) -> pl.DataFrame:
         """The rows of the landings, one after another."""
-        frames = [self._read(self._landing_path(landing), list(LANDING.columns)) for landing in landings]
-        return pl.concat(frames or [LANDING.empty()])
+        frames = self._frames(LANDING, [self._landing_path(landing) for landing in landings], list(LANDING.columns))
+        return pl.concat([LANDING.empty(), *(frame for _, frame in frames)])
 
     def drop_landings(self, landings: Sequence[Landing]) -> None:
         """Remove landings that have been merged."""
@@ -157,11 +165,12 @@ class TenantLake:
             self._objects.delete(self._landing_path(landing))
 
     def put_file(self, source: BinaryIO | bytes, extension: str) -> StoredFile:
-        """Store a file by its content, streamed in chunks; the same bytes are stored once."""
+        """Store a file by its content, streamed in chunks of 1 MiB; the same bytes are stored once."""
+        layout.file_path(self.tenant, f"{'0' * 64}.{extension}")
         stream = io.BytesIO(source) if isinstance(source, bytes) else source
         digest, size = hashlib.sha256(), 0
 
-        def write(file: BinaryIO) -> str:
+        def fill(file: BinaryIO) -> str:
             nonlocal size
             while chunk := stream.read(CHUNK):
                 digest.update(chunk)
@@ -169,12 +178,13 @@ class TenantLake:
                 file.write(chunk)
             return layout.file_path(self.tenant, f"{digest.hexdigest()}.{extension}")
 
-        layout.file_path(self.tenant, f"{'0' * 64}.{extension}")
-        path = self._objects.put(f"files/tenant={self.tenant}/new", write)
-        return StoredFile(digest.hexdigest(), path.rsplit("/", 1)[-1], size)
+        self._objects.put(fill, replace=False)
+        return StoredFile(digest.hexdigest(), f"{digest.hexdigest()}.{extension}", size)
 
     def open_file(self, uri: str) -> BinaryIO:
-        """A stored file for reading; raises FileNotFoundError where it is not there."""
+        """A stored file for reading; raises NotFoundError where the tenant has none such."""
+        if not self.has_file(uri):
+            raise NotFoundError(f"file {uri}: tenant {self.tenant} has none such; import or materialize it again.")
         return self._objects.open(layout.file_path(self.tenant, uri))
 
     def has_file(self, uri: str) -> bool:
@@ -182,31 +192,56 @@ class TenantLake:
         return self._objects.exists(layout.file_path(self.tenant, uri))
 
     def _paths(self, table: Table, days: Iterable[date] | None, order: str | None) -> list[str]:
+        if days is None and order is None:
+            return list(self._listed(table))
         if order is not None:
             named = [layout.partition_path(table, self.tenant, day=None, order=order)]
         else:
-            named = [layout.partition_path(table, self.tenant, day=day, order=None) for day in days or ()]
+            named = [layout.partition_path(table, self.tenant, day=day, order=None) for day in sorted(set(days or ()))]
+        if not self.local and len(named) > 2:
+            # One listing costs as much as one question after an object.
+            listed = self._listed(table)
+            return [path for path in named if path in listed]
         return [path for path in named if self._objects.exists(path)]
 
-    def _partitions(self, table: Table) -> list[str]:
-        return [layout.partition_value(n) for n in self._objects.list(layout.table_folder(table, self.tenant))]
+    def _listed(self, table: Table) -> dict[str, float]:
+        found = self._objects.list(layout.table_folder(table, self.tenant))
+        return {path: at for path, at in found.items() if path.endswith(f"/{layout.PART}")}
 
     def _landing_path(self, landing: Landing) -> str:
-        return f"{layout.landing_folder(self.tenant, landing.day)}/{landing.name}.parquet"
+        return layout.landing_path(self.tenant, landing.day, landing.name)
 
-    def _read(self, path: str, columns: list[str]) -> pl.DataFrame:
-        if isinstance(self._objects, LocalObjects):
-            return pl.read_parquet(self._objects.url(path), columns=columns, hive_partitioning=False, glob=False)
-        with self._objects.open(path) as file:
-            return pl.read_parquet(file.read(), columns=columns, hive_partitioning=False)
+    def _with_partition(self, table: Table, path: str, frame: pl.DataFrame) -> pl.DataFrame:
+        value = pl.lit(layout.partition_value(path) if path else None, pl.String)
+        by_day = table.partition == "tenant_day"
+        return frame.with_columns(
+            pl.lit(self.tenant).alias("tenant"),
+            value.str.to_date("%Y-%m-%d").alias("day") if by_day else value.alias("order_id"),
+        )
+
+    def _frames(self, table: Table, paths: list[str], columns: list[str]) -> Iterator[tuple[str, pl.DataFrame]]:
+        schema = {name: table.schema[name] for name in columns}
+        for path, file in self._objects.fetch(paths):
+            place, mend = self._objects.url(path), "Materialize it again."
+            try:
+                # An opened file, not its path: what is read stays one object while it is replaced.
+                frame = pl.read_parquet(file, columns=columns)
+            except (pl.exceptions.PolarsError, OSError) as error:
+                raise LakeError(f"{place}: cannot be read ({str(error).splitlines()[0]}). {mend}") from error
+            if dict(frame.schema) != schema:
+                raise LakeError(f"{place}: has other columns or types than {table.name} now has. {mend}")
+            yield path, frame
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:
     """The frame as Parquet; equal frames give equal bytes."""
     buffer = io.BytesIO()
-    frame.rechunk().write_parquet(buffer, compression="zstd", compression_level=3, statistics=True, row_group_size=100_000)
+    frame.rechunk().write_parquet(
+        buffer, compression="zstd", compression_level=3, statistics=True, row_group_size=ROW_GROUP
+    )
     return buffer.getvalue()
 
 
-def _write(file: BinaryIO, content: bytes) -> None:
+def _fill(file: BinaryIO, content: bytes, path: str) -> str:
     file.write(content)
+    return path

@@ -213,7 +213,9 @@ EMBEDDINGS = Table(
         **_post_key(),
         "model": Column(pl.String, "Name and version of the embedding."),
         "text_hash": Column(pl.String, "Hash of the text it was made from."),
-        "indices": Column(pl.List(pl.UInt32), "Feature numbers of a sparse vector; null for a dense one.", nullable=True),
+        "indices": Column(
+            pl.List(pl.UInt32), "Feature numbers of a sparse vector; null for a dense one.", nullable=True
+        ),
         "vector": Column(pl.List(pl.Float32), "Values of the vector (at `indices` where sparse)."),
     },
 )

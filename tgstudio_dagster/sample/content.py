@@ -7,7 +7,8 @@ come from templates are in recurring.py.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,10 @@ CONTENT = Path(__file__).parent / "content"
 
 Media = Literal["photo", "album", "video", "document", "poll"]
 T = TypeVar("T")
+_PASSED_ON = 0.85
+_HASHTAG = re.compile(r"#\w+")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+(?=[«“A-ZА-ЯЁ])")
+_LEADING_EMOJI = re.compile(r"^[^\w«“\"]+")
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is ten times as fast; not every wheel has it
 
@@ -190,20 +195,42 @@ def _of_story(story: Story) -> Iterator[Post]:
     heat = (0.9 + 0.1 * min(size, 12)) * seeded("story", story.story).lognormvariate(0, 0.15)
     for event in story.events:
         _check_forwards(story.story, event.posts)
+        wire = _wire(event)
         for post in event.posts:
             at = start + timedelta(minutes=post.after)
+            retold = _retelling(event.event, post, wire)
             yield Post(
                 channel=post.channel,
                 at=at,
-                text=post.text,
+                text=retold(post.text),
                 heat=heat,
                 media=post.media,
-                edit=_edit(at, post.edit),
+                edit=_edit(at, post.edit, retold),
                 deleted_at=_later(at, post.delete_after),
                 forward_of=post.forward_of,
                 event=event.event,
                 story=story.story,
             )
+
+
+def _wire(event: Event) -> str:
+    """The sentences that newsrooms pass on: up to two from the event's first post, without its emoji and hashtags."""
+    first = min((post for post in event.posts if post.text), key=lambda post: post.after)
+    sentences = _SENTENCE_END.split(_HASHTAG.sub("", first.text.replace("\n", " ")).strip())
+    return _LEADING_EMOJI.sub("", " ".join(" ".join(sentences[:2]).split()))
+
+
+def _retelling(event: str, post: StoryPost, wire: str) -> Callable[[str], str]:
+    """How a channel tells the news: most pass the wire's sentences on with words of their own, some use only their own.
+
+    The share is that of real channels: of two posts on one event, most have a sentence in common.
+    """
+    rng = seeded("retelling", event, post.channel, post.after)
+    if not post.text or wire in " ".join(post.text.split()) or rng.random() > _PASSED_ON:
+        return lambda text: text
+    if rng.random() < 0.5:
+        return lambda text: f"{wire}\n\n{text}"
+    return lambda text: f"{text}\n\n{wire}"
 
 
 def _of_single(single: Single, heat: float, plain: bool = False) -> Post:
@@ -222,8 +249,10 @@ def _check_forwards(story: str, posts: Sequence[StoryPost]) -> None:
             )
 
 
-def _edit(at: datetime, edit: Edit | None) -> tuple[datetime, str] | None:
-    return (at + timedelta(minutes=edit.after), edit.text) if edit else None
+def _edit(
+    at: datetime, edit: Edit | None, retold: Callable[[str], str] = lambda text: text
+) -> tuple[datetime, str] | None:
+    return (at + timedelta(minutes=edit.after), retold(edit.text)) if edit else None
 
 
 def _later(at: datetime, minutes: int | None) -> datetime | None:

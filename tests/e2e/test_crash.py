@@ -1,0 +1,98 @@
+"""kill -9 at random points: nothing is lost, nothing doubled, the next run completes, and the tables are the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.worker import TENANT
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.imports import list_imports
+from tgstudio_dagster.catalog.tenants import add_tenant
+from tgstudio_dagster.lake.store import Lake
+from tgstudio_dagster.lake.tables import TABLES
+from tgstudio_dagster.sample.build import build
+from tgstudio_dagster.settings import Settings
+
+KILLS = 12
+SEED = 20260315
+
+
+class Home:
+    """A home of its own, with the sample to import and a worker to run in it."""
+
+    def __init__(self, folder: Path, dumps: Path) -> None:
+        self.settings = Settings(home=folder)
+        self.dumps = dumps
+        self.catalog = Catalog.open(self.settings)
+        add_tenant(self.catalog, TENANT, "Acme")
+
+    def start(self, step: str) -> subprocess.Popen[str]:
+        """A worker that has loaded everything and begins its work now."""
+        environment = os.environ | {"TGSTUDIO_HOME": str(self.settings.home)}
+        arguments = [str(self.dumps)] if step == "import" else []
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.worker", step, *arguments],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+        return worker
+
+    def finish(self, step: str) -> float:
+        """Run the step to its end; returns its seconds."""
+        started = time.monotonic()
+        assert self.start(step).wait(timeout=300) == 0
+        return time.monotonic() - started
+
+    def kill_at_random(self, step: str, seconds: float, rng: random.Random) -> bool:
+        """Start the step and kill it within its usual time; whether it was still at work."""
+        worker = self.start(step)
+        time.sleep(rng.uniform(0, seconds))
+        alive = worker.poll() is None
+        worker.kill()
+        worker.wait()
+        return alive
+
+    def contents(self) -> dict[str, str]:
+        """The hash of every table's object by partition, and of what waits."""
+        root = Path(Lake.open(self.settings).root)
+        return {
+            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for folder in (*TABLES, "landing", "files")
+            for path in sorted((root / folder).rglob("*"))
+            if path.is_file()
+        }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_twenty_and_more_kills_leave_the_tables_of_an_undisturbed_run(tmp_path: Path) -> None:
+    rng = random.Random(SEED)
+    dumps = build(tmp_path / "sample").imports[0]
+    calm, hurt = Home(tmp_path / "calm", dumps), Home(tmp_path / "hurt", dumps)
+    killed = 0
+    for step in ("import", "materialize"):
+        seconds = calm.finish(step)
+        hits = 0
+        for _ in range(KILLS * 2):
+            hits += hurt.kill_at_random(step, seconds * 0.5, rng)
+            if hits == KILLS:
+                break
+        hurt.finish(step)
+        killed += hits
+        assert hurt.contents() == calm.contents(), f"after the {step}"
+    assert killed >= 20
+    done = list_imports(hurt.catalog, TENANT)
+    assert all(one.done for one in done)
+    assert sum(one.read for one in done) == sum(one.read for one in list_imports(calm.catalog, TENANT))

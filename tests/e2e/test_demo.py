@@ -1,0 +1,180 @@
+"""`make demo`'s command in a home of its own, twice; and what it exports, held against the sample's labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections import Counter, defaultdict
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tgstudio_dagster.lake.tables import TABLES
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+class Demo:
+    """The home after the demo ran, and what it printed."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.summary = self.run("demo", "--json")
+
+    def run(self, *arguments: str) -> Any:
+        """A `tgstudio` command in this home; its JSON."""
+        return json.loads(self.text(*arguments))
+
+    def text(self, *arguments: str, code: int = 0) -> str:
+        """What a `tgstudio` command prints."""
+        found = subprocess.run(
+            [sys.executable, "-c", "from tgstudio_dagster.cli import main; main()", *arguments],
+            env=os.environ | {"TGSTUDIO_HOME": str(self.home), "PYTHONUTF8": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert found.returncode == code, found.stderr[-3000:]
+        return found.stdout if code == 0 else found.stderr
+
+    def contents(self) -> dict[str, str]:
+        """The hash of every object of the lake's tables."""
+        root = self.home / "lake"
+        return {
+            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for table in TABLES
+            for path in sorted((root / table).rglob("*.parquet"))
+        }
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    return Demo(tmp_path_factory.mktemp("demo") / "home")
+
+
+@pytest.fixture(scope="module")
+def labels(demo: Demo) -> pl.DataFrame:
+    return pl.read_ndjson(demo.home / "sample" / "labels.jsonl", infer_schema_length=None)
+
+
+def read(demo: Demo, table: str) -> pl.DataFrame:
+    with zipfile.ZipFile(demo.home / "exports" / "demo.zip") as bundle:
+        return pl.read_parquet(BytesIO(bundle.read(f"{table}.parquet")))
+
+
+def test_every_labelled_post_is_exported_exactly_once(demo: Demo, labels: pl.DataFrame) -> None:
+    posts = read(demo, "messages").filter(pl.col("type") != "service")
+    exported = Counter(zip(posts["channel_id"], posts["msg_id"], strict=True))
+    wanted = set(zip(labels["channel_id"], labels["message_id"], strict=True))
+    assert wanted <= set(exported)
+    assert set(exported.values()) == {1}
+    assert posts.height >= 1500
+    assert posts["channel"].n_unique() >= 8
+
+
+def test_topics_gather_the_posts_of_one_event(demo: Demo, labels: pl.DataFrame) -> None:
+    """Of the topics with labelled posts, most posts share the topic's leading story; most events keep together."""
+    last = read(demo, "topic_messages").filter(pl.col("day") == pl.col("day").max())
+    joined = last.join(labels, left_on=["channel_id", "msg_id"], right_on=["channel_id", "message_id"])
+    labelled = joined.drop_nulls("story")
+    majority = (
+        labelled.group_by("topic_id", "story")
+        .len()
+        .group_by("topic_id")
+        .agg(pl.col("len").max(), pl.col("len").sum().alias("all"))
+    )
+    purity = majority["len"].sum() / majority["all"].sum()
+    by_event = (
+        labelled.group_by("event", "topic_id")
+        .len()
+        .group_by("event")
+        .agg(pl.col("len").max(), pl.col("len").sum().alias("all"))
+    )
+    together = by_event["len"].sum() / by_event["all"].sum()
+    assert purity >= 0.9
+    assert together >= 0.7
+
+
+def test_the_top_topics_have_packages_within_every_limit(demo: Demo) -> None:
+    assert len(demo.summary["topics"]) == 3
+    packages = demo.run("packages", "--tenant", "demo", "--json")
+    per_order = defaultdict(set)
+    for package in packages:
+        per_order[package["order_id"]].add(package["platform"])
+        assert all(check["passed"] for check in package["checks"])
+        assert package["text"]
+    assert len(per_order) == 3
+    assert all(platforms == {"tg", "vk", "x", "ig"} for platforms in per_order.values())
+
+
+def test_every_sentence_of_a_package_names_its_sources(demo: Demo) -> None:
+    for package in demo.summary["packages"]:
+        explanation = demo.run("explain", package, "--tenant", "demo", "--json")
+        assert explanation["sentences"]
+        assert not explanation["stale"]
+        for sentence in explanation["sentences"]:
+            assert sentence["needs_verification"] or sentence["sources"], sentence["text"]
+            assert all(source["url"].startswith("https://t.me/") for source in sentence["sources"])
+
+
+def test_edits_deletes_albums_and_growing_counters_are_in_the_lake(demo: Demo) -> None:
+    posts = read(demo, "messages")
+    assert posts.filter(pl.col("version") > 1).height >= 10
+    assert posts.filter(pl.col("deleted_at").is_not_null()).height >= 5
+    assert posts.filter(pl.col("album").list.len() > 1).height >= 10
+    observed = demo.run(
+        "sql",
+        "--tenant",
+        "demo",
+        "--json",
+        "select count(*) n from (select channel_id, msg_id from message_stats group by all having count(*) >= 3)",
+    )
+    assert observed[0]["n"] >= 500
+    stored = demo.run("sql", "--tenant", "demo", "--json", "select count(*) n from media where status = 'stored'")
+    assert stored[0]["n"] >= 50
+
+
+def test_the_bundle_is_the_one_its_manifest_describes(demo: Demo) -> None:
+    with zipfile.ZipFile(demo.home / "exports" / "demo.zip") as bundle:
+        manifest = json.loads(bundle.read("manifest.json"))
+        for file in manifest["files"]:
+            content = bundle.read(file["name"])
+            assert hashlib.sha256(content).hexdigest() == file["sha256"]
+            if file["format"] == "parquet":
+                assert pl.read_parquet(BytesIO(content)).height == file["rows"]
+
+
+def test_running_it_again_changes_nothing_and_doubles_nothing(demo: Demo) -> None:
+    before = demo.contents()
+    again = demo.run("demo", "--json")
+    assert demo.contents() == before
+    assert again["imported"] == 0
+    assert again["materialized"] == []
+    assert again["packages"] == demo.summary["packages"]
+
+
+def test_materializing_the_same_days_again_gives_the_same_bytes(demo: Demo) -> None:
+    before = demo.contents()
+    demo.run("materialize", "--tenant", "demo", "--from", "2026-03-14", "--to", "2026-03-15", "--json")
+    assert demo.contents() == before
+
+
+def test_reading_commands_answer_in_json(demo: Demo) -> None:
+    assert len(demo.run("feed", "--tenant", "demo", "--lang", "ru", "--limit", "5", "--json")) == 5
+    assert demo.run("top", "--tenant", "demo", "--by", "message", "--window", "7d", "--json")[0]["rank"] == 1
+    assert demo.run("topics", "--tenant", "demo", "--json")
+    assert demo.run("orders", "--tenant", "demo", "--json")[0]["status"] == "done"
+    assert {finding["status"] for finding in demo.run("doctor", "--json")} <= {"ok", "missing"}
+
+
+def test_a_wrong_name_is_one_clear_line(demo: Demo) -> None:
+    assert "nobody" in demo.text("feed", "--tenant", "nobody", code=1)
+    assert "t-000000000000" in demo.text("order", "--tenant", "demo", "--topic", "t-000000000000", code=1)
+    assert "Traceback" not in demo.text("sql", "--tenant", "demo", "copy messages to '/tmp/x.csv'", code=1)

@@ -1,0 +1,58 @@
+"""Fixtures of the import: a tenant with a catalog on SQLite and a lake in a folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.builders import make_tenant
+from tests.telegram.exports import NOW
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.imports import Reject, list_imports, rejects
+from tgstudio_dagster.catalog.tenant_settings import Filters, TenantSettings
+from tgstudio_dagster.lake.store import Lake, TenantLake
+from tgstudio_dagster.telegram.importer import ImportSummary, import_path
+
+
+class Desk:
+    """A tenant who imports."""
+
+    def __init__(self, catalog: Catalog, lake: TenantLake) -> None:
+        self.catalog = catalog
+        self.lake = lake
+
+    def load(self, path: Path, filters: Filters | None = None, **given: Any) -> ImportSummary:
+        """Import the path."""
+        settings = TenantSettings(filters=filters or Filters())
+        arguments: dict[str, Any] = {"first_day": date(2020, 1, 1), "now": NOW} | given
+        return import_path(
+            path, tenant="demo", catalog=self.catalog, lake=self.lake, settings=settings, **arguments
+        )  # fmt: skip
+
+    def rows(self) -> pl.DataFrame:
+        """All that has landed, by key."""
+        frames = [self.lake.read_landings(self.lake.landings(day)) for day in self.lake.landing_days()]
+        return pl.concat(frames).sort("channel_id", "msg_id", "observed_at") if frames else pl.DataFrame()
+
+    def rejects(self) -> list[Reject]:
+        """All rejects of all imports."""
+        return [reject for job in list_imports(self.catalog, "demo") for reject in rejects(self.catalog, "demo", job.id)]
+
+
+@pytest.fixture
+def desk(sqlite_template: Path, tmp_path: Path) -> Iterator[Desk]:
+    """A tenant who imports into an empty lake."""
+    shutil.copyfile(sqlite_template, tmp_path / "catalog.sqlite")
+    catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    make_tenant(catalog)
+    yield Desk(catalog, Lake(str(tmp_path / "lake")).tenant("demo"))
+    catalog.close()
+
+
+Loader = Callable[[Path], ImportSummary]

@@ -1,0 +1,110 @@
+"""DuckDB over one tenant's partitions: connections, relations over named objects, results as Polars frames.
+
+What is asked stands in `query.py` (the product's questions) and `sandbox.py` (the user's). A relation has the table's
+columns, then `tenant` and the partition: `day`, or `order_id` (`date` is a column of the posts themselves).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from tgstudio_dagster.lake.layout import PART
+from tgstudio_dagster.lake.store import TenantLake
+from tgstudio_dagster.lake.tables import Table
+
+MEMORY = "1GB"
+THREADS = 2
+_NO_ARROW = re.compile(r"INTERVAL|UNION|BIGNUM|BIT\b|ENUM|TIME WITH TIME ZONE|VARIANT|GEOMETRY")
+_GLOB = re.compile(r"[*?\[\]{}]")
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A new connection without any table: in memory, never spilling to disk, times in UTC."""
+    connection = duckdb.connect(":memory:", config={"threads": THREADS, "memory_limit": MEMORY, "temp_directory": ""})
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def give_frame(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
+    """Let SQL see the frame under the name."""
+    connection.register(name, _Stream(frame))
+
+
+def give_table(connection: duckdb.DuckDBPyConnection, lake: TenantLake, table: Table, *, rows: bool = True) -> list[str]:
+    """Let SQL see all of the tenant's partitions of a table; returns the files that SQL will read itself.
+
+    Local objects are read by DuckDB, which leaves out partitions and columns that are not asked for. From S3 (it has no
+    reader for it), and below folders whose names it would take for patterns, they are read here. Without `rows` only
+    the columns are shown.
+    """
+    paths = lake.paths(table) if rows else []
+    if not paths or not lake.local or _GLOB.search(lake.root):
+        days = None if rows or table.partition == "order" else []
+        order = None if rows or table.partition == "tenant_day" else f"{lake.tenant}-0"
+        give_frame(connection, table.name, lake.read(table, days=days, order=order, with_partition=True))
+        return []
+    columns = ", ".join(f'"{name}"' for name in table.columns)
+    key, name, dtype = ("date", "day", "DATE") if table.partition == "tenant_day" else ("order", "order_id", "VARCHAR")
+    connection.execute(
+        f"CREATE VIEW {table.name} AS SELECT {columns}, {quoted(lake.tenant)} AS tenant, "
+        f"regexp_extract(filename, '/{key}=([^/]+)/{PART}$', 1)::{dtype} AS {name} "
+        f"FROM read_parquet([{', '.join(map(quoted, paths))}], filename = true, hive_partitioning = false)"
+    )
+    return paths
+
+
+def fetch(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    limit: int | None = None,
+) -> pl.DataFrame:
+    """The result of a SELECT, at most `limit` rows of it. Raises duckdb.Error.
+
+    Types that Polars has not (intervals, unions, bit strings) come as text, very large integers as 64 bits, and a
+    column name that comes twice gets a number.
+    """
+    shape = connection.sql(sql, params=dict(parameters or {}))
+    names = _unique(shape.columns)
+    casts = ", ".join(_cast(f'"{name}"', str(dtype)) for name, dtype in zip(names, shape.types, strict=True))
+    aliases = ", ".join(f'"{name}"' for name in names)
+    wrapped = f"SELECT {casts} FROM (\n{sql}\n) AS result({aliases})" + (f" LIMIT {limit}" if limit is not None else "")
+    return pl.DataFrame(connection.sql(wrapped, params=dict(parameters or {})))
+
+
+def quoted(text: str) -> str:
+    """The text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+class _Stream:
+    """A frame as an Arrow stream and nothing else: what DuckDB knows to be Polars it reads through pyarrow."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._frame.__arrow_c_stream__(requested_schema)
+
+
+def _cast(column: str, dtype: str) -> str:
+    if dtype in {"HUGEINT", "UHUGEINT"}:
+        return f"{column}::BIGINT AS {column}"
+    return f"{column}::VARCHAR AS {column}" if _NO_ARROW.search(dtype) else column
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """The names, without quotation marks in them and each once without regard to case."""
+    found: list[str] = []
+    for name in (name.replace('"', "'") for name in names):
+        n, candidate = 1, name
+        while candidate.lower() in {other.lower() for other in found}:
+            n, candidate = n + 1, f"{name}_{n + 1}"
+        found.append(candidate)
+    return found

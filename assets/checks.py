@@ -88,7 +88,10 @@ def _file_matches(lake: TenantLake, uri: str) -> bool:
     if not lake.has_file(uri):
         return False
     with lake.open_file(uri) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == uri.split(".")[0]
+        digest = hashlib.sha256()
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+    return digest.hexdigest() == uri.split(".")[0]
 
 
 RULES: list[tuple[Table, str, str, Rule]] = [

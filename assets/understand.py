@@ -29,7 +29,7 @@ WINDOW = dg.AssetIn(partition_mapping=trailing_window)
     owners=OWNERS,
     kinds={"polars", "scikitlearn"},
     ins={"messages": WINDOW},
-    description=f"{EMBEDDINGS.description}\n\nKey: channel_id, msg_id. The window of messages teaches which lines a channel repeats.",
+    description=f"{EMBEDDINGS.description}\n\nKey: channel_id, msg_id. The window teaches which lines a channel repeats.",
 )
 def embeddings(context: dg.AssetExecutionContext, messages: Upstream) -> Frames:
     """Features of the days' posts."""

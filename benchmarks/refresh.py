@@ -65,7 +65,6 @@ def main() -> None:
 def measure(home: Path, count: int) -> None:
     """Land, refresh through Dagster, refresh by hand; print."""
     from tests.builders import landing
-
     from tgstudio_dagster.automation.launch import materialize_days
     from tgstudio_dagster.catalog.database import Catalog
     from tgstudio_dagster.catalog.tenants import add_tenant

@@ -83,7 +83,7 @@ class Summary(BaseModel):
         for command, why in (
             (f"tgstudio top --tenant {TENANT} --window 7d --explain", "why they rank as they do"),
             (f"tgstudio explain {self.packages[0]} --tenant {TENANT}", "what every sentence rests on"),
-            (f'tgstudio sql --tenant {TENANT} "select * from channel_days order by day"', "ask anything"),
+            (f'tgstudio sql --tenant {TENANT} "from channel_days order by day"', "ask anything"),
             ("make up", "the asset graph, runs and backfills in Dagster's UI"),
         ):
             line(f"    {command}   [dim]# {why}[/]")

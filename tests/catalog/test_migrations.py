@@ -15,7 +15,7 @@ from sqlalchemy import inspect, text
 
 from tgstudio_dagster.catalog.base import Base
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.migrations import HEAD
+from tgstudio_dagster.catalog.migrations import HEAD, VERSION_TABLE
 from tgstudio_dagster.errors import ConflictError, SettingsError
 from tgstudio_dagster.settings import Settings
 
@@ -29,7 +29,9 @@ def test_the_migrations_make_exactly_the_models_tables(empty_database_url: str) 
     catalog = Catalog(empty_database_url)
     catalog.upgrade()
     with catalog.engine(pooled=False).connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True, "version_table": VERSION_TABLE}
+        )
         assert compare_metadata(context, Base.metadata) == []
         checks = {
             (table.name, check["name"])
@@ -45,7 +47,7 @@ def test_the_catalog_has_every_table_of_the_design(empty_database_url: str) -> N
     catalog = Catalog(empty_database_url)
     catalog.upgrade()
     with catalog.engine(pooled=False).connect() as connection:
-        assert set(inspect(connection).get_table_names()) == {*DESIGN.split(), "alembic_version"}
+        assert set(inspect(connection).get_table_names()) == {*DESIGN.split(), VERSION_TABLE}
     catalog.close()
 
 
@@ -60,7 +62,7 @@ def test_upgrading_twice_changes_nothing(empty_database_url: str) -> None:
     catalog.upgrade()
     catalog.upgrade()
     with catalog.reading() as session:
-        assert session.execute(text("select version_num from alembic_version")).scalars().all() == [HEAD]
+        assert session.execute(text(f"select version_num from {VERSION_TABLE}")).scalars().all() == [HEAD]
     catalog.close()
 
 
@@ -74,7 +76,7 @@ def test_processes_that_upgrade_at_once_wait_for_each_other(empty_database_url: 
 
 def test_a_catalog_of_a_newer_version_is_refused(catalog: Catalog) -> None:
     with catalog.session() as session:
-        session.execute(text("update alembic_version set version_num = '9999'"))
+        session.execute(text(f"update {VERSION_TABLE} set version_num = '9999'"))
     with pytest.raises(ConflictError, match="newer TG Studio"):
         catalog.upgrade()
 

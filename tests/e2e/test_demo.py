@@ -16,16 +16,25 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tests.servers.s3 import BUCKET
+from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import TABLES
+from tgstudio_dagster.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 class Demo:
-    """The home after the demo ran, and what it printed."""
+    """The home after the demo ran, in one profile, and what it printed."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
+        self.settings = Settings(home=home, **settings)  # type: ignore[arg-type]
+        self.environment = os.environ | {
+            "TGSTUDIO_HOME": str(home),
+            "PYTHONUTF8": "1",
+            **{f"TGSTUDIO_{name.upper()}": value for name, value in settings.items()},
+        }
         self.summary = self.run("demo", "--json")
 
     def run(self, *arguments: str) -> Any:
@@ -33,10 +42,10 @@ class Demo:
         return json.loads(self.text(*arguments))
 
     def text(self, *arguments: str, code: int = 0) -> str:
-        """What a `tgstudio` command prints."""
+        """What a `tgstudio` command prints; its errors where it is to fail."""
         found = subprocess.run(
             [sys.executable, "-c", "from tgstudio_dagster.cli import main; main()", *arguments],
-            env=os.environ | {"TGSTUDIO_HOME": str(self.home), "PYTHONUTF8": "1"},
+            env=self.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -45,18 +54,31 @@ class Demo:
         return found.stdout if code == 0 else found.stderr
 
     def contents(self) -> dict[str, str]:
-        """The hash of every object of the lake's tables."""
-        root = self.home / "lake"
-        return {
-            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for table in TABLES
-            for path in sorted((root / table).rglob("*.parquet"))
-        }
+        """The hash of every table's rows, by partition."""
+        lake = Lake.open(self.settings).tenant("demo")
+        found = {}
+        for table in TABLES.values():
+            if table.partition == "tenant_day":
+                parts = {str(day): lake.read(table, days=[day]) for day in lake.days(table)}
+            else:
+                parts = {order: lake.read(table, order=order) for order in lake.orders(table)}
+            found |= {f"{table.name} {key}": frame_hash(frame) for key, frame in parts.items()}
+        return found
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    return Demo(tmp_path_factory.mktemp("demo") / "home")
+def frame_hash(frame: pl.DataFrame) -> str:
+    """A hash of a frame's columns, types and rows."""
+    return hashlib.sha256(frame.rechunk().serialize()).hexdigest()
+
+
+@pytest.fixture(scope="module", params=["embedded", "production"])
+def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    home = tmp_path_factory.mktemp(request.param) / "home"
+    if request.param == "embedded":
+        return Demo(home)
+    options = {f"s3_{name}": value for name, value in request.getfixturevalue("s3").options.items()}
+    database_url = request.getfixturevalue("postgres").create("demo")
+    return Demo(home, database_url=database_url, lake_url=f"s3://{BUCKET}/demo", **options)
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,9 @@ class Desk:
 
     def rejects(self) -> list[Reject]:
         """All rejects of all imports."""
-        return [reject for job in list_imports(self.catalog, "demo") for reject in rejects(self.catalog, "demo", job.id)]
+        return [
+            reject for job in list_imports(self.catalog, "demo") for reject in rejects(self.catalog, "demo", job.id)
+        ]
 
 
 @pytest.fixture

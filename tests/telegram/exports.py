@@ -15,7 +15,7 @@ START = 1_773_057_600  # 2026-03-09 12:00 UTC
 def message(n: int, text: Any = None, /, **given: Any) -> dict[str, Any]:
     """A message of a Desktop export: id n, n minutes after the start."""
     moment = START + 60 * n
-    made = {
+    made: dict[str, Any] = {
         "id": n,
         "type": "message",
         "date": f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%S}",
@@ -43,7 +43,7 @@ def write(folder: Path, document: Any, name: str = "result.json") -> Path:
 
 def telethon(n: int, text: str = "", /, **given: Any) -> dict[str, Any]:
     """A message as Telethon's to_dict() gives it, dates as ISO texts."""
-    made = {
+    made: dict[str, Any] = {
         "_": "Message",
         "id": n,
         "peer_id": {"_": "PeerChannel", "channel_id": 1001},

@@ -65,7 +65,8 @@ def test_a_plain_text_is_searched_for_hashtags_links_and_mentions(desk: Desk, tm
 
 def test_signature_sender_reply_forward_edit_and_reactions_are_kept(desk: Desk, tmp_path: Path) -> None:
     given = message(
-        7, "x", author="Anna", from_id="user77", reply_to_message_id=3, forwarded_from=None, edited_unixtime=str(START + 999),
+        7, "x", author="Anna", from_id="user77", reply_to_message_id=3, forwarded_from=None,
+        edited_unixtime=str(START + 999),
         reactions=[{"type": "emoji", "count": 2, "emoji": "🔥"}, {"type": "paid", "count": 9}],
     )  # fmt: skip
     given["from"] = "Anna B"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -60,7 +61,9 @@ def test_the_newest_observation_wins_whatever_the_order() -> None:
 
 
 def test_an_observation_without_counters_erases_none() -> None:
-    state = merged(landing(row(1, views=10, reactions=3, reactions_by_emoji=[{"emoji": "👍", "count": 3}])), landing(row(5)))
+    state = merged(
+        landing(row(1, views=10, reactions=3, reactions_by_emoji=[{"emoji": "👍", "count": 3}])), landing(row(5))
+    )
     message = only(state)
     assert (message["views"], message["reactions"], message["forwards"]) == (10, 3, None)
     assert message["reactions_by_emoji"] == [{"emoji": "👍", "count": 3}]
@@ -68,12 +71,16 @@ def test_an_observation_without_counters_erases_none() -> None:
 
 
 def test_each_counter_comes_from_the_newest_observation_that_carries_it() -> None:
-    message = only(merged(landing(row(3, views=30)), landing(row(1, views=10, forwards=1)), landing(row(2, forwards=2))))
+    message = only(
+        merged(landing(row(3, views=30)), landing(row(1, views=10, forwards=1)), landing(row(2, forwards=2)))
+    )
     assert (message["views"], message["forwards"]) == (30, 2)
 
 
 def test_an_edit_makes_a_version_and_a_repeat_makes_none() -> None:
-    state = merged(landing(row(1, text="a")), landing(row(2, text="a")), landing(row(3, text="b")), landing(row(4, text="a")))
+    state = merged(
+        landing(row(1, text="a")), landing(row(2, text="a")), landing(row(3, text="b")), landing(row(4, text="a"))
+    )
     assert state.versions["text"].to_list() == ["a", "b", "a"]
     assert state.versions["version"].to_list() == [1, 2, 3]
     assert state.versions["seen_at"].to_list() == [at(1), at(3), at(4)]
@@ -173,10 +180,10 @@ def observations(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 def unique(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return list({(r["msg_id"], r["observed_at"], r["type"] if "type" in r else ""): r for r in rows}.values())
+    return list({(r["msg_id"], r["observed_at"], r.get("type", "")): r for r in rows}.values())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(observations())
 def test_merging_again_changes_nothing(rows: list[dict[str, Any]]) -> None:
     landed = landing(*rows)
@@ -185,7 +192,7 @@ def test_merging_again_changes_nothing(rows: list[dict[str, Any]]) -> None:
     equal(once, merge(LANDING.empty(), once.messages, once.versions, once.stats))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(observations(), st.data())
 def test_landings_in_any_order_give_the_same_messages(rows: list[dict[str, Any]], data: st.DataObject) -> None:
     rows = unique(rows)
@@ -197,7 +204,7 @@ def test_landings_in_any_order_give_the_same_messages(rows: list[dict[str, Any]]
     assert_frame_equal(together.stats, apart.stats)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(observations(), st.integers(1, 5))
 def test_landings_in_order_of_time_give_the_same_versions(rows: list[dict[str, Any]], size: int) -> None:
     rows = sorted(unique(rows), key=lambda r: r["observed_at"])
@@ -205,7 +212,7 @@ def test_landings_in_order_of_time_give_the_same_versions(rows: list[dict[str, A
     equal(merged(landing(*rows)), merged(*parts))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(observations())
 def test_the_last_version_is_the_message_and_neighbours_differ(rows: list[dict[str, Any]]) -> None:
     state = merged(landing(*rows))
@@ -216,4 +223,4 @@ def test_the_last_version_is_the_message_and_neighbours_differ(rows: list[dict[s
     assert joined["version"].equals(joined["version_v"], check_names=False)
     for _, versions in state.versions.group_by("channel_id", "msg_id"):
         hashes = versions.sort("version")["text_hash"].to_list()
-        assert all(left != right for left, right in zip(hashes, hashes[1:], strict=False))
+        assert all(left != right for left, right in pairwise(hashes))

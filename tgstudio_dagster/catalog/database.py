@@ -22,7 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from tgstudio_dagster.catalog import models_work  # noqa: F401 (its tables belong to the metadata)
 from tgstudio_dagster.catalog.base import TenantOwned
-from tgstudio_dagster.catalog.migrations import HEAD
+from tgstudio_dagster.catalog.migrations import HEAD, VERSION_TABLE
 from tgstudio_dagster.catalog.models import Tenant
 from tgstudio_dagster.errors import ConflictError, NotFoundError, SettingsError
 
@@ -122,9 +122,10 @@ class Catalog:
         if self.url.get_backend_name() == "sqlite" and (not database or not Path(database).exists()):
             return None
         with self._engine.execution_options(tgstudio_reading=True).connect() as connection:
-            if not inspect(connection).has_table("alembic_version"):
+            if not inspect(connection).has_table(VERSION_TABLE):
                 return None
-            version: str | None = connection.execute(text("select version_num from alembic_version")).scalar()
+            query = text(f"select version_num from {VERSION_TABLE}")  # noqa: S608 - a constant
+            version: str | None = connection.execute(query).scalar()
             return version
 
 

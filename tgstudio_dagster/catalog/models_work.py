@@ -8,10 +8,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Float, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tgstudio_dagster.catalog.base import ID_LENGTH, SLUG_LENGTH, Base, TenantOwned, new_id, one_of, utc_now
+from tgstudio_dagster.catalog.tenant_settings import Language, PlatformName, Tone
 
 KEY_LENGTH = SLUG_LENGTH + 1 + ID_LENGTH
 """Length of `<tenant>-<ulid>`."""
@@ -30,9 +31,9 @@ class Order(TenantOwned, Base):
     id: Mapped[str] = mapped_column(String(KEY_LENGTH), primary_key=True)
     topic_id: Mapped[str] = mapped_column(String(40))
     day: Mapped[date]
-    platforms: Mapped[list[str]]
-    language: Mapped[str] = mapped_column(String(5))
-    tone: Mapped[str] = mapped_column(String(20))
+    platforms: Mapped[list[PlatformName]] = mapped_column(JSON)
+    language: Mapped[Language] = mapped_column(String(5))
+    tone: Mapped[Tone] = mapped_column(String(20))
     created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
     created_at: Mapped[datetime]
     status: Mapped[str] = mapped_column(String(10), default="queued")

@@ -23,25 +23,16 @@ OrderOption = Annotated[str | None, typer.Option("--order", help="One order's id
 
 def orders(tenant: TenantOption, as_json: JsonOption = False) -> None:
     """The tenant's orders, newest first."""
-    rows = [
-        {
-            "order": one.id,
-            "status": one.status,
-            "topic": one.topic_id,
-            "day": one.day,
-            "platforms": list(one.platforms),
-            "language": one.language,
-            "created_at": one.created_at,
-            "error": one.error,
-        }
-        for one in open_studio(tenant).orders()
-    ]
+    found = open_studio(tenant).orders()
     if as_json:
-        print_json(rows)
-    elif rows:
+        fields = ("status", "day", "platforms", "language", "tone", "created_at", "run_id", "error")
+        print_json(
+            [{"order": one.id, "topic": one.topic_id} | {name: getattr(one, name) for name in fields} for one in found]
+        )
+    elif found:
         print_table(
             ["order", "status", "topic", "platforms", "error"],
-            [[r["order"], r["status"], r["topic"], ",".join(r["platforms"]), r["error"] or ""] for r in rows],
+            [[one.id, one.status, one.topic_id, ",".join(one.platforms), one.error or ""] for one in found],
         )
     else:
         console.print(f"No orders yet: `tgstudio order --tenant {tenant} --topic ID`.")

@@ -37,11 +37,11 @@ def tenant_list(as_json: JsonOption = False) -> None:
     """All tenants."""
     from tgstudio_dagster.catalog.tenants import list_tenants
 
-    rows = [{"slug": one.slug, "name": one.name, "created_at": one.created_at} for one in list_tenants(_catalog())]
+    tenants = list_tenants(_catalog())
     if as_json:
-        print_json(rows)
-    elif rows:
-        print_table(["slug", "name", "since"], [[r["slug"], r["name"], f"{r['created_at']:%Y-%m-%d}"] for r in rows])
+        print_json([{"slug": one.slug, "name": one.name, "created_at": one.created_at} for one in tenants])
+    elif tenants:
+        print_table(["slug", "name", "since"], [[one.slug, one.name, f"{one.created_at:%Y-%m-%d}"] for one in tenants])
     else:
         console.print("No tenants yet: `tgstudio tenant add NAME`.")
 

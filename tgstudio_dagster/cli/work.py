@@ -33,8 +33,8 @@ def import_(
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from tgstudio_dagster.settings import settings
-    from tgstudio_dagster.telegram.importer import import_path
     from tgstudio_dagster.telegram.importer import Progress as Step
+    from tgstudio_dagster.telegram.importer import import_path
 
     studio = open_studio(tenant)
     bar = Progress(
@@ -176,8 +176,7 @@ def fulfil(tenant: str, order_id: str) -> None:
 
     catalog = open_studio(tenant).catalog
     outcome = fulfil_order(order_id)
-    status = "done" if outcome.success else "failed"
-    mark_order(catalog, order_id, status, run_id=outcome.run_id, error=outcome.error)
+    mark_order(catalog, order_id, "done" if outcome.success else "failed", run_id=outcome.run_id, error=outcome.error)
     report(outcome, order_id)
 
 

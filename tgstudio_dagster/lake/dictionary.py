@@ -1,4 +1,7 @@
-"""The data dictionary, made from the table contracts: `python -m tgstudio_dagster.lake.dictionary docs/data-dictionary.md`."""
+"""The data dictionary, made from the table contracts.
+
+    python -m tgstudio_dagster.lake.dictionary docs/data-dictionary.md
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import sys
 from pathlib import Path
 
 import polars as pl
+from polars.datatypes import DataTypeClass
 
 from tgstudio_dagster.lake.tables import TABLES, Table
 
@@ -41,7 +45,7 @@ def _section(table: Table) -> str:
     return "\n".join(lines)
 
 
-def _type(dtype: pl.DataType | type[pl.DataType]) -> str:
+def _type(dtype: pl.DataType | type[pl.DataType] | DataTypeClass) -> str:
     if isinstance(dtype, pl.List):
         return f"list of {_type(dtype.inner)}"
     if isinstance(dtype, pl.Struct):

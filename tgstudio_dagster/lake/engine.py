@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 
 from tgstudio_dagster.lake.layout import PART
-from tgstudio_dagster.lake.store import TenantLake
+from tgstudio_dagster.lake.store import TenantLake, partition_columns
 from tgstudio_dagster.lake.tables import Table
 
 MEMORY = "1GB"
@@ -35,27 +35,30 @@ def give_frame(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataF
     connection.register(name, _Stream(frame))
 
 
-def give_table(connection: duckdb.DuckDBPyConnection, lake: TenantLake, table: Table, *, rows: bool = True) -> list[str]:
+def give_table(connection: duckdb.DuckDBPyConnection, lake: TenantLake, table: Table) -> list[str]:
     """Let SQL see all of the tenant's partitions of a table; returns the files that SQL will read itself.
 
     Local objects are read by DuckDB, which leaves out partitions and columns that are not asked for. From S3 (it has no
-    reader for it), and below folders whose names it would take for patterns, they are read here. Without `rows` only
-    the columns are shown.
+    reader for it), and below folders whose names it would take for patterns, they are read here.
     """
-    paths = lake.paths(table) if rows else []
+    paths = lake.paths(table)
     if not paths or not lake.local or _GLOB.search(lake.root):
-        days = None if rows or table.partition == "order" else []
-        order = None if rows or table.partition == "tenant_day" else f"{lake.tenant}-0"
-        give_frame(connection, table.name, lake.read(table, days=days, order=order, with_partition=True))
+        give_frame(connection, table.name, lake.read(table, with_partition=True))
         return []
     columns = ", ".join(f'"{name}"' for name in table.columns)
     key, name, dtype = ("date", "day", "DATE") if table.partition == "tenant_day" else ("order", "order_id", "VARCHAR")
-    connection.execute(
-        f"CREATE VIEW {table.name} AS SELECT {columns}, {quoted(lake.tenant)} AS tenant, "
+    view = (
+        f"CREATE VIEW {table.name} AS SELECT {columns}, {quoted(lake.tenant)} AS tenant, "  # noqa: S608 our own names
         f"regexp_extract(filename, '/{key}=([^/]+)/{PART}$', 1)::{dtype} AS {name} "
         f"FROM read_parquet([{', '.join(map(quoted, paths))}], filename = true, hive_partitioning = false)"
     )
+    connection.execute(view)
     return paths
+
+
+def give_columns(connection: duckdb.DuckDBPyConnection, lake: TenantLake, table: Table) -> None:
+    """Let SQL see the columns of a table, without rows: nothing is read."""
+    give_frame(connection, table.name, table.empty().with_columns(partition_columns(table, lake.tenant)))
 
 
 def fetch(
@@ -74,8 +77,10 @@ def fetch(
     names = _unique(shape.columns)
     casts = ", ".join(_cast(f'"{name}"', str(dtype)) for name, dtype in zip(names, shape.types, strict=True))
     aliases = ", ".join(f'"{name}"' for name in names)
-    wrapped = f"SELECT {casts} FROM (\n{sql}\n) AS result({aliases})" + (f" LIMIT {limit}" if limit is not None else "")
-    return pl.DataFrame(connection.sql(wrapped, params=dict(parameters or {})))
+    wrapped = f"SELECT {casts} FROM (\n{sql}\n) AS result({aliases})"  # noqa: S608 the caller's own statement
+    if limit is not None:
+        wrapped += f" LIMIT {limit}"
+    return pl.DataFrame(_Stream(connection.sql(wrapped, params=dict(parameters or {}))))
 
 
 def quoted(text: str) -> str:
@@ -84,13 +89,17 @@ def quoted(text: str) -> str:
 
 
 class _Stream:
-    """A frame as an Arrow stream and nothing else: what DuckDB knows to be Polars it reads through pyarrow."""
+    """A frame or a relation as an Arrow stream and nothing else.
 
-    def __init__(self, frame: pl.DataFrame) -> None:
-        self._frame = frame
+    DuckDB would read what it knows to be Polars through pyarrow; Polars would keep a relation's type beyond DuckDB's
+    end.
+    """
+
+    def __init__(self, source: pl.DataFrame | duckdb.DuckDBPyRelation) -> None:
+        self._source = source
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        return self._frame.__arrow_c_stream__(requested_schema)
+        return self._source.__arrow_c_stream__(requested_schema)
 
 
 def _cast(column: str, dtype: str) -> str:

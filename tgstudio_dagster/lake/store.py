@@ -103,12 +103,15 @@ class TenantLake:
         Raises LakeError where an object is damaged or of another contract.
         """
         wanted = list(table.columns if columns is None else columns)
-        found = self._frames(table, self._paths(table, days, order), wanted)
-        frames = [self._with_partition(table, path, frame) if with_partition else frame for path, frame in found]
+        paths = self._paths(table, days, order)
+        frames = [
+            frame.with_columns(partition_columns(table, self.tenant, path)) if with_partition else frame
+            for path, frame in self._frames(table, paths, wanted)
+        ]
         if frames:
             return pl.concat(frames)
         empty = table.empty().select(wanted)
-        return self._with_partition(table, "", empty) if with_partition else empty
+        return empty.with_columns(partition_columns(table, self.tenant)) if with_partition else empty
 
     def write(self, table: Table, frame: pl.DataFrame, *, day: date | None = None, order: str | None = None) -> Written:
         """Replace one partition; raises ContractError before and LakeError during the write, the old object stands."""
@@ -211,14 +214,6 @@ class TenantLake:
     def _landing_path(self, landing: Landing) -> str:
         return layout.landing_path(self.tenant, landing.day, landing.name)
 
-    def _with_partition(self, table: Table, path: str, frame: pl.DataFrame) -> pl.DataFrame:
-        value = pl.lit(layout.partition_value(path) if path else None, pl.String)
-        by_day = table.partition == "tenant_day"
-        return frame.with_columns(
-            pl.lit(self.tenant).alias("tenant"),
-            value.str.to_date("%Y-%m-%d").alias("day") if by_day else value.alias("order_id"),
-        )
-
     def _frames(self, table: Table, paths: list[str], columns: list[str]) -> Iterator[tuple[str, pl.DataFrame]]:
         schema = {name: table.schema[name] for name in columns}
         for path, file in self._objects.fetch(paths):
@@ -231,6 +226,13 @@ class TenantLake:
             if dict(frame.schema) != schema:
                 raise LakeError(f"{place}: has other columns or types than {table.name} now has. {mend}")
             yield path, frame
+
+
+def partition_columns(table: Table, tenant: str, path: str | None = None) -> list[pl.Expr]:
+    """What an object's path says, as columns: `tenant`, and `day` or `order_id`."""
+    value = pl.lit(layout.partition_value(path) if path else None, pl.String)
+    key = value.str.to_date("%Y-%m-%d").alias("day") if table.partition == "tenant_day" else value.alias("order_id")
+    return [pl.lit(tenant).alias("tenant"), key]
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:

@@ -19,9 +19,9 @@ def post_ids(rows: pl.DataFrame) -> pl.Series:
     post = rows.select(pl.min_horizontal("msg_id", "lowest").alias("post"))["post"]
     if rows["grouped_id"].null_count() == rows.height and rows["lowest"].null_count() == rows.height:
         return post
-    members = rows.select(
-        "row", "channel_id", pl.concat_list("msg_id", "album").list.unique().alias("member")
-    ).explode("member")
+    members = rows.select("row", "channel_id", pl.concat_list("msg_id", "album").list.unique().alias("member")).explode(
+        "member"
+    )
     groups = rows.select("row", "channel_id", "grouped_id").drop_nulls("grouped_id")
     while True:
         # Each turn passes the lowest id on to all who share a member or a group; chains take a few turns.

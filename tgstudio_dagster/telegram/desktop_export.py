@@ -156,7 +156,9 @@ class DesktopExport:
 
     def __post_init__(self) -> None:
         export = decode_skeleton(self.index.skeleton, _Export)
-        listed = chain(export.chats.members if export.chats else (), export.left_chats.members if export.left_chats else ())
+        listed = chain(
+            export.chats.members if export.chats else (), export.left_chats.members if export.left_chats else ()
+        )
         chats = [chat for chat in (export, *listed) if chat.messages]
         if not chats and not export.chats and not export.left_chats and export.messages is None:
             keys = ", ".join(list(decode_skeleton(self.index.skeleton, dict))[:8]) or "nothing"
@@ -342,7 +344,7 @@ def _together(group: list[Post], post: Post) -> bool:
 
 def _continues(stretch: Stretch, post: Post | Bad) -> bool:
     """Whether the post may belong to an album with the last one: a batch must not end between them."""
-    if not stretch.posts or isinstance(post, Bad) or stretch.read >= BATCH + 10 * ALBUM_LIMIT:
+    if not stretch.posts or isinstance(post, Bad) or stretch.read > 2 * BATCH:
         return False
     last = stretch.posts[-1]
     return last.date == post.date and last.type in ("photo", "video") and post.type in ("photo", "video")

@@ -39,7 +39,7 @@ def left_out(filters: Filters) -> pl.Expr:
         rules.append(("keywords", living & ~_holds(filters.keywords)))
     if filters.exclude_keywords:
         rules.append(("exclude_keywords", living & _holds(filters.exclude_keywords)))
-    reason = pl.lit(None, dtype=pl.String)
+    reason = pl.repeat(None, pl.len(), dtype=pl.String)
     for name, rule in reversed(rules):
         reason = pl.when(rule).then(pl.lit(name)).otherwise(reason)
     return reason.alias("reason")

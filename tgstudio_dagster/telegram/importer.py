@@ -1,8 +1,8 @@
 """`tgstudio import`: files to landings, batch by batch, with a checkpoint after each; safe to kill at any moment.
 
-The order is: store the batch's files, land its posts, move the checkpoint. All three may be repeated: files and landings
-are named by their content, and the checkpoint counts a batch once. What files hold is read in the sources; merging what
-landed is the asset's work.
+The order is: store the batch's files, land its posts, move the checkpoint. All three may be repeated: files and
+landings are named by their content, and the checkpoint counts a batch once. What files hold is read in the sources;
+merging what landed is the asset's work.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 import msgspec
@@ -29,7 +29,7 @@ from tgstudio_dagster.telegram.file_store import store_files
 from tgstudio_dagster.telegram.filters import left_out
 from tgstudio_dagster.telegram.normalize import to_micros, username
 from tgstudio_dagster.telegram.opening import find_files, open_source, sniff
-from tgstudio_dagster.telegram.source import Batch, Source
+from tgstudio_dagster.telegram.source import BATCH, Batch, Source
 
 
 @dataclass(frozen=True)
@@ -83,16 +83,17 @@ def import_path(
     channel: str | None = None,
     observed_at: datetime | None = None,
     usernames: Mapping[int, str] | None = None,
-    progress: Callable[[Progress], None] = lambda progress: None,
+    progress: Callable[[Progress], None] = lambda _: None,
     again: bool = False,
+    batch: int = BATCH,
 ) -> ImportSummary:
     """Land the messages of a file, or of all exports and dumps below a folder, for a tenant.
 
     A file imported before (known by its content) is skipped unless `again`; one that was cut short goes on where it
     stopped. `observed_at` is when the state was read, by default the newest date in the file not later than `now`.
     `channel` is the username of a file with one channel, `usernames` those of several by id; what the catalog knows is
-    used too. Raises SourceError for what is no export or dump (after all that can be imported is), LeaseHeldError while
-    another import of this tenant runs.
+    used too. `batch` is how many messages go into one checkpoint. Raises SourceError for what is no export or dump
+    (after all that can be imported is), LeaseHeldError while another import of this tenant runs.
     """
     name = _username(channel)
     summary = ImportSummary()
@@ -103,14 +104,14 @@ def import_path(
                 if path.is_dir() and sniff(file) is None:
                     summary.ignored.append(str(file.relative_to(path)))
                     continue
-                job = _Import(file, tenant, catalog, lake, settings, summary, progress, held)
+                job = _Import(file, tenant, catalog, lake, settings, summary, progress, held, batch)
                 job.run(first_day, now, name, observed_at, usernames or {}, again=again)
                 summary.files += 1
             except SourceError as error:
                 if not path.is_dir():
                     raise
                 errors.append(str(error))
-    if errors or path.is_dir() and not summary.files:
+    if errors or (path.is_dir() and not summary.files):
         found = ", ".join(summary.ignored[:5])
         raise SourceError(
             "\n".join(errors)
@@ -133,6 +134,7 @@ class _Import:
     summary: ImportSummary
     progress: Callable[[Progress], None]
     held: Lease
+    batch: int
 
     def run(
         self,
@@ -165,6 +167,7 @@ class _Import:
                 usernames={row.channel_id: row.username for row in seen if row.username} | dict(usernames),
                 titles={row.channel_id: row.title for row in seen},
                 known_dates=self._known_dates,
+                batch=self.batch,
             )
             self._land(source, state, kept or _State(observed))
         except TGStudioError as error:
@@ -214,7 +217,7 @@ class _Import:
             )  # fmt: skip
 
     def _chosen(self, batch: Batch) -> tuple[pl.DataFrame, Counter[str]]:
-        """The batch's rows that pass the tenant's filters, their files stored; and how many were left out, by reason."""
+        """The rows that pass the tenant's filters, their files stored; and how many were left out, by reason."""
         reasons: Counter[str] = Counter(batch.filtered)
         marked = batch.frame.with_columns(left_out(self.settings.filters))["reason"]
         for reason, count in marked.drop_nulls().value_counts().iter_rows():

@@ -3,8 +3,8 @@
 Only bytes and offsets belong here; what an element means is the business of `desktop_export.py` and `telethon_dump.py`.
 
 One pass reads the file in chunks. Escapes are masked, quotes say by parity which brackets stand outside strings, and a
-running sum of those brackets is the depth; an element ends where the depth returns to its array's. The index costs eight
-bytes an element, so any file is read in little memory, and a run can start anywhere: resuming needs one number.
+running sum of those brackets is the depth; an element ends where the depth returns to its array's. The index costs
+eight bytes an element, so any file is read in little memory, and a run can start anywhere: resuming needs one number.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def scan(stream: BinaryIO, *, look: Callable[[bytes], None] | None = None, chunk
         if read and look:
             look(read)
         chunk = held + read
-        if not chunk or scanner.done is not None and not read:
+        if not chunk or (scanner.done is not None and not read):
             break
         # A backslash at the end of a chunk would be parted from what it escapes.
         slashes = len(chunk) - len(chunk.rstrip(b"\\"))
@@ -195,7 +195,7 @@ class _Scanner:
                 if bracket in b"{[":
                     root = bracket == 0x5B and not self._open
                     self._open.append(0x7D if bracket == 0x7B else 0x5D)
-                    if root or bracket == 0x5B and _ARRAY_KEY.search(self.skeleton[-4096:]):
+                    if root or (bracket == 0x5B and _ARRAY_KEY.search(self.skeleton[-4096:])):
                         self._array = len(self._open)
                         self._start = self._last = offset + cursor
                         self.skeleton += str(len(self.arrays)).encode()

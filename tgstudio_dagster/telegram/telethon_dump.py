@@ -25,12 +25,14 @@ from tgstudio_dagster.catalog.channels import ChannelSeen
 from tgstudio_dagster.errors import SourceError
 from tgstudio_dagster.telegram import normalize
 from tgstudio_dagster.telegram.json_stream import Bad, Index, decode_elements
-from tgstudio_dagster.telegram.posts import ALBUM_LIMIT, Post, fold_albums, landing_frame
+from tgstudio_dagster.telegram.posts import Post, fold_albums, landing_frame
 from tgstudio_dagster.telegram.source import BATCH, Batch, Span, Stretch, media_files
 from tgstudio_dagster.telegram.telethon_media import Media, attachment_of, kind_of, poll_text
 
 NAME = "telethon_dump"
-NEWEST = re.compile(rb'"(?:date|edit_date|observed_at)"\s*:\s*"?(\d{4}-\d\d-\d\d[T ][\d:.]+(?:[+-]\d\d:\d\d|Z)?|\d{9,11})')
+NEWEST = re.compile(
+    rb'"(?:date|edit_date|observed_at)"\s*:\s*"?(\d{4}-\d\d-\d\d[T ][\d:.]+(?:[+-]\d\d:\d\d|Z)?|\d{9,11})'
+)
 MESSAGES = ("Message", "MessageService", "MessageEmpty")
 ENTITIES = ("Channel", "ChannelForbidden", "Chat", "ChatForbidden", "User")
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -133,8 +135,8 @@ Known = Callable[[set[tuple[int, int]]], Mapping[tuple[int, int], int]]
 class TelethonDump:
     """An opened dump: a `Source`.
 
-    `usernames` and `titles` are those known by channel id, `channel` is the username of a dump of one channel, `known_dates` finds the dates (microseconds) of messages
-    that only the lake holds, for proofs of deletes.
+    `usernames` and `titles` are those known by channel id, `channel` is the username of a dump of one channel,
+    `known_dates` finds the dates (microseconds) of messages that only the lake holds, for proofs of deletes.
     """
 
     path: Path
@@ -212,7 +214,7 @@ class TelethonDump:
             )
             self._names[channel] = item.title or ""
 
-    def batches(self, position: int, state: str) -> Iterator[Batch]:
+    def batches(self, position: int, state: str) -> Iterator[Batch]:  # noqa: ARG002
         """Batches from `position` on; none cuts an album that stands in one piece. `state` is not needed."""
         if not self._prepared:
             self._prepare()
@@ -377,4 +379,4 @@ def _continues(stretch: Stretch, made: Post | Bad | str | None) -> bool:
     """Whether the post belongs to an album with the last one: a batch must not end between them."""
     if not stretch.posts or not isinstance(made, Post) or made.grouped_id is None:
         return False
-    return made.grouped_id == stretch.posts[-1].grouped_id and stretch.size < BATCH + 10 * ALBUM_LIMIT
+    return made.grouped_id == stretch.posts[-1].grouped_id and stretch.size < 2 * BATCH

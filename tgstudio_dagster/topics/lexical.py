@@ -1,7 +1,8 @@
 """Texts to sparse features: hashed stems and hashed character 3-5-grams within words, side by side in one vector.
 
 Weights here are raw (1 + ln of the count). IDF and normalisation need the window and belong to vectors.py.
-Both kinds of feature together beat each alone and every embedding that starts without a download (facts in docs).
+Both kinds together beat each alone where channels share words (Russian news: .95 beside .91 and .93). Posts that tell
+one event in other words, or in another language, share few features and stay apart.
 """
 
 from __future__ import annotations

@@ -7,3 +7,6 @@ from __future__ import annotations
 
 HEAD = "0001"
 """Name of the newest step; a test compares it with the modules in versions/."""
+
+VERSION_TABLE = "tgstudio_version"
+"""Not Alembic's own name: in production Dagster keeps its `alembic_version` in the same database."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from alembic import context
 
 from tgstudio_dagster.catalog.base import Base
+from tgstudio_dagster.catalog.migrations import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
     compare_server_default=True,
     render_as_batch=True,
+    version_table=VERSION_TABLE,
 )
 context.run_migrations()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tgstudio_dagster.cli.output import (
+    IdsOption,
     JsonOption,
     TenantOption,
     console,
@@ -42,6 +43,7 @@ def packages(
     tenant: TenantOption,
     order: OrderOption = None,
     save: Annotated[Path | None, typer.Option("--save", help="Folder to copy texts, images and files to.")] = None,
+    ids: IdsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Packages that are ready to publish."""
@@ -50,6 +52,9 @@ def packages(
     if save is not None:
         for path in studio.save_packages(found, save):
             console.print(str(path))
+        return
+    if ids:
+        print("\n".join(found["package_id"]))
         return
     print_rows(
         found,

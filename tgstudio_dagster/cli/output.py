@@ -24,6 +24,7 @@ console = Console(width=None if sys.stdout.isatty() else 180)
 errors = Console(stderr=True)
 
 TenantOption = Annotated[str, typer.Option("--tenant", "-t", help="The tenant's slug.")]
+IdsOption = Annotated[bool, typer.Option("--ids", help="Print ids only, one a line.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 

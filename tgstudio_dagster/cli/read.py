@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tgstudio_dagster.cli.output import (
+    IdsOption,
     JsonOption,
     TenantOption,
     console,
@@ -79,10 +80,14 @@ def top(
     day: DayOption = None,
     limit: Limit = 10,
     explain: Annotated[bool, typer.Option("--explain", help="Show each term of the formula.")] = False,
+    ids: IdsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """The best ranked topics or posts."""
     found = open_studio(tenant).top(by=by, window=window, day=parse_day(day), limit=limit)
+    if ids:
+        print("\n".join(found["entity_id"]))
+        return
     columns: dict[str, Any] = {
         "#rank": lambda row: str(row["rank"]),
         "#score": lambda row: f"{row['score']:.2f}",

@@ -1,7 +1,7 @@
 """The analyst's bundle: a tenant's tables of a range of days as Parquet and CSV, with a manifest, in a zip or a folder.
 
-How a table becomes a file for people outside the lake is decided here. What a table holds stands in `tables.py`; packages
-as their publishers want them are made by `newsroom/export.py`.
+How a table becomes a file for people outside the lake is decided here. What a table holds stands in `tables.py`;
+packages as their publishers want them are made by `newsroom/export.py`.
 """
 
 from __future__ import annotations
@@ -308,10 +308,10 @@ def _put_folder(folder: Path, target: Path, old: Path) -> None:
 @contextmanager
 def _synced(path: Path) -> Iterator[BinaryIO]:
     file = path.open("wb")
-    with closing(file):
+    try:
         yield file
-        file.flush()
-        os.fsync(file.fileno())
+    finally:
+        _close(file)
 
 
 def _close(file: BinaryIO) -> None:

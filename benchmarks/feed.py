@@ -88,7 +88,10 @@ def make_day(words: dict[str, list[str]], weights: list[float]) -> pl.DataFrame:
 
 def make_lake(root: str, tenants: int) -> dict[str, list[str]]:
     """Fill the lake; returns the words by language."""
-    words = {"ru": vocabulary(20_000, "абвгдежзийклмнопрстуфхцчшыэюя"), "en": vocabulary(20_000, "abcdefghijklmnoprstuvwy")}
+    words = {
+        "ru": vocabulary(20_000, "абвгдежзийклмнопрстуфхцчшыэюя"),
+        "en": vocabulary(20_000, "abcdefghijklmnoprstuvwy"),
+    }
     weights = [1 / (rank + 5) for rank in range(20_000)]
     patterns = [make_day(words, weights) for _ in range(5)]
     for tenant in range(tenants):

@@ -37,6 +37,7 @@ def main(step: str, *arguments: str) -> None:
             settings=TenantSettings(),
             first_day=date(2020, 1, 1),
             now=datetime(2026, 4, 1, tzinfo=UTC),
+            batch=100,
         )
         return
     for days in ranges(stale_days(lake), lake.days(MESSAGES)):

@@ -96,7 +96,7 @@ def test_pandas_polars_duckdb_and_csv_read_the_same_cells(acme: TenantLake, tmp_
     assert path.read_bytes().startswith(BOM) is bom
     want = [row["text"] for row in rows_of(path)]
     assert len(want) == len(TEXTS) + 1
-    assert list(rows_of(path)[0])[0] == "channel_id"
+    assert next(iter(rows_of(path)[0])) == "channel_id"
     assert pl.read_csv(path, infer_schema=False)["text"].fill_null("").to_list() == want
     by_pandas = pd.read_csv(path, dtype=str, keep_default_na=False)
     assert by_pandas["text"].tolist() == want

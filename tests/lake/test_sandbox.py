@@ -191,7 +191,7 @@ OUT_OF_BOUNDS = [
     "SELECT * FROM glob('{tmp}/**')",
     "SELECT * FROM glob('*')",
     "SELECT * FROM READ_TEXT('/etc/passwd')",
-    'SELECT * FROM "read_text"(\'/etc/passwd\')',
+    "SELECT * FROM \"read_text\"('/etc/passwd')",
     "SELECT * FROM main.read_text('/etc/passwd')",
     "SELECT * FROM system.main.read_text('/etc/passwd')",
     "SELECT * FROM 'https://example.com/x.parquet'",
@@ -302,6 +302,28 @@ def test_a_name_of_a_common_table_expression_opens_no_file(tmp_path: Path, acme:
     other = tmp_path / "lake/messages/tenant=globex/date=2026-03-09/part-0.parquet"
     with pytest.raises(QueryError):
         run_query(acme, f"""SELECT * FROM (WITH "{other}" AS (SELECT 1) FROM "{other}"), "{other}" """)
+
+
+@pytest.mark.parametrize("view", ["duckdb_views", "DUCKDB_VIEWS", "sqlite_master", "pg_views"])
+def test_a_name_of_a_common_table_expression_opens_no_view_of_duckdbs_own(acme: TenantLake, view: str) -> None:
+    with pytest.raises(QueryError, match="take another"):
+        run_query(acme, f"SELECT (WITH {view} AS (SELECT 1 AS x) SELECT x FROM {view}), v.* FROM {view} v, messages")
+
+
+def test_common_table_expressions_may_have_plain_names(acme: TenantLake) -> None:
+    assert run_query(acme, "WITH tables AS (SELECT 1 AS x), messages AS (FROM tables) FROM messages").rows() == [(1,)]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), pl.exceptions.ComputeError("too long a text")])
+def test_a_result_that_does_not_fit_is_the_querys_error(
+    acme: TenantLake, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> pl.DataFrame:
+        raise error
+
+    monkeypatch.setattr(sandbox.engine, "fetch", fail)
+    with pytest.raises(QueryError, match=r"needs more than|too long a text"):
+        run_query(acme, "SELECT 1")
 
 
 def test_no_message_and_no_plan_tells_where_the_lake_is(tmp_path: Path, acme: TenantLake) -> None:

@@ -88,7 +88,9 @@ def test_another_tenant_sees_nothing(lake: Lake, acme: TenantLake) -> None:
 
 def test_equal_frames_give_one_data_version_however_they_were_made(acme: TenantLake) -> None:
     rows = [{"msg_id": n, "channel_id": n % 7, "hashtags": ["x"] * (n % 3)} for n in range(500)]
-    whole = messages(*rows).with_columns(pl.lit(datetime(2026, 3, 9, tzinfo=UTC)).cast(MESSAGES.schema["date"]).alias("date"))
+    whole = messages(*rows).with_columns(
+        pl.lit(datetime(2026, 3, 9, tzinfo=UTC)).cast(MESSAGES.schema["date"]).alias("date")
+    )
     pieces = [whole.slice(n, 37) for n in range(0, 500, 37)]
     random.Random(1).shuffle(pieces)
     first = acme.write(MESSAGES, whole, day=DAY)

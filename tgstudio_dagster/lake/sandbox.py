@@ -128,9 +128,9 @@ def _explained(timeout: float, root: str) -> Iterator[None]:
         yield
     except duckdb.InterruptException as error:
         raise QueryError(f"the query took longer than {timeout:g} s: ask for fewer days (day >= DATE '…').") from error
-    except duckdb.OutOfMemoryException as error:
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
         raise QueryError(f"the query needs more than {engine.MEMORY}: ask for fewer days or columns.") from error
-    except duckdb.Error as error:
+    except (duckdb.Error, pl.exceptions.PolarsError) as error:
         raise QueryError(_first_line(error).replace(root, "")) from error
 
 
@@ -166,6 +166,8 @@ def _tree(sql: str) -> dict[str, Any]:
 def _read(tree: dict[str, Any], needs: Needs) -> None:
     """Collect what the tree reads; raises QueryError at the first node that is out of bounds."""
     within = {entry["key"].lower() for node in _nodes(tree) for entry in node.get("cte_map", {}).get("map", [])}
+    if shadowed := sorted(within & _engines_own()):
+        raise QueryError(f"WITH {shadowed[0]}: is a name of DuckDB's own views; take another.")
     for node in _nodes(tree):
         kind = node.get("type")
         if isinstance(kind, str) and kind.endswith("_NODE") and kind not in QUERY_NODES:
@@ -220,6 +222,15 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
     if isinstance(tree, list):
         for child in tree:
             yield from _nodes(child)
+
+
+@cache
+def _engines_own() -> frozenset[str]:
+    """Names of DuckDB's own views, which tell where files lie. Outside its scope the name of a common table expression
+    would mean them, and the names in a tree don't tell their scope."""
+    with engine.connect() as connection:
+        own = "SELECT lower(view_name) FROM duckdb_views() WHERE internal AND schema_name <> 'information_schema'"
+        return frozenset(name for (name,) in connection.execute(own).fetchall())
 
 
 @cache

@@ -7,9 +7,11 @@ merging what landed is the asset's work.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -149,7 +151,7 @@ class _Import:
         """Import the file from where it stands; nothing where it is done already."""
         kind = sniff(self.path)
         with self.path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()[:40]
         state = self._begin(digest, kind or "unknown", again=again)
         if state is None:
             self.summary.skipped_files += 1
@@ -169,7 +171,8 @@ class _Import:
                 known_dates=self._known_dates,
                 batch=self.batch,
             )
-            self._land(source, state, kept or _State(observed))
+            with _without_gc():
+                self._land(source, state, kept or _State(observed))
         except TGStudioError as error:
             finish_import(self.catalog, state.id, error=str(error))
             raise
@@ -256,6 +259,18 @@ class _Import:
             if len(found) == len(wanted):
                 break
         return found
+
+
+@contextmanager
+def _without_gc() -> Iterator[None]:
+    """No cycle collection meanwhile: millions of small objects, none in a cycle, cost a fifth of the time to walk."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _username(channel: str | None) -> str | None:

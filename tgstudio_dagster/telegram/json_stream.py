@@ -2,9 +2,9 @@
 
 Only bytes and offsets belong here; what an element means is the business of `desktop_export.py` and `telethon_dump.py`.
 
-One pass reads the file in chunks. Escapes are masked, quotes say by parity which brackets stand outside strings, and a
-running sum of those brackets is the depth; an element ends where the depth returns to its array's. The index costs
-eight bytes an element, so any file is read in little memory, and a run can start anywhere: resuming needs one number.
+One pass reads the file in chunks. Unescaped quotes say by parity which brackets stand outside strings, and a running sum
+of those brackets is the depth; an element ends where the depth returns to its array's. The index costs eight bytes an
+element, so any file is read in little memory, and a run can start anywhere: resuming needs one number.
 """
 
 from __future__ import annotations
@@ -143,10 +143,10 @@ class _Scanner:
 
     def feed(self, chunk: bytes, offset: int) -> None:
         """Take the next bytes, which begin at `offset` and do not end within an escape."""
-        masked = np.frombuffer(chunk.replace(b"\\\\", b"xx").replace(b'\\"', b"xx"), dtype=np.uint8)
-        quotes = np.flatnonzero(masked == 0x22)
+        codes = np.frombuffer(chunk, dtype=np.uint8)
+        quotes = _unescaped(codes, np.flatnonzero(codes == 0x22))
         # { and [ differ in one bit only, and so do } and ].
-        folded = masked | 0x20
+        folded = codes | 0x20
         places = np.flatnonzero((folded == 0x7B) | (folded == 0x7D))
         places = places[((np.searchsorted(quotes, places) + self._in_string) & 1) == 0]
         self._in_string = (self._in_string + len(quotes)) & 1
@@ -317,6 +317,20 @@ def decode_skeleton(data: bytes, kind: type[T]) -> T:
             return msgspec.json.decode(_HEX_ESCAPE.sub(rb"\1\\u00\2", data.removeprefix(codecs.BOM_UTF8)), type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise SourceError(f"The file is not a JSON document of a known shape: {error}.") from error
+
+
+def _unescaped(codes: NDArray[np.uint8], quotes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The quotes that no odd run of backslashes stands before."""
+    # The first byte of a chunk is never escaped; where it is a quote, it is compared with itself.
+    escaped = codes[np.maximum(quotes - 1, 0)] == 0x5C
+    twice = escaped & (codes[np.maximum(quotes - 2, 0)] == 0x5C)
+    for place in np.flatnonzero(twice).tolist():
+        quote = before = int(quotes[place])
+        while before and codes[before - 1] == 0x5C:
+            before -= 1
+        escaped[place] = (quote - before) % 2 == 1
+    unescaped: NDArray[np.intp] = quotes[~escaped]
+    return unescaped
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[np.int64]:

@@ -33,6 +33,8 @@ _NAME_BYTES = 120
 
 def unique(values: Iterable[str]) -> list[str]:
     """Each value once, in order, empty ones left out."""
+    if isinstance(values, list) and (not values or (len(values) == 1 and values[0])):
+        return values
     return list(dict.fromkeys(value for value in values if value))
 
 

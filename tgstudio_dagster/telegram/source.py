@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from operator import attrgetter
 from typing import Protocol
 
 import msgspec
@@ -139,6 +140,8 @@ class Stretch:
 
         An empty message (a proof of a delete) of the same observation is folded into its message.
         """
+        if len(set(map(_IDENTITY, self.posts))) == len(self.posts):
+            return self.posts
         kept: dict[tuple[int, int, int], int] = {}
         gone: set[int] = set()
         for at, post in enumerate(self.posts):
@@ -159,7 +162,10 @@ class Stretch:
                 self.positions[loser], post.msg_id, "duplicate id in one observation; the fuller one stays",
                 self.posts[loser].text,
             )  # fmt: skip
-        return [post for at, post in enumerate(self.posts) if at not in gone] if gone else self.posts
+        return [post for at, post in enumerate(self.posts) if at not in gone]
+
+
+_IDENTITY = attrgetter("channel_id", "msg_id", "observed_at")
 
 
 def weight(post: Post) -> tuple[int, int, str]:

@@ -6,8 +6,11 @@ columns, then `tenant` and the partition: `day`, or `order_id` (`date` is a colu
 
 from __future__ import annotations
 
+import atexit
+import os
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -26,8 +29,20 @@ _GLOB = re.compile(r"[*?\[\]{}]")
 def connect() -> duckdb.DuckDBPyConnection:
     """A new connection without any table: in memory, never spilling to disk, times in UTC."""
     connection = duckdb.connect(":memory:", config={"threads": THREADS, "memory_limit": MEMORY, "temp_directory": ""})
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
     return connection
+
+
+def cursor() -> duckdb.DuckDBPyConnection:
+    """A connection for frames only: what it is given it alone sees. Opened in no time from one that the process keeps."""
+    return _kept(os.getpid()).cursor()
+
+
+@cache
+def _kept(process: int) -> duckdb.DuckDBPyConnection:  # noqa: ARG001 a forked process must not use its parent's
+    # Closed before Python takes its modules apart: DuckDB reports on stderr what lives longer.
+    atexit.register(_kept.cache_clear)
+    return connect()
 
 
 def give_frame(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:

@@ -125,7 +125,7 @@ def packages(lake: TenantLake, *, orders: Sequence[str] | None) -> pl.DataFrame:
 
 def ask(question: str, frames: Mapping[str, pl.DataFrame], parameters: Mapping[str, Any]) -> pl.DataFrame:
     """Run `sql/<question>.sql` over the frames as views. Raises QueryError with what DuckDB says."""
-    with engine.connect() as connection:
+    with engine.cursor() as connection:
         for name, frame in frames.items():
             engine.give_frame(connection, name, frame)
         try:

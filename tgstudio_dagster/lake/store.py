@@ -220,7 +220,7 @@ class TenantLake:
     def _frames(
         self, table: Table, paths: list[str], columns: list[str], where: Sequence[pl.Expr] = ()
     ) -> Iterator[tuple[str, pl.DataFrame]]:
-        schema = {name: table.schema[name] for name in columns}
+        schema = {name: table.columns[name].dtype for name in columns}
         for path, file in self._objects.fetch(paths):
             place, mend = self._objects.url(path), "Materialize it again."
             try:

@@ -1,0 +1,173 @@
+"""The refresh on an ephemeral instance: what landed is merged, understood, checked and dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from tests.builders import landing
+from tgstudio_dagster.automation.jobs import REFRESH
+from tgstudio_dagster.automation.launch import QUIET
+from tgstudio_dagster.automation.tags import range_tags
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.tenants import add_tenant
+from tgstudio_dagster.definitions import build_definitions
+from tgstudio_dagster.lake.freshness import stale_days
+from tgstudio_dagster.lake.store import Lake
+from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES, RANKINGS, TABLES, TOPIC_MESSAGES
+from tgstudio_dagster.partitions import tenant_day_key, tenants
+
+DAY = date(2026, 3, 14)
+NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
+STORY = "Мэр открыл новую станцию метро Рыбный рынок после ремонта, жители ждали её три года"
+
+
+@dataclass
+class Platform:
+    """A lake, a catalog and an instance of this test's own."""
+
+    lake: Lake
+    catalog: Catalog
+    instance: dg.DagsterInstance
+
+    def land(self, *rows: dict[str, object], tenant: str = "acme") -> None:
+        self.lake.tenant(tenant).land(landing(*rows))
+
+    def refresh(self, first: date = DAY, last: date = DAY, tenant: str = "acme") -> dg.ExecuteInProcessResult:
+        job = build_definitions(
+            lake=dg.ResourceDefinition.hardcoded_resource(self.lake),
+            catalog=dg.ResourceDefinition.hardcoded_resource(self.catalog),
+        ).resolve_job_def(REFRESH)
+        tags = range_tags(tenant, first, last)
+        return job.execute_in_process(instance=self.instance, tags=tags, run_config=QUIET, raise_on_error=False)
+
+    def read(self, table: str, day: date = DAY, tenant: str = "acme") -> pl.DataFrame:
+        return self.lake.tenant(tenant).read(TABLES[table], days=[day])
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    catalog.upgrade()
+    with dg.DagsterInstance.ephemeral() as instance:
+        for tenant in ("acme", "bravo"):
+            add_tenant(catalog, tenant, tenant)
+            instance.add_dynamic_partitions(str(tenants.name), [tenant])
+        yield Platform(Lake(str(tmp_path / "lake")), catalog, instance)
+    catalog.close()
+
+
+def post(msg_id: int, **values: object) -> dict[str, object]:
+    return {"channel_id": 100 + msg_id % 3, "msg_id": msg_id, "date": NOON, "observed_at": NOON, "text": STORY} | values
+
+
+def test_what_landed_becomes_every_table_and_is_dropped(platform: Platform) -> None:
+    platform.land(*(post(n, views=100 * n) for n in range(1, 7)))
+    assert platform.refresh().success
+    assert platform.read("messages").height == 6
+    assert platform.read("topics").row(0, named=True)["channels"] == 3
+    assert set(platform.read("rankings")["entity_kind"]) == {"message", "topic"}
+    assert platform.lake.tenant("acme").landing_days() == []
+    assert stale_days(platform.lake.tenant("acme")) == []
+
+
+def test_an_edit_and_a_delete_that_land_later_change_the_day(platform: Platform) -> None:
+    platform.land(post(1, views=10), post(2, views=10))
+    platform.refresh()
+    later = NOON + timedelta(hours=2)
+    platform.land(
+        post(1, text=f"{STORY}. ОБНОВЛЕНО", observed_at=later, views=90),
+        post(2, observed_at=later, deleted_at=later, type="deleted", text=""),
+    )
+    assert stale_days(platform.lake.tenant("acme")) == [DAY]
+    assert platform.refresh().success
+    edited, deleted = platform.read("messages").sort("msg_id").to_dicts()
+    assert (edited["version"], edited["views"]) == (2, 90)
+    assert (deleted["deleted_at"], deleted["text"]) == (later, STORY)
+    assert platform.read("message_versions").height == 3
+    assert platform.read("message_stats").filter(pl.col("msg_id") == 1)["views"].to_list() == [10, 90]
+
+
+def test_a_range_is_one_run_and_windows_look_back_over_it(platform: Platform) -> None:
+    days = [DAY - timedelta(days=back) for back in (2, 1, 0)]
+    for number, day in enumerate(days):
+        moment = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+        platform.land(post(number + 1, date=moment, observed_at=moment, views=5))
+    assert platform.refresh(days[0], days[-1]).success
+    assert [platform.read("messages", day).height for day in days] == [1, 1, 1]
+    assert platform.read("topic_messages", days[-1]).height == 3
+    assert len(platform.instance.get_runs()) == 1
+
+
+def test_the_data_version_is_the_hash_of_the_object(platform: Platform) -> None:
+    platform.land(post(1))
+    platform.refresh()
+    key = dg.AssetKey("messages")
+    event = platform.instance.get_latest_data_version_record(key, partition_key=str(tenant_day_key("acme", DAY)))
+    assert event is not None
+    materialization = event.asset_materialization
+    assert materialization is not None
+    assert materialization.tags is not None
+    assert materialization.tags["dagster/data_version"] == materialization.metadata["content_hash"].value
+
+
+def test_one_tenant_s_refresh_leaves_the_other_s_lake_alone(platform: Platform) -> None:
+    platform.land(post(1))
+    platform.land(post(2), tenant="bravo")
+    platform.refresh()
+    assert platform.read("messages", tenant="bravo").is_empty()
+    assert platform.lake.tenant("bravo").landing_days() == [DAY]
+
+
+def test_a_step_that_fails_keeps_the_landings_for_the_next_run(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.land(post(1, views=5))
+    store = type(platform.lake.tenant("acme"))
+    write = store.write
+
+    def full_disk(self: object, table: object, *args: object, **kwargs: object) -> object:
+        if table is MESSAGE_STATS:
+            raise OSError(28, "No space left on device")
+        return write(self, table, *args, **kwargs)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "write", full_disk)
+        assert not platform.refresh().success
+    assert platform.lake.tenant("acme").landing_days() == [DAY]
+    assert platform.refresh().success
+    assert platform.read("message_stats").height == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "check"),
+    [(MESSAGE_VERSIONS, "contract"), (RANKINGS, "contract"), (TOPIC_MESSAGES, "no_orphans")],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_checks_run_with_the_refresh_and_pass_on_good_data(platform: Platform, table: object, check: str) -> None:
+    platform.land(*(post(n) for n in range(1, 5)))
+    found = platform.refresh().get_asset_check_evaluations()
+    wanted = [one for one in found if one.check_name == check and one.asset_key.to_user_string() == table.name]  # type: ignore[attr-defined]
+    assert [one.passed for one in wanted] == [True]
+
+
+def test_a_counter_that_falls_without_an_edit_is_shown_by_its_check(platform: Platform) -> None:
+    platform.land(post(1, views=100))
+    platform.refresh()
+    platform.land(post(1, views=50, observed_at=NOON + timedelta(hours=1)))
+    result = platform.refresh()
+    failed = [one.check_name for one in result.get_asset_check_evaluations() if not one.passed]
+    assert result.success
+    assert failed == ["counters_never_shrink"]
+
+
+def test_an_empty_day_is_materialized_as_no_rows(platform: Platform) -> None:
+    assert platform.refresh().success
+    assert platform.lake.tenant("acme").days(MESSAGES) == [DAY]
+    assert platform.read("topic_map").is_empty()

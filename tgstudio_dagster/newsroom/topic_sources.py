@@ -12,6 +12,7 @@ import polars as pl
 from tgstudio_dagster.errors import NotFoundError
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES, TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.topics.clean import own_texts, repeated_lines
 from tgstudio_dagster.topics.window import as_of, window_days
 
 KEY = ["channel_id", "msg_id"]
@@ -19,7 +20,10 @@ KEY = ["channel_id", "msg_id"]
 
 @dataclass(frozen=True)
 class TopicSource:
-    """A topic as of a day: its row, its posts (representative first, then by date), and the moment it speaks of."""
+    """A topic as of a day: its row, its posts (representative first, then by date), and the moment it speaks of.
+
+    The posts' texts are without the lines their channels repeat: nobody wants a footer quoted.
+    """
 
     topic: dict[str, Any]
     messages: pl.DataFrame
@@ -43,6 +47,7 @@ def read_topic(lake: TenantLake, topic_id: str, day: date) -> TopicSource:
         .filter(pl.col("deleted_at").is_null())
         .sort(~representative, "date", *KEY)
     )
+    messages = messages.with_columns(text=own_texts(messages, repeated_lines(window)))
     if messages.is_empty():
         raise NotFoundError(f"topic {topic_id}: every post of it has been deleted since. Choose another topic.")
     return TopicSource(topic, messages, as_of(day, window, lake.read(MESSAGE_STATS, days=days)))

@@ -55,24 +55,33 @@ def clean_texts(messages: pl.DataFrame, repeated: pl.DataFrame) -> pl.Series:
 
     Lines stay apart by a line feed. Empty where a post holds nothing else.
     """
+    return _kept(messages, repeated, "line")
+
+
+def own_texts(messages: pl.DataFrame, repeated: pl.DataFrame) -> pl.Series:
+    """The text of each row of `messages`, in its order, without repeated lines; what is left stands as it was written."""
+    return _kept(messages, repeated, "text")
+
+
+def _kept(messages: pl.DataFrame, repeated: pl.DataFrame, form: str) -> pl.Series:
     kept = (
         _lines(messages)
         .join(repeated, on=["channel_id", "line"], how="anti")
         .sort("row", "place")
         .group_by("row", maintain_order=True)
-        .agg(clean=pl.col("line").str.join("\n"))
+        .agg(kept=pl.col(form).str.join("\n"))
     )
     rows = pl.DataFrame({"row": pl.int_range(messages.height, dtype=pl.UInt32, eager=True)})
-    return rows.join(kept, on="row", how="left", maintain_order="left")["clean"].fill_null("")
+    return rows.join(kept, on="row", how="left", maintain_order="left")["kept"].fill_null("")
 
 
 def _lines(messages: pl.DataFrame) -> pl.DataFrame:
-    """Every line with anything in it: channel_id, row (of the frame), place (in the post), line."""
+    """Every line with anything in it: channel_id, row (of the frame), place (in the post), text, line (plain)."""
     return (
         messages.select("channel_id", pl.col("text").str.split("\n"))
         .with_row_index("row")
         .with_columns(place=pl.int_ranges(pl.col("text").list.len()))
         .explode("text", "place")
-        .select("channel_id", "row", "place", line=plain(pl.col("text")))
+        .select("channel_id", "row", "place", "text", line=plain(pl.col("text")))
         .filter(pl.col("line") != "")
     )

@@ -13,7 +13,7 @@ import pytest
 
 from tests.builders import frame, landing, messages
 from tgstudio_dagster.errors import QueryError
-from tgstudio_dagster.lake import sandbox
+from tgstudio_dagster.lake import engine
 from tgstudio_dagster.lake.sandbox import open_tenant, run_query, views
 from tgstudio_dagster.lake.store import Lake, S3Options, TenantLake
 from tgstudio_dagster.lake.tables import EXPORTS, MESSAGES, TABLES, TOPICS
@@ -321,7 +321,7 @@ def test_a_result_that_does_not_fit_is_the_querys_error(
     def fail(*_: object, **__: object) -> pl.DataFrame:
         raise error
 
-    monkeypatch.setattr(sandbox.engine, "fetch", fail)
+    monkeypatch.setattr(engine, "fetch", fail)
     with pytest.raises(QueryError, match=r"needs more than|too long a text"):
         run_query(acme, "SELECT 1")
 
@@ -342,13 +342,13 @@ def test_a_condition_on_the_day_reads_that_day_only(acme: TenantLake) -> None:
 
 def test_only_the_tables_a_query_names_are_read(both: TenantLake, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    real: Callable[..., list[str]] = sandbox.engine.give_table
+    real: Callable[..., list[str]] = engine.give_table
 
     def spy(connection: duckdb.DuckDBPyConnection, lake: TenantLake, table: object) -> list[str]:
         asked.append(table.name)  # type: ignore[attr-defined]
         return real(connection, lake, table)
 
-    monkeypatch.setattr(sandbox.engine, "give_table", spy)
+    monkeypatch.setattr(engine, "give_table", spy)
     run_query(both, "SELECT 1")
     run_query(both, "SHOW TABLES")
     assert asked == []
@@ -380,7 +380,7 @@ def test_a_query_without_end_is_stopped(acme: TenantLake, sql: str) -> None:
 
 
 def test_a_query_that_needs_too_much_memory_is_stopped(acme: TenantLake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox.engine, "MEMORY", "50MB")
+    monkeypatch.setattr(engine, "MEMORY", "50MB")
     with pytest.raises(QueryError, match="more than 50MB"):
         run_query(acme, "SELECT list(range ORDER BY hash(range)) FROM range(50000000)")
 

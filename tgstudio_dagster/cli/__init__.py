@@ -21,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("import")(work.import_)
+app.command()(work.imports)
 app.command()(work.materialize)
 app.command()(work.order)
 app.command()(work.export)

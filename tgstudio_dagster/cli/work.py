@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tgstudio_dagster.cli.output import JsonOption, TenantOption, console, errors, open_studio, parse_day, print_json
+from tgstudio_dagster.cli.output import (
+    JsonOption,
+    TenantOption,
+    console,
+    errors,
+    open_studio,
+    parse_day,
+    print_json,
+    print_table,
+    shorten,
+)
 from tgstudio_dagster.errors import ConflictError, TGStudioError
 
 if TYPE_CHECKING:
@@ -73,6 +83,40 @@ def import_(
     console.print(describe(summary))
     if summary.days:
         console.print(f"Next: [bold]tgstudio materialize --tenant {tenant}[/] (or `tgstudio up`: its sensor does it).")
+
+
+def imports(
+    tenant: TenantOption,
+    rejects: Annotated[str | None, typer.Option("--rejects", help="An import's id: show what it rejected.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What was imported, and what was rejected and why."""
+    from tgstudio_dagster.catalog.imports import list_imports
+    from tgstudio_dagster.catalog.imports import rejects as read_rejects
+
+    catalog = open_studio(tenant).catalog
+    if rejects is not None:
+        found = read_rejects(catalog, tenant, rejects)
+        if as_json:
+            print_json([asdict(one) for one in found])
+        else:
+            rows = [[str(one.position), str(one.message_id or ""), one.reason, shorten(one.excerpt)] for one in found]
+            print_table(["#position", "#message", "reason", "begins"], rows)
+        return
+    done = list_imports(catalog, tenant)
+    fields = ("id", "path", "kind", "status", "read", "landed", "filtered", "rejected", "started_at", "error")
+    if as_json:
+        print_json([{name: getattr(one, name) for name in fields} for one in done])
+    elif done:
+        print_table(
+            ["id", "status", "#read", "#landed", "#filtered", "#rejected", "file"],
+            [
+                [one.id, one.status, *(str(n) for n in (one.read, one.landed, one.filtered, one.rejected)), one.path]
+                for one in done
+            ],
+        )
+    else:
+        console.print(f"Nothing imported yet: `tgstudio import PATH --tenant {tenant}`.")
 
 
 def describe(summary: ImportSummary) -> str:

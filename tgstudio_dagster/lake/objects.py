@@ -142,7 +142,7 @@ class S3Objects:
             endpoint_url=options.endpoint_url,
             use_listings_cache=False,
             skip_instance_cache=True,
-            config_kwargs={"connect_timeout": 5, "read_timeout": 60, "retries": {"mode": "standard", "max_attempts": 3}},
+            config_kwargs={"connect_timeout": 5, "read_timeout": 60, "retries": {"total_max_attempts": 2}},
         )
         self._fs.retries = 2
 

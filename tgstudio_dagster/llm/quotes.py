@@ -43,7 +43,8 @@ _STOP_WORDS = (
     "ей может они тут где есть надо ней для мы тебя их чем была сам чтоб без будто чего раз тоже себе под будет это эта "
     "этот при об также после через более который которые которая которого что-то пока the a an and or but of in on at to for "
     "from by with as is are was were be been being it its this that these those he she they them his her their we you i "
-    "not no because while if will would can could has have had do does did than then there which who whom what when where how after before "
+    "not no because while if will would can could has have had do "
+    "does did than then there which who whom what when where how after before "
     "about into over under more most also just only other some such"
 )
 _STOP = frozenset(_STOP_WORDS.split())

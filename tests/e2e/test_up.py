@@ -1,0 +1,125 @@
+"""`tgstudio up`: Dagster answers on loopback, a backfill from its API is one run, and Ctrl-C ends every process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.builders import landing
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.tenants import add_tenant
+from tgstudio_dagster.lake.store import Lake
+from tgstudio_dagster.lake.tables import RANKINGS
+from tgstudio_dagster.settings import Settings
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+DAYS = [date(2026, 3, 14), date(2026, 3, 15)]
+COMMAND = [sys.executable, "-c", "from tgstudio_dagster.cli import main; main()", "up"]
+
+
+class Up:
+    """A running `tgstudio up` in a home of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.settings = Settings(home=home)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.environment = os.environ | {"TGSTUDIO_HOME": str(home), "TGSTUDIO_DAGSTER_PORT": str(self.port)}
+        self.process = subprocess.Popen(COMMAND, env=self.environment, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.said = []
+        for line in self.process.stdout:
+            self.said.append(line)
+            if "Ctrl-C" in line:
+                break
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """The data of a GraphQL query."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/graphql", body, {"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["data"]
+
+    def runs(self) -> list[dict[str, Any]]:
+        return self.ask("{runsOrError{... on Runs{results{status tags{key value}}}}}")["runsOrError"]["results"]
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    home = tmp_path / "home"
+    settings = Settings(home=home)
+    add_tenant(Catalog.open(settings), "acme", "Acme")
+    running = Up(home)
+    yield running
+    if running.process.poll() is None:
+        running.process.send_signal(signal.SIGINT)
+        running.process.wait(60)
+
+
+def wait_for(condition: Any, seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(1)
+
+
+def test_it_starts_refreshes_what_lands_backfills_a_range_and_ends_cleanly(up: Up) -> None:
+    assert any(f"http://127.0.0.1:{up.port}" in line for line in up.said)
+    lake = Lake.open(up.settings).tenant("acme")
+    for number, day in enumerate(DAYS):
+        moment = datetime(day.year, day.month, day.day, 9, tzinfo=UTC)
+        lake.land(landing({"channel_id": 7, "msg_id": number + 1, "date": moment, "observed_at": moment, "views": 5}))
+
+    # What landed is picked up by the refresh sensor, in one run of the tenant's range.
+    wait_for(lambda: [run["status"] for run in up.runs()] == ["SUCCESS"], 180, "the sensor's run did not succeed")
+    assert lake.days(RANKINGS) == DAYS
+
+    # A backfill as the UI starts it: two days of one tenant, one run.
+    backfill = up.ask(
+        """mutation($params: LaunchBackfillParams!) {
+          launchPartitionBackfill(backfillParams: $params) {
+            __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message }
+          }
+        }""",
+        params={
+            "assetSelection": [{"path": [name]} for name in ("messages", "message_versions", "message_stats", "media")],
+            "partitionNames": [f"{day}|acme" for day in DAYS],
+        },
+    )["launchPartitionBackfill"]
+    assert backfill["__typename"] == "LaunchBackfillSuccess", backfill
+    wait_for(lambda: [run["status"] for run in up.runs()] == ["SUCCESS"] * 2, 180, "the backfill was not one good run")
+
+    family = psutil.Process(up.process.pid).children(recursive=True)
+    assert len(family) >= 2
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(60) == 0
+    assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_port_that_is_taken_is_a_clear_error(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        environment = os.environ | {
+            "TGSTUDIO_HOME": str(tmp_path),
+            "TGSTUDIO_DAGSTER_PORT": str(taken.getsockname()[1]),
+        }
+        found = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert "TGSTUDIO_DAGSTER_PORT" in found.stderr

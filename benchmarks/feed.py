@@ -1,6 +1,6 @@
 """How long a page of the feed takes: one tenant, 7 days of a large lake, by channel, language and words, newest 50.
 
-    python benchmarks/feed.py [--messages 5000000] [--rounds 200]
+    python -m benchmarks.feed [--messages 5000000] [--rounds 200]
 
 Makes a lake of invented posts in a temporary folder (30 days, 8,333 posts per tenant and day, as many tenants as the
 number of messages asks for), asks `lake.query.feed` with random filters, and prints p50 and p95 (ms). The same questions

@@ -1,8 +1,8 @@
 """How fast a Telegram Desktop export is imported: messages a second, end to end into the lake, on one core.
 
-    python benchmarks/import_desktop.py                        200,000 messages of one channel, 90 days
-    python benchmarks/import_desktop.py --peer-python PATH     the same file also read by chat-miner, in its own environment
-    python benchmarks/import_desktop.py --gigabyte             an export of 1 GB: peak memory
+    python -m benchmarks.import_desktop                        200,000 messages of one channel, 90 days
+    python -m benchmarks.import_desktop --peer-python PATH     the same file also read by chat-miner, in its own environment
+    python -m benchmarks.import_desktop --gigabyte             an export of 1 GB: peak memory
 
 Stated beside it: `orjson.loads` of the same file, and the peak memory of each process. The peer is a library that reads
 such exports into a frame (no lake, no entities, no rejects); make its environment once, apart from the project's:

@@ -1,6 +1,6 @@
 """A refresh of one tenant-day, through Dagster and beside it the same library functions called directly.
 
-    python benchmarks/refresh.py [--messages 5000]
+    python -m benchmarks.refresh [--messages 5000]
 
 Prints seconds of each, their difference (the orchestration) and the ratio. Imports and JIT compilation are warmed by a
 small day first; the map is shown apart, since the refresh is measured up to rankings.
@@ -92,14 +92,16 @@ def measure(home: Path, count: int) -> None:
         print(f"  {name:<12}{seconds:7.2f} s")
     print(f"{count} messages, one tenant-day, warm imports")
     print(f"  directly, without the map {by_hand - steps['topic_map']:6.2f} s   with it {by_hand:6.2f} s")
-    print(f"  through Dagster           {through:6.2f} s   orchestration and checks {through - by_hand:+.2f} s")
+    print(f"  through Dagster           {through:6.2f} s   orchestration {through - by_hand:+.2f} s")
     print(f"  ratio Dagster / directly  {through / by_hand:6.2f}")
 
 
 def direct(lake: object, tenant: str, day: date) -> dict[str, float]:
     """The library functions of the refresh in turn, with reading and writing; seconds by step."""
+    from assets.checks import RULES
     from tgstudio_dagster.lake import tables as t
     from tgstudio_dagster.lake.store import Lake
+    from tgstudio_dagster.partitions import TenantDay
     from tgstudio_dagster.telegram.media import media_table
     from tgstudio_dagster.telegram.merge import merge
     from tgstudio_dagster.topics.cluster import find_topics
@@ -143,6 +145,11 @@ def direct(lake: object, tenant: str, day: date) -> dict[str, float]:
     begin = time.perf_counter()
     store.write(t.TOPIC_MAP, lay_out(read(t.EMBEDDINGS), found.topic_messages, found.topics, None), day=day)
     timed("topic_map", begin)
+    begin = time.perf_counter()
+    for table, _, _, rule in RULES:
+        if table.partition == "tenant_day":
+            assert rule(store, TenantDay(tenant, day)).is_empty()
+    timed("checks", begin)
     return seconds
 
 

@@ -1,6 +1,6 @@
 """How fast topics are found: messages per second of embed and find_topics, seconds of rank, beside HDBSCAN.
 
-    python benchmarks/topics.py [--posts 5000] [--window 1] [--file posts.jsonl]
+    python -m benchmarks.topics [--posts 5000] [--window 1] [--file posts.jsonl]
 
 `--file`: JSON Lines with channel, message_id, date (ISO 8601), text and, where labelled, event and story: then also
 pairwise F1. Without it posts are generated. `--window`: days of as many posts each. CPU seconds, imports not counted.

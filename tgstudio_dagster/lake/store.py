@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, cast
 
 import polars as pl
 
@@ -144,7 +144,7 @@ class TenantLake:
         """Store posts that arrived, one file per day of `date`, oldest first; the same content twice is one file."""
         landed = []
         for (day,), part in LANDING.conform(frame).group_by(pl.col("date").dt.date(), maintain_order=True):
-            content = _parquet(part)
+            content = _parquet(part, "lz4")  # read once and gone: quick to write counts, not small
             landing = Landing(cast(date, day), hashlib.sha256(content).hexdigest()[:32])
             self._objects.put(partial(_fill, content=content, path=self._landing_path(landing)), replace=False)
             landed.append(landing)
@@ -240,12 +240,10 @@ def partition_columns(table: Table, tenant: str, path: str | None = None) -> lis
     return [pl.lit(tenant).alias("tenant"), key]
 
 
-def _parquet(frame: pl.DataFrame) -> bytes:
+def _parquet(frame: pl.DataFrame, compression: Literal["zstd", "lz4"] = "zstd") -> bytes:
     """The frame as Parquet; equal frames give equal bytes."""
     buffer = io.BytesIO()
-    frame.rechunk().write_parquet(
-        buffer, compression="zstd", compression_level=3, statistics=True, row_group_size=ROW_GROUP
-    )
+    frame.rechunk().write_parquet(buffer, compression=compression, statistics=True, row_group_size=ROW_GROUP)
     return buffer.getvalue()
 
 

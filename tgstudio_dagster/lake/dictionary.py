@@ -1,6 +1,6 @@
 """The data dictionary, made from the table contracts.
 
-    python -m tgstudio_dagster.lake.dictionary docs/data-dictionary.md
+python -m tgstudio_dagster.lake.dictionary docs/data-dictionary.md
 """
 
 from __future__ import annotations

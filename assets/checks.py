@@ -9,6 +9,7 @@ import polars as pl
 
 from tgstudio_dagster.errors import ContractError
 from tgstudio_dagster.lake import quality
+from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.preview import markdown
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables import (
@@ -23,7 +24,6 @@ from tgstudio_dagster.lake.tables import (
     TABLES,
     TOPIC_MESSAGES,
     TOPICS,
-    Table,
 )
 from tgstudio_dagster.partitions import OrderKey, TenantDay, order_key, orders, tenant_day, tenant_days
 from tgstudio_dagster.topics.window import window_days

@@ -16,7 +16,8 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.principals import Principal
 from tgstudio_dagster.catalog.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.tenants import add_tenant
-from tgstudio_dagster.lake.tables import LANDING, MESSAGES, Table
+from tgstudio_dagster.lake.contract import Table
+from tgstudio_dagster.lake.tables import LANDING, MESSAGES
 
 FIRST = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
 """When the first post of a built frame was posted, unless its row says so; each next one is a minute later."""

@@ -14,7 +14,7 @@ import pytest
 from tests.builders import frame, landing, messages
 from tgstudio_dagster.errors import QueryError
 from tgstudio_dagster.lake import engine
-from tgstudio_dagster.lake.sandbox import open_tenant, run_query, views
+from tgstudio_dagster.lake.sandbox import check, open_tenant, run_query, views
 from tgstudio_dagster.lake.store import Lake, S3Options, TenantLake
 from tgstudio_dagster.lake.tables import EXPORTS, MESSAGES, TABLES, TOPICS
 
@@ -399,3 +399,8 @@ def test_values_that_polars_has_no_type_for_come_as_text(acme: TenantLake) -> No
     assert found.row(0) == ("1 day", "[1 day]", 1, 1, "101", 1, 2)
     assert found.columns == ["i", "l", "h", "s", "b", "x", "X_2"]
     assert json.loads(json.dumps(found.to_dicts()))
+
+
+def test_a_query_too_long_to_parse_in_time_is_refused() -> None:
+    with pytest.raises(QueryError, match="characters long"):
+        check("SELECT 1 FROM messages WHERE " + " OR ".join(["views = 1"] * 5_000))

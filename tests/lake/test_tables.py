@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.builders import messages
 from tgstudio_dagster.errors import ContractError
-from tgstudio_dagster.lake.tables import LANDING, MESSAGES, TABLES, Table
+from tgstudio_dagster.lake.contract import Table
+from tgstudio_dagster.lake.tables import LANDING, MESSAGES, TABLES
 
 ALL = [LANDING, *TABLES.values()]
 

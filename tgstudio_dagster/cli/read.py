@@ -144,7 +144,7 @@ def topics(
 def sql(
     tenant: TenantOption,
     query: Annotated[str | None, typer.Argument(help="A SELECT; without it a shell opens.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many rows.")] = 10_000,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="More rows than this are an error.")] = 10_000,
     as_json: JsonOption = False,
 ) -> None:
     """Query the tenant's own views with DuckDB: read-only, nothing else can be reached."""

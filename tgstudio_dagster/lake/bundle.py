@@ -22,9 +22,10 @@ import polars as pl
 from pydantic import BaseModel
 
 from tgstudio_dagster.errors import ConflictError, LakeError, SettingsError
+from tgstudio_dagster.lake.contract import Column, Table
 from tgstudio_dagster.lake.objects import MENDS
 from tgstudio_dagster.lake.store import TenantLake, partition_columns
-from tgstudio_dagster.lake.tables import TABLES, Column, Table
+from tgstudio_dagster.lake.tables import TABLES
 
 BUNDLE_TABLES = ("messages", "message_stats", "topics", "topic_messages", "rankings", "content_packages")
 MANIFEST = "manifest.json"

@@ -11,7 +11,8 @@ from pathlib import Path
 import polars as pl
 from polars.datatypes import DataTypeClass
 
-from tgstudio_dagster.lake.tables import TABLES, Table
+from tgstudio_dagster.lake.contract import Table
+from tgstudio_dagster.lake.tables import TABLES
 
 HEAD = """# Data dictionary
 

@@ -16,9 +16,9 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.layout import PART
 from tgstudio_dagster.lake.store import TenantLake, partition_columns
-from tgstudio_dagster.lake.tables import Table
 
 MEMORY = "1GB"
 THREADS = 2

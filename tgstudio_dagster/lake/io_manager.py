@@ -15,9 +15,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.preview import preview
 from tgstudio_dagster.lake.store import Lake, Written
-from tgstudio_dagster.lake.tables import TABLES, Table
+from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.partitions import TenantDay, order_key
 from tgstudio_dagster.topics.window import window_days
 

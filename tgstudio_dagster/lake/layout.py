@@ -10,7 +10,7 @@ import re
 from datetime import date
 
 from tgstudio_dagster.errors import LakeError
-from tgstudio_dagster.lake.tables import Table
+from tgstudio_dagster.lake.contract import Table
 
 PART = "part-0.parquet"
 _TENANT = re.compile(r"[a-z0-9]{1,63}")

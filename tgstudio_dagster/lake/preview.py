@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from tgstudio_dagster.lake.tables import Table
+from tgstudio_dagster.lake.contract import Table
 
 ROWS = 8
 CELL = 60

@@ -17,8 +17,9 @@ import polars as pl
 
 from tgstudio_dagster.errors import LakeError, NotFoundError
 from tgstudio_dagster.lake import layout
+from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.objects import LocalObjects, Objects, S3Objects, S3Options
-from tgstudio_dagster.lake.tables import LANDING, Table
+from tgstudio_dagster.lake.tables import LANDING
 from tgstudio_dagster.settings import Settings
 
 __all__ = ["Lake", "Landing", "S3Options", "StoredFile", "TenantLake", "Written"]

@@ -20,10 +20,12 @@ import pytest
 
 from tests.builders import landing
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.principals import operator
 from tgstudio_dagster.catalog.tenants import add_tenant
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import RANKINGS
 from tgstudio_dagster.settings import Settings
+from tgstudio_dagster.studio import Studio
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 DAYS = [date(2026, 3, 14), date(2026, 3, 15)]
@@ -79,8 +81,9 @@ def wait_for(condition: Any, seconds: float, what: str) -> None:
         time.sleep(1)
 
 
-def test_it_starts_refreshes_what_lands_backfills_a_range_and_ends_cleanly(up: Up) -> None:
+def test_it_refreshes_what_lands_fulfils_an_order_backfills_a_range_and_ends_cleanly(up: Up) -> None:
     assert any(f"http://127.0.0.1:{up.port}" in line for line in up.said)
+    catalog = Catalog.open(up.settings)
     lake = Lake.open(up.settings).tenant("acme")
     for number, day in enumerate(DAYS):
         moment = datetime(day.year, day.month, day.day, 9, tzinfo=UTC)
@@ -89,6 +92,13 @@ def test_it_starts_refreshes_what_lands_backfills_a_range_and_ends_cleanly(up: U
     # What landed is picked up by the refresh sensor, in one run of the tenant's range.
     wait_for(lambda: [run["status"] for run in up.runs()] == ["SUCCESS"], 180, "the sensor's run did not succeed")
     assert lake.days(RANKINGS) == DAYS
+
+    # An order that waits in the catalog is fulfilled by its sensor, and marked done.
+    studio = Studio(operator(catalog, "acme"), catalog, Lake.open(up.settings))
+    topic = studio.topics(day=None, limit=1)["topic_id"][0]
+    order = studio.order(topic, now=datetime(2026, 3, 16, tzinfo=UTC), platforms=["tg", "x"])
+    wait_for(lambda: studio.orders()[0].status == "done", 120, "the order was not fulfilled")
+    assert set(studio.packages(order.id)["platform"]) == {"tg", "x"}
 
     # A backfill as the UI starts it: two days of one tenant, one run.
     backfill = up.ask(
@@ -103,7 +113,7 @@ def test_it_starts_refreshes_what_lands_backfills_a_range_and_ends_cleanly(up: U
         },
     )["launchPartitionBackfill"]
     assert backfill["__typename"] == "LaunchBackfillSuccess", backfill
-    wait_for(lambda: [run["status"] for run in up.runs()] == ["SUCCESS"] * 2, 180, "the backfill was not one good run")
+    wait_for(lambda: [run["status"] for run in up.runs()] == ["SUCCESS"] * 3, 180, "the backfill was not one good run")
 
     family = psutil.Process(up.process.pid).children(recursive=True)
     assert len(family) >= 2

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 from rich.console import Console
+from rich.markup import escape
 
 from tgstudio_dagster import __version__
 from tgstudio_dagster.automation.refresh import ranges
@@ -70,7 +71,7 @@ class Summary(BaseModel):
         )
         line("\n[bold]Top topics of the 7 days[/]")
         for place, topic in enumerate(self.topics, 1):
-            line(f" {place}. [bold]{shorten(topic.title, 80)}[/]")
+            line(f" {place}. [bold]{escape(shorten(topic.title, 80))}[/]")
             line(f"    score {topic.score:.2f}, {topic.messages} posts in {topic.channels} channels, {topic.topic_id}")
             line(f"    [dim]{'  '.join(topic.sources)}[/]")
         line(f"\n[bold]{len(self.packages)} packages[/] within their platforms' limits")

@@ -124,6 +124,10 @@ class Studio:
     def explain(self, package_id: str) -> Explanation:
         """What every sentence of a package rests on, and whether its sources have changed since."""
         order_id, _, platform = package_id.rpartition("-")
+        if not order_id:
+            raise NotFoundError(
+                f"package {package_id}: an id reads <order>-<platform>. `tgstudio packages` lists them."
+            )
         order = get_order(self.catalog, self.principal, order_id)
         package = self.lake.read(CONTENT_PACKAGES, order=order_id).filter(pl.col("platform") == platform)
         if package.is_empty():

@@ -119,4 +119,4 @@ def mark_order(
 
 
 def _unknown(order_id: str) -> NotFoundError:
-    return NotFoundError(f"There is no order {order_id!r}; `tgstudio packages` names the tenant's orders.")
+    return NotFoundError(f"There is no order {order_id!r}; `tgstudio orders` names the tenant's orders.")

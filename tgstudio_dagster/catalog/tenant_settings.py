@@ -52,7 +52,7 @@ class TenantSettings(BaseModel):
     @classmethod
     def _known_zone(cls, value: str) -> str:
         if value not in available_timezones():
-            raise ValueError(f"time_zone: {value!r} is no IANA time zone; write for example Europe/Moscow")
+            raise ValueError(f"{value!r} is no IANA time zone; write for example Europe/Moscow")
         return value
 
     @property

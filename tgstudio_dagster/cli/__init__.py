@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 import typer
+from rich.markup import escape
 
 from tgstudio_dagster.cli import newsroom, operate, read, tenants, work
 from tgstudio_dagster.cli.output import errors
@@ -44,7 +45,7 @@ def main() -> None:
     try:
         app()
     except TGStudioError as error:
-        errors.print(f"[bold red]error[/]: {error}", highlight=False)
+        errors.print(f"[bold red]error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 

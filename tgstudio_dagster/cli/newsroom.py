@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from tgstudio_dagster.cli.output import (
     IdsOption,
@@ -62,7 +63,7 @@ def packages(
             "package": lambda row: row["package_id"],
             "post at (UTC)": lambda row: f"{row['post_time']:%d.%m %H:%M}",
             "#characters": lambda row: str(len(row["text"])),
-            "limits": lambda row: "ok" if all(check["passed"] for check in row["checks"]) else "[red]broken[/]",
+            "limits": lambda row: "ok" if all(check["passed"] for check in row["checks"]) else Text("broken", "red"),
             "image": lambda row: "yes" if row["image_uri"] else "no",
             "text": lambda row: shorten(row["text"], 80),
         },

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
+from rich.text import Text
 
 from tgstudio_dagster.cli.output import JsonOption, console, errors, print_json, print_table
 
@@ -18,8 +20,8 @@ def doctor(as_json: JsonOption = False) -> None:
     if as_json:
         print_json([finding.model_dump() for finding in findings])
     else:
-        marks = {"ok": "[green]ok[/]", "missing": "[yellow]missing[/]", "failed": "[red]failed[/]"}
-        print_table(["", "what", "found"], [[marks[f.status], f.what, f.detail] for f in findings])
+        marks = {"ok": "green", "missing": "yellow", "failed": "red"}
+        print_table(["", "what", "found"], [[Text(f.status, marks[f.status]), f.what, f.detail] for f in findings])
     if any(finding.status == "failed" for finding in findings):
         raise typer.Exit(1)
 
@@ -42,7 +44,10 @@ def demo(
     from tgstudio_dagster.demo import run_demo
     from tgstudio_dagster.settings import settings
 
-    summary = run_demo(settings(), orders=orders, say=lambda text: errors.print(f"[dim]{text}[/]", highlight=False))
+    def say(text: str) -> None:
+        errors.print(f"[dim]{escape(text)}[/]", highlight=False, soft_wrap=True)
+
+    summary = run_demo(settings(), orders=orders, say=say)
     if as_json:
         print_json(summary.model_dump(mode="json"))
     else:

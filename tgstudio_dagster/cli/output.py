@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,7 +57,7 @@ def print_json(value: object) -> None:
 
 
 def print_rows(
-    frame: pl.DataFrame, columns: Mapping[str, Callable[[dict[str, Any]], str]], *, as_json: bool, empty: str
+    frame: pl.DataFrame, columns: Mapping[str, Callable[[dict[str, Any]], str | Text]], *, as_json: bool, empty: str
 ) -> None:
     """A frame as JSON rows, or as a table with the given columns; `empty` says what to do where there is no row."""
     rows = frame.to_dicts()
@@ -68,8 +69,8 @@ def print_rows(
         print_table(list(columns), [[render(row) for render in columns.values()] for row in rows])
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
-    """A plain table; numbers to the right by the header's leading `#`."""
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str | Text]], *, title: str | None = None) -> None:
+    """A plain table; numbers to the right by the header's leading `#`. A string is never read as Rich markup."""
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for header in headers:
         number = header.startswith("#")
@@ -77,7 +78,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, title:
         whole = number or header in WHOLE
         table.add_column(header.lstrip("#"), justify="right" if number else "left", overflow="fold", no_wrap=whole)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     console.print(table)
 
 

@@ -175,4 +175,4 @@ def sql(
         try:
             run(line)
         except TGStudioError as error:
-            console.print(f"[red]{error}[/]", highlight=False)
+            console.print(str(error), style="red", highlight=False, markup=False)

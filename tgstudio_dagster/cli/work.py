@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from tgstudio_dagster.cli.output import (
     JsonOption,
@@ -57,11 +58,15 @@ def import_(
         disable=as_json,
     )
     with bar:
-        task = bar.add_task(path.name, total=None, read=0)
+        task = bar.add_task(escape(path.name), total=None, read=0)
 
         def step(progress: Step) -> None:
             bar.update(
-                task, description=progress.path.name, completed=progress.done, total=progress.total, read=progress.read
+                task,
+                description=escape(progress.path.name),
+                completed=progress.done,
+                total=progress.total,
+                read=progress.read,
             )
 
         summary = import_path(
@@ -80,7 +85,7 @@ def import_(
     if as_json:
         print_json(asdict(summary))
         return
-    console.print(describe(summary))
+    console.print(describe(summary), markup=False, soft_wrap=True)
     if summary.days:
         console.print(f"Next: [bold]tgstudio materialize --tenant {tenant}[/] (or `tgstudio up`: its sensor does it).")
 
@@ -227,7 +232,7 @@ def fulfil(tenant: str, order_id: str) -> None:
 def report(outcome: RunOutcome, what: str) -> None:
     """Warn of checks that did not pass; raise TGStudioError where the run failed."""
     for check in outcome.failed_checks:
-        errors.print(f"[yellow]check did not pass[/] {check} (run {outcome.run_id})", highlight=False)
+        errors.print(f"[yellow]check did not pass[/] {escape(check)} (run {outcome.run_id})", highlight=False)
     if not outcome.success:
         raise TGStudioError(f"{what}: the run {outcome.run_id} failed: {outcome.error}")
 

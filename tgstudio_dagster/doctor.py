@@ -80,7 +80,7 @@ def _port(settings: Settings) -> Finding:
 
 
 def _extras() -> list[Finding]:
-    wanted = {"telethon": "telegram", "openai": "openai", "streamlit": "studio", "sentence_transformers": "ml"}
+    wanted = {"python_socks": "proxy", "openai": "openai", "streamlit": "studio", "sentence_transformers": "ml"}
     return [
         Finding(what=f"extra {extra}", status="ok", detail=module)
         if importlib.util.find_spec(module)

@@ -5,6 +5,9 @@ Only exception classes belong here. Every message names the field, file or objec
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Literal
+
 
 class TGStudioError(Exception):
     """Base of every error that a user may see; the CLI prints its message and exits with 1."""
@@ -44,3 +47,40 @@ class QueryError(TGStudioError):
 
 class NewsroomError(TGStudioError):
     """An order cannot be written, drawn or published as asked."""
+
+
+class VaultError(TGStudioError):
+    """A stored session cannot be opened: its key is missing or wrong, or the cipher was moved or damaged."""
+
+
+class TelegramError(TGStudioError):
+    """Telegram refused a call, for a reason that asking again won't change."""
+
+
+class UnreachableError(TelegramError):
+    """Telegram did not answer, or answered with a fault of its own, however often it was asked. Never a logout."""
+
+
+class FloodError(TelegramError):
+    """A method of an account must not be called before `until`: Telegram said so, or the product's own pace does."""
+
+    def __init__(self, method: str, until: datetime) -> None:
+        super().__init__(f"{method}: Telegram asks to wait until {until:%Y-%m-%d %H:%M:%S} UTC; it goes on by itself.")
+        self.method = method
+        self.until = until
+
+
+class ChannelLostError(TelegramError):
+    """The account does not see the channel (any more): it is private, banned, gone, or never was."""
+
+
+class AuthorityLostError(TelegramError):
+    """The session is no longer an account's: `status` is what the account becomes (`expired` or `banned`)."""
+
+    def __init__(self, status: Literal["expired", "banned"], reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class PairingError(TelegramError):
+    """A pairing can't go on: a wrong code or password, too many attempts, too late, or its process has ended."""

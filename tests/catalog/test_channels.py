@@ -41,3 +41,15 @@ def test_no_channel_is_no_work(catalog: Catalog) -> None:
     make_tenant(catalog)
     remember_channels(catalog, "demo", [])
     assert channel_usernames(catalog, "demo", []) == {}
+
+
+def test_a_username_that_moved_is_the_new_channels_only(catalog: Catalog) -> None:
+    make_tenant(catalog, "demo")
+    make_tenant(catalog, "other")
+    for tenant in ("demo", "other"):
+        remember_channels(
+            catalog, tenant, [ChannelSeen(1, "News", "Old", "channel"), ChannelSeen(3, "x", "X", "group")]
+        )
+    remember_channels(catalog, "demo", [ChannelSeen(2, "news", "New", "channel")])
+    assert channel_usernames(catalog, "demo", [1, 2, 3]) == {2: "news", 3: "x"}
+    assert channel_usernames(catalog, "other", [1, 2]) == {1: "News"}

@@ -14,7 +14,8 @@ from tgstudio_dagster.catalog.base import Base, TenantOwned
 from tgstudio_dagster.catalog.channels import ChannelSeen, channel_usernames, list_channels, remember_channels
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.imports import Reject, begin_import, checkpoint, list_imports, rejects
-from tgstudio_dagster.catalog.models import Channel, Membership, Subscription
+from tgstudio_dagster.catalog.models import Membership
+from tgstudio_dagster.catalog.models_telegram import Channel, Subscription
 from tgstudio_dagster.catalog.orders import create_order, get_order, list_orders
 from tgstudio_dagster.errors import ConflictError, NotFoundError
 

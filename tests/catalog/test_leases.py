@@ -15,14 +15,14 @@ from sqlalchemy import select, update
 
 from tgstudio_dagster.catalog.base import utc_now
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.leases import lease
+from tgstudio_dagster.catalog.leases import is_held, lease
 from tgstudio_dagster.catalog.models_work import LeaseRow
 from tgstudio_dagster.errors import LeaseHeldError
 
 _HOLD = """
 import sys, time
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.leases import lease
+from tgstudio_dagster.catalog.leases import is_held, lease
 with lease(Catalog(sys.argv[1]), "work", ttl=float(sys.argv[2])) as held:
     print(held.token, flush=True)
     sys.stdin.readline()
@@ -33,7 +33,7 @@ _COUNT = """
 import sys, time
 from pathlib import Path
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.leases import lease
+from tgstudio_dagster.catalog.leases import is_held, lease
 catalog, file = Catalog(sys.argv[1]), Path(sys.argv[2])
 for _ in range(5):
     with lease(catalog, "work", wait=60) as held:
@@ -157,6 +157,19 @@ def test_processes_that_wait_take_turns_and_lose_no_count(
     tokens = [int(token) for one in running for token in one.communicate()[0].split()]
     assert file.read_text() == "15"
     assert sorted(tokens) == list(range(1, 16))
+
+
+def test_whether_a_lease_is_held_is_known_without_taking_it(catalog: Catalog, catalog_url: str) -> None:
+    assert not is_held(catalog, "work")
+    with _holder(catalog_url) as process:
+        assert is_held(catalog, "work")
+        assert not is_held(catalog, "other")
+        os.kill(process.pid, signal.SIGKILL)
+        _until_zombie(process.pid)
+        assert not is_held(catalog, "work")
+    with lease(catalog, "work"):
+        assert is_held(catalog, "work")
+    assert not is_held(catalog, "work")
 
 
 def _until_zombie(pid: int) -> None:

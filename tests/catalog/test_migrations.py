@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
+from sqlalchemy.exc import IntegrityError
 
+from tgstudio_dagster.catalog.accounts import list_accounts
 from tgstudio_dagster.catalog.base import Base
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.migrations import HEAD, VERSION_TABLE
+from tgstudio_dagster.catalog.reading import ChannelCursor, cursor
+from tgstudio_dagster.catalog.subscriptions import list_subscriptions
 from tgstudio_dagster.errors import ConflictError, SettingsError
 from tgstudio_dagster.settings import Settings
 
 DESIGN = (
     "users tenants memberships tg_accounts channels subscriptions account_channel_state orders rules settings plans quotas "
-    "ai_usage api_keys login_sessions used_logins audit_log imports import_rejects leases"
+    "ai_usage api_keys login_sessions used_logins audit_log imports import_rejects leases account_waits pairings "
+    "subscription_requests tenant_reads sends quota_usage heard_posts"
 )
 
 
@@ -97,3 +104,90 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="can't be opened"):
         Catalog.open(Settings(home=tmp_path / "file" / "home"))
+
+
+_OLD_ROWS = """
+insert into tenants (slug, name, created_at) values ('demo', 'Demo', '2026-03-01 00:00:00');
+insert into users (id, name, is_operator, created_at) values ('u1', 'Ann', true, '2026-03-01 00:00:00');
+insert into plans (name, title, limits) values ('pro', 'Ours', '{"channels": 3}');
+insert into tg_accounts (id, telegram_id, name, key_version, status, created_at, paired_by, tenant)
+    values ('a1', 1099511627776, 'Ann', 1, 'active', '2026-03-01 00:00:00', 'u1', 'demo'),
+           ('a2', null, 'Bob', 1, 'pairing', '2026-03-02 00:00:00', null, 'demo');
+insert into channels (tenant, channel_id, username, title, kind, seen_at)
+    values ('demo', 1099511627777, 'news', 'News', 'channel', '2026-03-01 00:00:00'),
+           ('demo', 2, null, 'Private', 'channel', '2026-03-01 00:00:00');
+insert into subscriptions (tenant, channel_id, account_id, status, since, created_by, created_at)
+    values ('demo', 1099511627777, 'a1', 'active', '2026-02-01', 'u1', '2026-03-01 00:00:00'),
+           ('demo', 2, null, 'ended', null, null, '2026-03-01 00:00:00');
+insert into account_channel_state (account_id, channel_id, last_msg_id, gaps, read_at, error, tenant)
+    values ('a1', 1099511627777, 500, '[[1, 99]]', '2026-03-03 00:00:00', 'slow', 'demo');
+"""
+
+
+def _at_first_version(url: str, statements: str, *, enforced: bool = True) -> Catalog:
+    """A catalog as version 0001 left it, with these rows."""
+    catalog = Catalog(url)
+    config = Config()
+    config.set_main_option("script_location", "tgstudio_dagster.catalog:migrations")
+    with catalog.engine(pooled=False).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine = catalog.engine(pooled=False)
+    if not enforced:
+        event.listen(engine, "connect", lambda connection, _: connection.execute("pragma foreign_keys=OFF"))
+    with engine.begin() as connection:
+        for statement in statements.split(";\n"):
+            if statement.strip():
+                connection.exec_driver_sql(statement.replace("%", "%%"))
+    return catalog
+
+
+def test_rows_of_the_first_version_survive_the_second(empty_database_url: str) -> None:
+    catalog = _at_first_version(empty_database_url, _OLD_ROWS)
+    catalog.upgrade()
+    accounts = {account.id: account for account in list_accounts(catalog, "demo")}
+    ann, bob = accounts["a1"], accounts["a2"]
+    assert (ann.telegram_id, ann.name, ann.status, ann.paired_by, ann.username) == (2**40, "Ann", "active", "u1", None)
+    assert (bob.telegram_id, bob.status) == (None, "expired")
+    news, private = list_subscriptions(catalog, "demo")
+    assert (news.channel_id, news.reference, news.visibility, news.since) == (
+        2**40 + 1,
+        "@news",
+        "public",
+        date(2026, 2, 1),
+    )
+    assert (news.status, news.account_id, news.comments, news.members) == ("active", "a1", False, None)
+    assert (private.reference, private.visibility, private.status, private.since) == ("2", "private", "ended", None)
+    read_at = datetime(2026, 3, 3, tzinfo=UTC)
+    assert cursor(catalog, "demo", "a1", 2**40 + 1) == ChannelCursor(2**40 + 1, None, 500, ((1, 99),), read_at, "slow")
+    with catalog.reading() as session:
+        assert session.scalars(text("select title from plans order by name")).all() == ["Enterprise", "Free", "Ours"]
+    catalog.close()
+
+
+def test_an_upgraded_catalog_still_refuses_what_its_tables_forbid(empty_database_url: str) -> None:
+    catalog = _at_first_version(empty_database_url, _OLD_ROWS)
+    catalog.upgrade()
+    for statement in (
+        "update tg_accounts set status = 'pairing'",
+        "update subscriptions set visibility = 'secret'",
+        "update subscriptions set status = 'asleep'",
+        "update subscriptions set account_id = 'nosuch'",
+        "update account_channel_state set account_id = 'nosuch'",
+        "update subscriptions set reference = null",
+        "delete from tg_accounts where id = 'a1'",
+    ):
+        with pytest.raises(IntegrityError), catalog.session() as session:
+            session.execute(text(statement))
+    catalog.close()
+
+
+def test_an_upgrade_of_rows_that_refer_to_nothing_leaves_the_catalog_as_it_was(tmp_path: Path) -> None:
+    orphan = "insert into subscriptions (tenant, channel_id, status, created_at) values ('nosuch', 1, 'active', '2026-03-01')"
+    catalog = _at_first_version(f"sqlite:///{tmp_path / 'old.sqlite'}", orphan, enforced=False)
+    with pytest.raises(ConflictError, match=r"subscriptions → (channels|tenants)"):
+        catalog.upgrade()
+    with catalog.reading() as session:
+        assert session.scalar(text(f"select version_num from {VERSION_TABLE}")) == "0001"
+        assert session.scalar(text("select count(*) from subscriptions")) == 1
+    catalog.close()

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from tgstudio_dagster.catalog.base import utc_now
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.models import Channel
+from tgstudio_dagster.catalog.models_telegram import Channel
 
 __all__ = ["Channel", "ChannelSeen", "channel_usernames", "list_channels", "remember_channels"]
 
@@ -30,12 +30,19 @@ class ChannelSeen:
 def remember_channels(catalog: Catalog, tenant: str, seen: Iterable[ChannelSeen]) -> None:
     """Keep the newest title and kind of each channel; a username is kept until another one is seen.
 
-    A Desktop export tells no username, and must not wipe out what a richer source has told.
+    A Desktop export tells no username, and must not wipe out what a richer source has told. A username that another
+    channel has now is no longer the old one's: it moved.
     """
     newest = {channel.channel_id: channel for channel in seen}
     if not newest:
         return
     with catalog.tenant_session(tenant, writing=True) as session:
+        moved = {channel.username.lower() for channel in newest.values() if channel.username}
+        session.execute(
+            update(Channel)
+            .where(Channel.channel_id.not_in(newest), func.lower(Channel.username).in_(moved))
+            .values(username=None)
+        )
         known = {row.channel_id: row for row in session.scalars(select(Channel).where(Channel.channel_id.in_(newest)))}
         for channel_id, channel in sorted(newest.items()):
             row = known.get(channel_id)

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from tgstudio_dagster.catalog import models_work  # noqa: F401 (its tables belong to the metadata)
+from tgstudio_dagster.catalog import models_telegram, models_work  # noqa: F401 (their tables belong to the metadata)
 from tgstudio_dagster.catalog.base import TenantOwned
 from tgstudio_dagster.catalog.migrations import HEAD, VERSION_TABLE
 from tgstudio_dagster.catalog.models import Tenant
@@ -98,10 +98,14 @@ class Catalog:
         if self.url.get_backend_name() == "sqlite" and self.url.database:
             _private_file(Path(self.url.database))
         engine = self.engine(pooled=False)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _allow_rebuilding)
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
             _upgrade(connection)
+            if connection.dialect.name == "sqlite":
+                _check_references(connection)
 
     def engine(self, *, pooled: bool = True) -> Engine:
         """A new engine on this catalog, for work that needs its own connections; the caller disposes of it."""
@@ -165,6 +169,22 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
     connection.isolation_level = None  # the driver must not begin transactions itself; _begin_sqlite does
     for pragma in (f"busy_timeout={_BUSY_MS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"pragma {pragma}")
+
+
+def _allow_rebuilding(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    # SQLite changes a table by building it anew and dropping the old one, which enforced references would forbid; the
+    # pragma is ignored within a transaction, so it must come before.
+    connection.execute("pragma foreign_keys=OFF")
+
+
+def _check_references(connection: Connection) -> None:
+    broken = connection.exec_driver_sql("pragma foreign_key_check").all()
+    if broken:
+        tables = ", ".join(sorted({f"{row[0]} → {row[2]}" for row in broken}))
+        raise ConflictError(
+            f"The catalog can't be brought to state {HEAD}: rows refer to others that do not exist ({tables}). It stands "
+            "as it was; mend these rows, or restore a backup."
+        )
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -30,7 +30,7 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.models_work import LeaseRow
 from tgstudio_dagster.errors import LeaseHeldError
 
-__all__ = ["Lease", "lease"]
+__all__ = ["Lease", "is_held", "lease"]
 
 _LOG = logging.getLogger(__name__)
 _HEARTBEATS_PER_TTL = 4
@@ -86,6 +86,14 @@ def lease(catalog: Catalog, name: str, *, ttl: float = 60.0, wait: float = 0.0) 
         stop.set()
         beat.join()
         _give_back(engine, held)
+
+
+def is_held(catalog: Catalog, name: str) -> bool:
+    """Whether a process holds the lease that is alive, as far as this one can see."""
+    query = select(LeaseRow.token, LeaseRow.holder, LeaseRow.holder_started, LeaseRow.expires_at)
+    with catalog.reading() as session:
+        row = session.execute(query.where(LeaseRow.name == name)).one_or_none()
+        return row is not None and not _free(row, _now(session.connection()))
 
 
 def _acquire(engine: Engine, name: str, ttl: float, wait: float) -> Lease:

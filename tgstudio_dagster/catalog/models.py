@@ -1,24 +1,15 @@
-"""The catalog's tables of people and of Telegram: tenants, users, accounts, channels, subscriptions, and how they log in.
+"""The catalog's tables of people: tenants, users, what they may do, how they log in, and what they did.
 
-What tenants order and what they use of their plan stands in models_work.py. One class is one table; no query belongs
-here. Times are UTC, ids are ULIDs unless said otherwise.
+Telegram's tables stand in models_telegram.py; orders, imports and plans in models_work.py. One class is one table; no
+query belongs here. Times are UTC, ids are ULIDs unless said otherwise.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Index,
-    LargeBinary,
-    String,
-    UniqueConstraint,
-)
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tgstudio_dagster.catalog.base import ID_LENGTH, SLUG_LENGTH, Base, TenantOwned, new_id, one_of, utc_now
@@ -75,75 +66,6 @@ class TenantSettingsRow(TenantOwned, Base):
     tenant: Mapped[str] = mapped_column(String(SLUG_LENGTH), ForeignKey("tenants.slug"), primary_key=True)
     value: Mapped[dict[str, Any]]
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
-
-
-class TgAccount(TenantOwned, Base):
-    """A paired Telegram account. The session is stored encrypted only; `not_before` is the end of a flood wait."""
-
-    __tablename__ = "tg_accounts"
-    __table_args__ = (
-        UniqueConstraint("tenant", "telegram_id"),
-        CheckConstraint(one_of("status", "pairing", "active", "paused", "expired", "banned", "removed"), name="status"),
-    )
-
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
-    telegram_id: Mapped[int | None] = mapped_column(BigInteger)
-    name: Mapped[str] = mapped_column(String(200))
-    session_cipher: Mapped[bytes | None] = mapped_column(LargeBinary)
-    key_version: Mapped[int] = mapped_column(default=1)
-    status: Mapped[str] = mapped_column(String(10), default="pairing")
-    not_before: Mapped[datetime | None]
-    error: Mapped[str | None]
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    paired_by: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
-
-
-class Channel(TenantOwned, Base):
-    """A channel as this tenant has seen it. Kept by tenant: one tenant's import must not rename another's channel."""
-
-    __tablename__ = "channels"
-
-    tenant: Mapped[str] = mapped_column(String(SLUG_LENGTH), ForeignKey("tenants.slug"), primary_key=True)
-    channel_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    username: Mapped[str | None] = mapped_column(String(64))
-    title: Mapped[str] = mapped_column(String(300))
-    kind: Mapped[str] = mapped_column(String(40))
-    seen_at: Mapped[datetime] = mapped_column(default=utc_now)
-
-
-class Subscription(TenantOwned, Base):
-    """A channel that a tenant follows, and the account that reads it."""
-
-    __tablename__ = "subscriptions"
-    __table_args__ = (
-        ForeignKeyConstraint(["tenant", "channel_id"], ["channels.tenant", "channels.channel_id"]),
-        CheckConstraint(one_of("status", "active", "paused", "ended"), name="status"),
-    )
-
-    tenant: Mapped[str] = mapped_column(String(SLUG_LENGTH), ForeignKey("tenants.slug"), primary_key=True)
-    channel_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    account_id: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("tg_accounts.id"), index=True)
-    status: Mapped[str] = mapped_column(String(10), default="active")
-    since: Mapped[date | None]
-    created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
-
-
-class AccountChannelState(TenantOwned, Base):
-    """How far an account has read a channel: the newest message id, and the id ranges [from, to] still missing."""
-
-    __tablename__ = "account_channel_state"
-    __table_args__ = (
-        ForeignKeyConstraint(["tenant", "channel_id"], ["channels.tenant", "channels.channel_id"]),
-        Index(None, "tenant", "channel_id"),
-    )
-
-    account_id: Mapped[str] = mapped_column(String(ID_LENGTH), ForeignKey("tg_accounts.id"), primary_key=True)
-    channel_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    last_msg_id: Mapped[int] = mapped_column(BigInteger, default=0)
-    gaps: Mapped[list[Any]] = mapped_column(default=list)
-    read_at: Mapped[datetime | None]
-    error: Mapped[str | None]
 
 
 class ApiKey(TenantOwned, Base):

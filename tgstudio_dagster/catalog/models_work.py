@@ -1,6 +1,7 @@
 """The catalog's tables of work: orders, rules, plans, quotas, what models cost, imports and leases.
 
-People, Telegram and logins stand in models.py. One class is one table; no query belongs here. Times are UTC.
+People and logins stand in models.py, Telegram in models_telegram.py. One class is one table; no query belongs here.
+Times are UTC.
 """
 
 from __future__ import annotations
@@ -74,6 +75,17 @@ class Quota(TenantOwned, Base):
     tenant: Mapped[str] = mapped_column(String(SLUG_LENGTH), ForeignKey("tenants.slug"), primary_key=True)
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     limit: Mapped[int] = mapped_column(BigInteger)
+
+
+class QuotaUsage(TenantOwned, Base):
+    """What a tenant used of a limit on a day (UTC), in the unit of the limit of that name."""
+
+    __tablename__ = "quota_usage"
+
+    tenant: Mapped[str] = mapped_column(String(SLUG_LENGTH), ForeignKey("tenants.slug"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    amount: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class AiUsage(TenantOwned, Base):

@@ -26,6 +26,12 @@ class Filters(BaseModel):
     max_file_size: int = Field(default=20 * 2**20, ge=0, description="Bytes; larger files are listed, not stored.")
     media_kinds: tuple[str, ...] = Field(default=(), description="Kinds of media to store, for example photo, video.")
     extensions: tuple[str, ...] = Field(default=(), description="File extensions to store, without the dot.")
+    media_channels: tuple[str, ...] = Field(
+        default=(), description="Store media of these channels only: usernames without @, or ids."
+    )
+    media_keywords: tuple[str, ...] = Field(
+        default=(), description="Store media only of posts whose text holds one of these words."
+    )
     keywords: tuple[str, ...] = Field(default=(), description="Keep posts whose text holds one of these words.")
     exclude_keywords: tuple[str, ...] = Field(default=(), description="Drop posts whose text holds one of these.")
     hashtags: tuple[str, ...] = Field(default=(), description="Keep posts with one of these hashtags, without #.")
@@ -46,6 +52,7 @@ class TenantSettings(BaseModel):
     tone: Tone = Field(default="neutral", description="Tone of editor results.")
     platforms: tuple[PlatformName, ...] = Field(default=("tg", "vk", "x", "ig"), description="Packages of an order.")
     vk_text_limit: int = Field(default=16384, ge=100, description="VK's post limit: sources say 2048 or 16384.")
+    sending: bool = Field(default=False, description="Whether its accounts may post to Telegram (`tgstudio send`).")
     filters: Filters = Filters()
 
     @field_validator("time_zone")

@@ -15,6 +15,7 @@ import pytest
 
 from tests.servers.postgres import PostgresServer
 from tests.servers.s3 import BUCKET, S3Server
+from tests.servers.telegram import TelegramServer
 from tgstudio_dagster.catalog.database import Catalog
 
 _TEMPLATE = "catalog_template"
@@ -98,3 +99,12 @@ def lake_root(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, dict
         return str(tmp_path / "lake"), None
     server: S3Server = request.getfixturevalue("s3")
     return f"s3://{BUCKET}/{uuid.uuid4().hex[:12]}", dict(server.options)
+
+
+@pytest.fixture
+def telegram() -> Iterator[TelegramServer]:
+    """This test's own small Telegram, empty. A mistake of the server itself fails the test."""
+    server = TelegramServer().start()
+    yield server
+    server.stop()
+    assert not server.failures, server.failures

@@ -1,4 +1,4 @@
-"""What assets and sensors are handed: the lake, the catalog, the writer and the painter, made from settings.
+"""What assets and sensors are handed: the lake, the catalog, Telegram, the writer and the painter, made from settings.
 
 A resource is opened in the process that runs the step, never when the definitions are loaded.
 """
@@ -13,6 +13,7 @@ from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.llm.offline_painter import OfflinePainter
 from tgstudio_dagster.llm.offline_writer import OfflineWriter
 from tgstudio_dagster.settings import settings
+from tgstudio_dagster.telegram.pull import Telegram
 
 
 def default_resources() -> dict[str, dg.ResourceDefinition]:
@@ -20,6 +21,7 @@ def default_resources() -> dict[str, dg.ResourceDefinition]:
     return {
         "lake": dg.ResourceDefinition(lambda _: Lake.open(settings())),
         "catalog": dg.ResourceDefinition(lambda _: Catalog.open(settings())),
+        "telegram": dg.ResourceDefinition(lambda _: Telegram.open(settings())),
         "writer": dg.ResourceDefinition(lambda _: OfflineWriter()),
         "painter": dg.ResourceDefinition(lambda _: OfflinePainter()),
         "io_manager": dg.IOManagerDefinition(

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     s3_access_key_id: str | None = Field(default=None, description="S3 key id; unset: the AWS default chain.")
     s3_secret_access_key: SecretStr | None = Field(default=None, description="S3 secret.")
     dagster_port: int = Field(default=3070, ge=1, le=65535, description="Port of Dagster's UI, on loopback.")
+    alert_url: SecretStr | None = Field(
+        default=None, description="Address that is sent a POST of JSON when runs fail; it may carry a token."
+    )
     first_day: str = Field(
         default="2020-01-01",
         pattern=r"^\d{4}-\d{2}-\d{2}$",

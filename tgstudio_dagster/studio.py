@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -18,14 +18,24 @@ import polars as pl
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.orders import Order, create_order, get_order, list_orders
 from tgstudio_dagster.catalog.principals import Principal
+from tgstudio_dagster.catalog.subscriptions import (
+    SubscriptionRequest,
+    SubscriptionView,
+    end_subscription,
+    list_subscriptions,
+    request_subscription,
+    requests,
+)
 from tgstudio_dagster.catalog.tenant_settings import Language, PlatformName, TenantSettings, Tone
 from tgstudio_dagster.catalog.tenants import get_tenant, tenant_settings
+from tgstudio_dagster.catalog.waits import Wait, list_waits
 from tgstudio_dagster.errors import LakeError, NotFoundError
 from tgstudio_dagster.lake import query
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import CONTENT_PACKAGES, EDITOR_RESULTS, EXPORTS, RANKINGS, TOPICS
 from tgstudio_dagster.newsroom.provenance import Explanation, explain
 from tgstudio_dagster.newsroom.topic_sources import cited_posts
+from tgstudio_dagster.telegram.references import parse_reference
 
 Window = Literal["24h", "7d"]
 
@@ -135,6 +145,48 @@ class Studio:
         result = self.lake.read(EDITOR_RESULTS, order=order_id).row(0, named=True)
         messages, versions = cited_posts(self.lake, result, order.day)
         return explain(result, messages, versions, package.row(0, named=True))
+
+    def subscribe(
+        self, references: Iterable[str], *, since: date | None, comments: bool = False, account_id: str | None = None
+    ) -> list[SubscriptionRequest]:
+        """Ask to follow channels, from `since` on (None: all of their history); the next reading settles what is asked.
+
+        Each reference is `@name`, `t.me/name`, `t.me/+invite` or an id. Raises SourceError for one that is none of these
+        before any is asked for.
+        """
+        wanted = [str(parse_reference(reference)) for reference in references]
+        return [
+            request_subscription(
+                self.catalog, self.principal, reference=one, account_id=account_id, since=since, comments=comments
+            )
+            for one in dict.fromkeys(wanted)
+        ]
+
+    def subscription(self, reference: str) -> SubscriptionView:
+        """The subscription that a reference, a username or an id names; raises NotFoundError where there is none."""
+        name = reference.strip().removeprefix("@").lower()
+        for one in self.subscriptions():
+            if name in (str(one.channel_id), (one.username or "").lower(), one.reference.removeprefix("@").lower()):
+                return one
+        raise NotFoundError(f"{reference}: is not followed. `tgstudio subscriptions` names what is.")
+
+    def subscriptions(self) -> list[SubscriptionView]:
+        """The channels the tenant follows or followed, by title: status, how far they are read, errors."""
+        return list_subscriptions(self.catalog, self.principal)
+
+    def subscription_requests(self) -> list[SubscriptionRequest]:
+        """What was asked for and is not settled, or could not be, oldest first."""
+        return [one for one in requests(self.catalog, self.principal) if one.status != "done"]
+
+    def unsubscribe(self, reference: str) -> SubscriptionView:
+        """Follow a channel no longer; what was read stays."""
+        one = self.subscription(reference)
+        end_subscription(self.catalog, self.principal, one.channel_id)
+        return one
+
+    def waits(self, now: datetime) -> list[Wait]:
+        """The flood waits of the tenant's accounts that are not over."""
+        return list_waits(self.catalog, self.principal, now=now)
 
     def save_packages(self, packages: pl.DataFrame, folder: Path) -> list[Path]:
         """Copy packages out of the lake: per package its text, its image, and the order's JSON and CSV.

@@ -5,5 +5,5 @@ SELECT
     count(*) FILTER (deleted_at IS NOT NULL) AS deleted, count(*) FILTER (version > 1) AS edited,
     median(views) AS median_views, sum(forwards) AS forwards, sum(reactions) AS reactions
 FROM messages
-WHERE type <> 'service'
+WHERE type <> 'service' AND comment_on IS NULL
 GROUP BY day, channel_id

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tgstudio_dagster.automation import alerts, history, orders, reading, tenants
-from tgstudio_dagster.automation.refresh import DayRange
+from tgstudio_dagster.days import DayRange
 
 NOW = datetime(2026, 3, 15, 12, 0, tzinfo=UTC)
 TODAY = NOW.date()
@@ -54,6 +54,11 @@ def test_the_cadence_of_the_plan_counts_from_the_last_start() -> None:
 def test_a_live_hint_makes_a_tenant_due_at_once_and_only_once() -> None:
     assert due(wish(started_at=NOW - MINUTE, asked_at=NOW)) == ["acme"]
     assert due(wish(started_at=NOW, asked_at=NOW - MINUTE)) == []
+
+
+def test_a_channel_that_never_rests_does_not_have_its_tenant_read_without_a_pause() -> None:
+    assert due(wish(started_at=NOW - timedelta(seconds=29), asked_at=NOW)) == []
+    assert due(wish(started_at=NOW - timedelta(seconds=30), asked_at=NOW)) == ["acme"]
 
 
 def test_a_flood_wait_is_waited_for_and_then_followed_at_once() -> None:
@@ -112,8 +117,10 @@ def test_one_slice_a_tenant_and_none_for_a_busy_or_waiting_one() -> None:
 
 
 def test_a_slice_that_got_nowhere_is_tried_again_ever_less_often_but_never_given_up() -> None:
+    version = slices(backlog())[0].version
+
     def after(count: int, ago: timedelta) -> int:
-        return len(slices(backlog(), attempts={"acme:v": history.Attempts(count, NOW - ago)}))
+        return len(slices(backlog(), attempts={f"acme:{version}": history.Attempts(count, NOW - ago)}))
 
     assert [after(1, MINUTE), after(3, 3 * MINUTE), after(3, 4 * MINUTE)] == [1, 0, 1]
     assert [after(40, 5 * HOUR), after(40, 6 * HOUR)] == [0, 1]
@@ -140,20 +147,26 @@ def test_an_order_starts_once_and_again_when_it_is_queued_again() -> None:
     assert again.run_key != first.run_key
 
 
-def failure(at: datetime = NOW, error: str = "disk full, 12 bytes") -> alerts.Failure:
-    return alerts.Failure("run", "refresh", "acme", error, at)
+def told(count: int, apart: timedelta = MINUTE) -> list[int | str | None]:
+    """Numbers of the messages sent for a series of failures."""
+    times = [NOW + n * apart for n in range(count)]
+    found = [
+        alerts.decide(alerts.Failure("run", "refresh", "acme", "disk full", at), times[:n])
+        for n, at in enumerate(times)
+    ]
+    return [message["number"] for message in found if message is not None]
 
 
-def test_the_same_failure_is_told_once_an_hour_with_what_was_kept_quiet() -> None:
-    message, told = alerts.decide(failure(), {})
-    assert message is not None and message["tenant"] == "acme"
-    quiet, told = alerts.decide(failure(NOW + MINUTE, "disk full, 13 bytes\nmore"), told)
-    assert quiet is None
-    message, told = alerts.decide(failure(NOW + HOUR), told)
-    assert message is not None and message["kept_quiet"] == 1
+def test_a_series_of_failures_is_told_ever_less_often() -> None:
+    assert told(20) == [1, 2, 4, 8, 16]
 
 
-def test_another_failure_is_told_at_once() -> None:
-    _, told = alerts.decide(failure(), {})
-    assert alerts.decide(failure(error="no such table"), told)[0] is not None
-    assert alerts.decide(failure(error=""), told)[0] is not None
+def test_a_failure_after_a_quiet_time_is_a_new_series() -> None:
+    assert told(3, apart=7 * HOUR) == [1, 1, 1]
+
+
+def test_a_message_names_tenant_job_run_and_error() -> None:
+    message = alerts.decide(alerts.Failure("r1", "refresh", "acme", " disk full\n", NOW), [])
+    assert message == {
+        "job": "refresh", "tenant": "acme", "run_id": "r1", "error": "disk full", "at": NOW.isoformat(), "number": 1,
+    }  # fmt: skip

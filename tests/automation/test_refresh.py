@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgstudio_dagster.automation.refresh import MAX_ATTEMPTS, DayRange, Pending, decide, ranges
+from tgstudio_dagster.automation.refresh import MAX_ATTEMPTS, Pending, decide, ranges
+from tgstudio_dagster.days import DayRange
 from tgstudio_dagster.topics.window import WINDOW_DAYS, window_days
 
 DAY = date(2026, 3, 9)

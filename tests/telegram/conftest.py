@@ -1,4 +1,4 @@
-"""Fixtures of the import: a tenant with a catalog on SQLite and a lake in a folder."""
+"""Fixtures of import and reading: a tenant with a catalog on SQLite and a lake in a folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import polars as pl
 import pytest
 
 from tests.builders import make_tenant
+from tests.servers.telegram import TelegramServer
 from tests.telegram.exports import NOW
+from tests.telegram.reads import Reads, reads
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.imports import Reject, list_imports, rejects
 from tgstudio_dagster.catalog.tenant_settings import Filters, TenantSettings
@@ -58,3 +60,12 @@ def desk(sqlite_template: Path, tmp_path: Path) -> Iterator[Desk]:
 
 
 Loader = Callable[[Path], ImportSummary]
+
+
+@pytest.fixture
+def reading_desk(sqlite_template: Path, tmp_path: Path, telegram: TelegramServer) -> Iterator[Reads]:
+    """A tenant on a catalog on SQLite, who reads the test server into an empty lake in a folder."""
+    shutil.copyfile(sqlite_template, tmp_path / "catalog.sqlite")
+    catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    yield reads(catalog, telegram, tmp_path)
+    catalog.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from tgstudio_dagster.automation.refresh import DayRange
+from tgstudio_dagster.catalog.subscriptions import SubscriptionView
+from tgstudio_dagster.days import DayRange
 
 SLICE_DAYS = 31
 """Days of one run: the newest are there soon, a flood wait or a kill costs little, and other tenants get their turn."""
@@ -26,6 +28,24 @@ class Backlog:
     filled_from: date
     version: str
     waits_until: datetime | None = None
+
+
+def backlogs(
+    tenant: str, subscriptions: Iterable[SubscriptionView], *, earliest: date, waits_until: datetime | None
+) -> list[Backlog]:
+    """The backlogs of a tenant's subscriptions; no partition is older than `earliest`.
+
+    One that was never read yet has none: its first reading says from which day on it is whole.
+    """
+    found = []
+    for one in subscriptions:
+        since = max(one.since or earliest, earliest)
+        if one.status != "active" or one.account_id is None or one.filled_from is None or one.filled_from <= since:
+            continue
+        state = f"{one.channel_id} {one.filled_from} {one.gaps} {waits_until}"
+        version = hashlib.sha256(state.encode()).hexdigest()[:8]
+        found.append(Backlog(tenant, since, one.filled_from, version, waits_until))
+    return found
 
 
 @dataclass(frozen=True)
@@ -70,7 +90,7 @@ def decide(
         newest = max(waiting, key=lambda one: one.filled_from)
         last = newest.filled_from - timedelta(days=1)
         first = max(last - timedelta(days=SLICE_DAYS - 1), min(one.since for one in waiting))
-        version = ",".join(sorted(one.version for one in waiting))
+        version = hashlib.sha256(",".join(sorted(one.version for one in waiting)).encode()).hexdigest()[:16]
         tried = attempts.get(f"{tenant}:{version}")
         if tried is None:
             found.append(Slice(tenant, DayRange(first, last), version, 0))

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from tgstudio_dagster.automation.refresh import DayRange
+from tgstudio_dagster.days import DayRange
 
 OBSERVED_DAYS = 3
 """Days of a reading run: today and the two before it, which hold the 48 hours that are observed again."""
+
+APART = timedelta(seconds=30)
+"""From the start of a reading to one that was asked for since: a busy channel that is listened to asks all the time."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ class Read:
 def due_at(reading: Reading, now: datetime) -> datetime | None:
     """When the tenant is to be read next; None where there is nothing to read.
 
-    Its plan's cadence after the last start; at once when someone has asked since; never before a flood wait is over, and
-    at once when it is.
+    Its plan's cadence after the last start; at once (but APART) when someone has asked since; never before a flood wait
+    is over, and at once when it is.
     """
     if not reading.wanted:
         return None
@@ -56,7 +59,7 @@ def due_at(reading: Reading, now: datetime) -> datetime | None:
     if reading.started_at is None:
         return now
     if reading.asked_at is not None and reading.asked_at > reading.started_at:
-        return now
+        return min(reading.started_at + APART, reading.started_at + reading.every)
     return reading.started_at + reading.every
 
 

@@ -10,17 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from tgstudio_dagster.days import DayRange
 from tgstudio_dagster.topics.window import WINDOW_DAYS
 
 MAX_ATTEMPTS = 3
-
-
-@dataclass(frozen=True)
-class DayRange:
-    """A run's box of days, both ends included."""
-
-    first: date
-    last: date
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from tgstudio_dagster.catalog.models_telegram import Channel, HeardPost
 from tgstudio_dagster.catalog.plans import lock_tenant
 from tgstudio_dagster.errors import NotFoundError
 
-__all__ = ["note_heard", "take_heard"]
+__all__ = ["Taken", "note_heard", "take_heard"]
 
 
 def note_heard(catalog: Catalog, tenant: str, channel_id: int, msg_ids: Iterable[int], *, now: datetime) -> None:
@@ -29,20 +29,36 @@ def note_heard(catalog: Catalog, tenant: str, channel_id: int, msg_ids: Iterable
             session.merge(HeardPost(tenant=tenant, channel_id=channel_id, msg_id=msg_id, heard_at=now))
 
 
-@contextmanager
-def take_heard(catalog: Catalog, tenant: str, channel_id: int) -> Iterator[tuple[int, ...]]:
-    """The channel's posts to observe again, ids ascending; the block observes and lands them.
+class Taken:
+    """Ids of posts to observe again, ascending."""
 
-    They are forgotten when the block ends well. After an error they stay for the next reading, as does a post that was
-    heard of again meanwhile.
+    def __init__(self, ids: Iterable[int]) -> None:
+        self.ids = tuple(ids)
+        self.kept = False
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.ids)
+
+    def keep(self) -> None:
+        """Not all could be observed now: leave them for the next reading."""
+        self.kept = True
+
+
+@contextmanager
+def take_heard(catalog: Catalog, tenant: str, channel_id: int) -> Iterator[Taken]:
+    """The channel's posts to observe again; the block observes and lands them.
+
+    They are forgotten when the block ends well. After an error, or `keep`, they stay for the next reading, as does a post
+    that was heard of again meanwhile.
     """
     query = select(HeardPost).where(HeardPost.channel_id == channel_id).order_by(HeardPost.msg_id)
     with catalog.tenant_session(tenant) as session:
-        taken = {row.msg_id: row.heard_at for row in session.scalars(query)}
-    yield tuple(taken)
-    if not taken:
+        known = {row.msg_id: row.heard_at for row in session.scalars(query)}
+    taken = Taken(known)
+    yield taken
+    if taken.kept or not known:
         return
     with catalog.tenant_session(tenant, writing=True) as session:
         for row in session.scalars(query.with_for_update()):
-            if taken.get(row.msg_id) == row.heard_at:
+            if known.get(row.msg_id) == row.heard_at:
                 session.delete(row)

@@ -10,7 +10,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from tgstudio_dagster.cli import newsroom, operate, read, tenants, work
+from tgstudio_dagster.cli import accounts, channels, live, newsroom, operate, read, tenants, work
 from tgstudio_dagster.cli.output import errors
 from tgstudio_dagster.errors import TGStudioError
 
@@ -33,11 +33,22 @@ app.command()(read.sql)
 app.command()(newsroom.orders)
 app.command()(newsroom.packages)
 app.command()(newsroom.explain)
+app.command()(channels.subscribe)
+app.command()(channels.unsubscribe)
+app.command()(channels.subscriptions)
+app.command()(channels.refresh)
+app.command()(channels.backfill)
+app.command()(live.listen)
+app.command()(live.send)
+app.command()(accounts.login)
+app.command()(accounts.accounts)
+app.command()(accounts.logout)
 app.command()(operate.doctor)
 app.command()(operate.up)
 app.command()(operate.demo)
 app.add_typer(tenants.tenant_app, name="tenant")
 app.add_typer(tenants.user_app, name="user")
+app.add_typer(accounts.keys_app, name="keys")
 
 
 def main() -> None:

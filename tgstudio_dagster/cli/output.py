@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tgstudio_dagster.studio import Studio
+    from tgstudio_dagster.telegram.session import Keys
 
 WHOLE = {"link", "id", "order", "package", "date"}
 
@@ -49,6 +50,17 @@ def open_studio(tenant: str) -> Studio:
 
     catalog = Catalog.open(settings())
     return Studio(operator(catalog, tenant), catalog, Lake.open(settings()))
+
+
+def open_keys(studio: Studio) -> Keys:
+    """What opens the sessions of the studio's tenant; raises SettingsError where a variable is missing."""
+    import os
+
+    from tgstudio_dagster.catalog.vault import Vault
+    from tgstudio_dagster.settings import telegram_settings
+    from tgstudio_dagster.telegram.session import Keys
+
+    return Keys(studio.tenant.slug, studio.catalog, Vault.from_environment(os.environ), telegram_settings())
 
 
 def print_json(value: object) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tgstudio_dagster.catalog.database import Catalog
     from tgstudio_dagster.catalog.tenant_settings import TenantSettings
 
-tenant_app = typer.Typer(help="Tenants: add, list, settings, delete.", no_args_is_help=True)
+tenant_app = typer.Typer(help="Tenants: add, list, settings, plan, delete.", no_args_is_help=True)
 user_app = typer.Typer(help="Users: add.", no_args_is_help=True)
 
 
@@ -75,6 +75,22 @@ def tenant_settings_(
     if assign:
         put_settings(catalog, slug, _validated(values))
     print_json(values)
+
+
+@tenant_app.command("plan")
+def tenant_plan(
+    slug: Annotated[str, typer.Argument(help="The tenant.")],
+    plan: Annotated[
+        str | None, typer.Argument(help="free, pro or enterprise; without it the limits are shown.")
+    ] = None,
+) -> None:
+    """Show what a tenant may use, or put it on another plan."""
+    from tgstudio_dagster.catalog.plans import limits_of, set_plan
+
+    catalog = _catalog()
+    if plan is not None:
+        set_plan(catalog, slug, plan)
+    print_json(limits_of(catalog, slug).model_dump())
 
 
 @tenant_app.command("delete")

@@ -25,6 +25,8 @@ from tgstudio_dagster.errors import ConflictError, TGStudioError
 
 if TYPE_CHECKING:
     from tgstudio_dagster.automation.launch import RunOutcome
+    from tgstudio_dagster.days import DayRange
+    from tgstudio_dagster.studio import Studio
     from tgstudio_dagster.telegram.importer import ImportSummary
 
 
@@ -150,28 +152,14 @@ def materialize(
     as_json: JsonOption = False,
 ) -> None:
     """Bring a tenant's days up to rankings to date: one Dagster run per range."""
-    from tgstudio_dagster.automation.refresh import DayRange, ranges
-    from tgstudio_dagster.home import prepare_home
-    from tgstudio_dagster.lake.freshness import stale_days
-    from tgstudio_dagster.lake.tables import MESSAGES
-    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.days import DayRange
 
     studio = open_studio(tenant)
     start, end = parse_day(first), parse_day(last)
     if (start is None) != (end is None):
         raise typer.BadParameter("give both --from and --to, or neither")
-    if start is not None and end is not None:
-        todo = [DayRange(start, end)]
-    else:
-        todo = ranges(stale_days(studio.lake), studio.lake.days(MESSAGES))
-    prepare_home(settings())
-    from tgstudio_dagster.automation.launch import materialize_days
-
-    outcomes = []
-    for days in todo:
-        with errors.status(f"materializing {days.first} … {days.last}"):
-            outcomes.append(materialize_days(tenant, days.first, days.last))
-        report(outcomes[-1], f"{days.first} … {days.last}")
+    todo = [DayRange(start, end)] if start is not None and end is not None else stale_ranges(studio)
+    outcomes = materialize_ranges(studio, todo)
     if as_json:
         print_json([{"from": d.first, "to": d.last, "run_id": o.run_id} for d, o in zip(todo, outcomes, strict=True)])
     elif not todo:
@@ -179,6 +167,41 @@ def materialize(
     else:
         for days, outcome in zip(todo, outcomes, strict=True):
             console.print(f"{days.first} … {days.last}: materialized in run {outcome.run_id}")
+
+
+def bring_up_to_date(studio: Studio) -> None:
+    """Read Telegram for the tenant, then materialize every day that is stale."""
+    from tgstudio_dagster.automation.reading import reading_days
+
+    materialize_ranges(studio, [reading_days(datetime.now(UTC).date())])
+    materialize_ranges(studio, stale_ranges(studio))
+
+
+def stale_ranges(studio: Studio) -> list[DayRange]:
+    """The ranges of days that wait to be materialized, oldest first."""
+    from tgstudio_dagster.automation.refresh import ranges
+    from tgstudio_dagster.lake.freshness import stale_days
+    from tgstudio_dagster.lake.tables import MESSAGES
+
+    return ranges(stale_days(studio.lake), studio.lake.days(MESSAGES))
+
+
+def materialize_ranges(studio: Studio, todo: list[DayRange]) -> list[RunOutcome]:
+    """One Dagster run per range, in this process; raises TGStudioError where one fails."""
+    from tgstudio_dagster.home import prepare_home
+    from tgstudio_dagster.settings import settings
+
+    if not todo:
+        return []
+    prepare_home(settings())
+    from tgstudio_dagster.automation.launch import materialize_days
+
+    outcomes = []
+    for days in todo:
+        with errors.status(f"materializing {days.first} … {days.last}"):
+            outcomes.append(materialize_days(studio.tenant.slug, days.first, days.last))
+        report(outcomes[-1], f"{days.first} … {days.last}")
+    return outcomes
 
 
 def order(

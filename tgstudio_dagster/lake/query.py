@@ -60,8 +60,8 @@ def feed(
     """Posts of the days (default: all), newest first; columns as in `sql/feed.sql`.
 
     `channels` are usernames (with or without @) or ids; every word must stand in the text; service messages come only
-    if asked for by type. `before` is the last place of the page before. Days are read from the newest backwards and only
-    until the limit is reached.
+    if asked for by type, comments never. `before` is the last place of the page before. Days are read from the newest
+    backwards and only until the limit is reached.
     """
     parameters: dict[str, Any] = {
         "channels": [channel.removeprefix("@").lower() for channel in channels],
@@ -75,14 +75,17 @@ def feed(
     if before is not None:
         last = min(last or before.date.date(), before.date.date())
     where = _can_be_on_the_page(**parameters)
-    posts = MESSAGES.empty().select(FEED_COLUMNS)
+    columns = (*FEED_COLUMNS, "comment_on")
+    posts = MESSAGES.empty().select(columns)
     for days in _backwards(lake, first, last):
-        posts = pl.concat([posts, lake.read(MESSAGES, days=days, columns=FEED_COLUMNS, where=where)])
+        posts = pl.concat([posts, lake.read(MESSAGES, days=days, columns=columns, where=where)])
         if posts.height >= limit:
             page = ask("feed", {"messages": posts}, parameters | {"limit": limit})
             if page.height == limit:
                 return page
-    return ask("feed", {"messages": posts}, parameters | {"limit": limit}) if posts.height else posts
+    if posts.is_empty():
+        return posts.select(FEED_COLUMNS)
+    return ask("feed", {"messages": posts}, parameters | {"limit": limit})
 
 
 def top(
@@ -149,7 +152,7 @@ def _can_be_on_the_page(
     before_id: int | None,
 ) -> list[pl.Expr]:
     """The conditions of `sql/feed.sql`, by which most posts are passed over while they are read."""
-    where = [pl.col("type").is_in(types) if types else pl.col("type") != "service"]
+    where = [pl.col("type").is_in(types) if types else pl.col("type") != "service", pl.col("comment_on").is_null()]
     if channels:
         ids = [int(channel) for channel in channels if channel.isdecimal()]
         where.append(pl.col("channel").str.to_lowercase().is_in(channels) | pl.col("channel_id").is_in(ids))

@@ -72,6 +72,12 @@ _OBSERVED = {
     "mentions": Column(pl.List(pl.String), "Usernames mentioned, in lower case without @, each once."),
     "reply_to": Column(pl.Int64, "Message id in the same channel that it answers.", nullable=True),
     "forum_topic": Column(pl.Int64, "Id of the forum topic it stands in.", nullable=True),
+    "comment_on": Column(
+        pl.Int64, "Of a comment: the message id of the post it comments; null for posts.", nullable=True
+    ),
+    "comment_channel": Column(
+        pl.Int64, "Of a comment: the channel of the post it comments; null for posts.", nullable=True
+    ),
     "forwarded_from": Column(pl.String, "Name (or id) of the origin of a forward.", nullable=True),
     "grouped_id": Column(pl.Int64, "Telegram's album id.", nullable=True),
     "album": Column(pl.List(pl.Int64), "Message ids of the album's members; empty for a single message."),
@@ -99,7 +105,8 @@ LANDING = Table(
 )
 MESSAGES = Table(
     "messages",
-    "One row per post (an album is one post) in its newest observed state. Service messages are kept, by type.",
+    "One row per post (an album is one post) in its newest observed state. Service messages are kept, by type; comments "
+    "too, where a subscription asks for them (comment_on): neither takes part in topics, rankings and the feed.",
     "tenant_day",
     ("channel_id", "msg_id"),
     {
@@ -137,6 +144,7 @@ MEDIA = Table(
     {
         **_post_key(),
         "index": Column(pl.Int32, "Place in the post, from 0."),
+        "member_id": Column(pl.Int64, "Message id that carries it: of an album, the member's.", nullable=True),
         "kind": Column(pl.String, "photo, video, animation, document, audio, voice, video_note or sticker."),
         "mime": Column(pl.String, "MIME type.", nullable=True),
         "file_name": Column(pl.String, "Name given by the sender, made safe for a file system.", nullable=True),
@@ -146,7 +154,13 @@ MEDIA = Table(
         "duration": Column(pl.Float64, "Seconds.", nullable=True),
         "sha256": Column(pl.String, "Hash of the stored file, hex.", nullable=True),
         "uri": Column(pl.String, "Path of the stored file within the tenant's files.", nullable=True),
-        "status": Column(pl.String, "stored, skipped: reason, failed: reason, or pending."),
+        "status": Column(
+            pl.String,
+            "stored; pending, or pending: reason (tried again by the next run of the day); skipped: reason (by the tenant's "
+            "filters, looked at anew by each run); failed: reason (tried again only when the post has another file).",
+        ),
+        "thumb_sha256": Column(pl.String, "Hash of the stored thumbnail, hex; null where none came.", nullable=True),
+        "thumb_uri": Column(pl.String, "Path of the thumbnail within the tenant's files.", nullable=True),
     },
 )
 EMBEDDINGS = Table(

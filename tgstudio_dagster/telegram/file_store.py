@@ -14,7 +14,7 @@ import polars as pl
 from tgstudio_dagster.catalog.tenant_settings import Filters
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables import MEDIA_ITEM
-from tgstudio_dagster.telegram.filters import media_refusal
+from tgstudio_dagster.telegram.filters import media_left_out, media_refusal
 from tgstudio_dagster.telegram.normalize import file_extension, inside
 from tgstudio_dagster.telegram.posts import nested_series
 from tgstudio_dagster.telegram.source import MediaFile
@@ -31,9 +31,10 @@ def store_files(
     if not files:
         return frame
     rows: list[list[dict[str, Any]]] = frame["attachments"].to_list()
+    refusals = frame.select(media_left_out(filters))["refusal"].to_list()
     for file in files:
-        item = rows[file.row][file.index]
-        item.update(_stored(inside(folder, file.path), item, lake, filters))
+        item, refusal = rows[file.row][file.index], refusals[file.row]
+        item.update({"status": refusal} if refusal else _stored(inside(folder, file.path), item, lake, filters))
     names = [field.name for field in MEDIA_ITEM.fields]
     values = [[tuple(item[name] for name in names) for item in row] for row in rows]
     return frame.with_columns(nested_series("attachments", values, MEDIA_ITEM))

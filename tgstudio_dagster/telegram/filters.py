@@ -20,9 +20,7 @@ def left_out(filters: Filters) -> pl.Expr:
     """
     rules: list[tuple[str, pl.Expr]] = []
     if filters.channels:
-        names = {name.removeprefix("@").lower() for name in filters.channels}
-        kept = pl.col("channel").str.to_lowercase().is_in(names).fill_null(value=False)
-        rules.append(("channels", ~(kept | pl.col("channel_id").cast(pl.String).is_in(names))))
+        rules.append(("channels", ~_of(filters.channels)))
     if filters.since is not None:
         rules.append(("since", pl.col("date") < _midnight(filters.since)))
     if filters.until is not None:
@@ -45,6 +43,20 @@ def left_out(filters: Filters) -> pl.Expr:
     return reason.alias("reason")
 
 
+def media_left_out(filters: Filters) -> pl.Expr:
+    """Why no file of a post is stored, as a status (String, named `refusal`); null where `media_refusal` decides."""
+    refusal = pl.repeat(None, pl.len(), dtype=pl.String)
+    if filters.media_keywords:
+        refusal = (
+            pl.when(_holds(filters.media_keywords)).then(refusal).otherwise(pl.lit("skipped: none of media_keywords"))
+        )
+    if filters.media_channels:
+        refusal = (
+            pl.when(_of(filters.media_channels)).then(refusal).otherwise(pl.lit("skipped: not one of media_channels"))
+        )
+    return refusal.alias("refusal")
+
+
 def media_refusal(filters: Filters, *, kind: str, extension: str, size: int) -> str | None:
     """Why a file is not stored, as a status; None where it is."""
     if size > filters.max_file_size:
@@ -54,6 +66,13 @@ def media_refusal(filters: Filters, *, kind: str, extension: str, size: int) -> 
     if filters.extensions and extension not in {item.lstrip(".").lower() for item in filters.extensions}:
         return "skipped: not one of extensions"
     return None
+
+
+def _of(channels: tuple[str, ...]) -> pl.Expr:
+    """Whether the row's channel is one of these usernames or ids."""
+    names = {name.removeprefix("@").lower() for name in channels}
+    named = pl.col("channel").str.to_lowercase().is_in(names).fill_null(value=False)
+    return named | pl.col("channel_id").cast(pl.String).is_in(names)
 
 
 def _midnight(day: object) -> datetime:

@@ -111,7 +111,7 @@ def _newest(living: pl.DataFrame) -> pl.DataFrame:
     return (
         living.group_by(KEY, maintain_order=True)
         .agg(
-            pl.col("channel", "grouped_id").drop_nulls().last(),
+            pl.col("channel", "grouped_id", "comment_on", "comment_channel").drop_nulls().last(),
             pl.col("channel_title").filter(pl.col("channel_title") != "").last(),
             pl.col("edit_date", "author", "sender_id", "type", "service_action", "reply_to", "forum_topic").last(),
             pl.col("forwarded_from", "source", "observed_at").last(),

@@ -66,6 +66,8 @@ class Post(msgspec.Struct, gc=False):
     attachments: Sequence[Attachment] = ()
     deleted_at: int | None = None
     observed_at: int = 0
+    comment_on: int | None = None
+    comment_channel: int | None = None
 
 
 def fold_album(members: Sequence[Post]) -> Post:
@@ -172,8 +174,8 @@ _STRINGS = ["hashtags", "links", "mentions"]
 _TIMES = ["date", "edit_date", "deleted_at", "observed_at"]
 _PLAIN = [
     "channel_id", "msg_id", "channel", "channel_title", "date", "edit_date", "text", "author", "sender_id", "type",
-    "service_action", "reply_to", "forum_topic", "forwarded_from", "grouped_id", "views", "forwards", "reactions",
-    "comments", "deleted_at", "observed_at",
+    "service_action", "reply_to", "forum_topic", "comment_on", "comment_channel", "forwarded_from", "grouped_id",
+    "views", "forwards", "reactions", "comments", "deleted_at", "observed_at",
 ]  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """The `media` of a Telethon message: its type, its attachment, a poll's text.
 
-Only Telethon's media classes belong here; messages are read in `telethon_dump.py`.
+Only Telethon's media classes belong here; messages are read in `telethon_message.py`.
 """
 
 from __future__ import annotations
@@ -96,12 +96,12 @@ def poll_text(media: Media | None) -> str:
     return "\n".join([_words(media.poll.question), *(f"• {_words(answer.text)}" for answer in media.poll.answers)])
 
 
-def attachment_of(msg_id: int, media: Media | None, file: str | None) -> Attachment | None:
-    """The attachment of a photo or document; `file` is where the dump says it lies."""
+def attachment_of(msg_id: int, media: Media | None, file: str | None, *, absent: str) -> Attachment | None:
+    """The attachment of a photo or document; `file` is where a dump says it lies, `absent` the status where none says."""
     kind = kind_of(media)
     if media is None or media.kind not in ("MessageMediaPhoto", "MessageMediaDocument"):
         return None
-    item = Attachment(msg_id, kind, path=file, status="pending" if file else "skipped: not included in the dump")
+    item = Attachment(msg_id, kind, path=file, status="pending" if file else absent)
     if media.kind == "MessageMediaPhoto":
         largest = max(media.photo.sizes or () if media.photo else (), key=lambda size: size.w * size.h, default=_Size())
         item.mime = "image/jpeg"

@@ -38,7 +38,10 @@ def embed(day_messages: pl.DataFrame, window_messages: pl.DataFrame) -> pl.DataF
 
 
 def topical(messages: pl.DataFrame) -> pl.DataFrame:
-    """The posts that may stand in a topic: with a text, still up, not a service message. Sorted by key."""
+    """The posts that may stand in a topic: with a text, still up, no service message, no comment. Sorted by key."""
     return messages.filter(
-        (pl.col("type") != "service") & pl.col("deleted_at").is_null() & (pl.col("text").str.strip_chars() != "")
+        (pl.col("type") != "service")
+        & pl.col("comment_on").is_null()
+        & pl.col("deleted_at").is_null()
+        & (pl.col("text").str.strip_chars() != "")
     ).sort("channel_id", "msg_id")

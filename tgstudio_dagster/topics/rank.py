@@ -50,13 +50,18 @@ def rank(
     """The RANKINGS of a window: every post and topic of the 24 hours and of the 7 days until `as_of`.
 
     `messages`, `stats`: the window's MESSAGES and MESSAGE_STATS; `topics`, `topic_messages`: as `find_topics` gives
-    them. Service messages, deleted posts and posts dated after `as_of` take no part. Topics of two channels and more
+    them. Service messages, comments, deleted posts and posts dated after `as_of` take no part. Topics of two channels and more
     rank before the others. A topic's engagement, audience, decay and counter terms are those of its strongest post.
     Equal scores rank by id.
     """
     age = (pl.lit(as_of) - pl.col("date")).dt.total_microseconds() / 3.6e9
     posts = (
-        messages.filter((pl.col("type") != "service") & pl.col("deleted_at").is_null() & (pl.col("date") <= as_of))
+        messages.filter(
+            pl.col("type") != "service",
+            pl.col("comment_on").is_null(),
+            pl.col("deleted_at").is_null(),
+            pl.col("date") <= as_of,
+        )
         .select(*_POST, "date", age=age)
         .filter(pl.col("age") < max(window.hours for window in WINDOWS))
         .sort(_POST)

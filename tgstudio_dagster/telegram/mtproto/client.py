@@ -7,45 +7,53 @@ each error means. What is asked belongs to its neighbours; who may use a session
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import logging
+import re
+import struct
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any, Protocol, TypeVar
 
 from pydantic import SecretStr
 from telethon import TelegramClient, errors
-from telethon.crypto import rsa
+from telethon.errors import rpcerrorlist
 from telethon.errors.rpcbaseerrors import ServerError, TimedOutError
-from telethon.network import ConnectionTcpAbridged, ConnectionTcpFull, ConnectionTcpIntermediate
-from telethon.sessions import StringSession
 from telethon.tl import TLRequest
 
-from tgstudio_dagster import __version__
 from tgstudio_dagster.errors import (
     AuthorityLostError,
     ChannelLostError,
     FloodError,
-    SettingsError,
     TelegramError,
     UnreachableError,
 )
 from tgstudio_dagster.settings import TelegramSettings
+from tgstudio_dagster.telegram.mtproto.raw_client import raw_client
 
+_T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
-_TRANSPORTS = {
-    "full": ConnectionTcpFull,
-    "abridged": ConnectionTcpAbridged,
-    "intermediate": ConnectionTcpIntermediate,
-}
 _SLEEPS = 10
 """Flood waits slept in a row for one call before it is given up: a server that always says 5 s would hold a run forever."""
 _FLOODS = (errors.FloodWaitError, errors.FloodPremiumWaitError, errors.SlowModeWaitError)
-_PASSING = (ServerError, TimedOutError, ConnectionError, OSError, TimeoutError, asyncio.IncompleteReadError)
+_PASSING = (
+    ServerError,
+    TimedOutError,
+    OSError,
+    TimeoutError,
+    asyncio.IncompleteReadError,
+    # What telethon makes of a broken stream, and a data centre that does not know a key (while accounts are moved).
+    BufferError,
+    errors.SecurityError,
+    errors.InvalidChecksumError,
+    errors.BadMessageError,
+    errors.AuthKeyNotFound,
+)
+_GARBAGE = (errors.TypeNotFoundError, struct.error, ValueError)
+"""What telethon makes of a greeting by something that is no Telegram server."""
+_MOVED = (errors.PhoneMigrateError, errors.NetworkMigrateError, errors.UserMigrateError)
 _BANNED = (errors.UserDeactivatedError, errors.UserDeactivatedBanError, errors.PhoneNumberBannedError)
 _EXPIRED = (
     errors.AuthKeyUnregisteredError,
@@ -54,6 +62,7 @@ _EXPIRED = (
     errors.SessionRevokedError,
     errors.SessionExpiredError,
 )
+_CONNECT = "connect"
 _CHANNEL_LOST = (
     errors.ChannelPrivateError,
     errors.ChannelInvalidError,
@@ -115,9 +124,11 @@ class Client:
         self._waits = waits
         self._on_wait = on_wait
         self._until: dict[str, datetime | None] = {}
+        self._flooded: set[str] = set()
         self._last_page = 0.0
         self._page_turn = asyncio.Lock()
         self._reconnecting = asyncio.Lock()
+        self._connections = 0
         self._pace = {
             "contacts.resolveUsername": 60 / settings.resolves_per_minute,
             "messages.getDialogs": 60 / settings.dialogs_per_minute,
@@ -142,38 +153,76 @@ class Client:
             await self._wait_turn(method)
             if paged:
                 await self._turn_page()
+            connection = self._connections
             try:
-                return await asyncio.wait_for(self.raw(request), self.settings.request_seconds)
+                async with asyncio.timeout(self.settings.request_seconds):
+                    return await _asked(self.raw(request))
             except raising:
                 raise
             except _FLOODS as error:
                 slept += 1
                 self._hold(method, int(error.seconds), give_up=slept > _SLEEPS)
-            except _PASSING as error:
+            except (*_PASSING, *_MOVED) as error:
                 attempt += 1
                 if attempt > self.settings.retries:
                     raise UnreachableError(_unreachable(method, error)) from error
                 _LOG.info("%s: %s; asking again", method, _kind(error))
+                if isinstance(error, _MOVED):
+                    continue  # telethon has gone to the other data centre already
                 await asyncio.sleep(self.settings.retry_seconds * 2 ** (attempt - 1))
-                await self._reconnect(stale=isinstance(error, TimeoutError))
+                await self._reconnect(connection, stale=isinstance(error, TimeoutError))
             except errors.RPCError as error:
                 raise _meaning(error, method) from error
             except errors.TypeNotFoundError as error:
                 raise TelegramError(f"{method}: the answer holds what this version of telethon can't read.") from error
 
+    async def connect(self) -> None:
+        """Connect, as often as settings say. Raises as `call` does."""
+        for attempt in range(self.settings.retries + 1):
+            try:
+                await self._open()
+                return
+            except _PASSING as error:
+                if attempt == self.settings.retries:
+                    raise UnreachableError(_unreachable(_CONNECT, error)) from error
+                await asyncio.sleep(self.settings.retry_seconds * 2**attempt)
+
+    async def _open(self) -> None:
+        """Connect and greet the server, once; what is half done is undone, or it would pass for connected."""
+        for slept in range(_SLEEPS + 1):
+            await self._wait_turn(_CONNECT)
+            try:
+                async with asyncio.timeout(self.settings.connect_seconds):
+                    await _asked(self.raw.connect())
+                _hush(self.raw)
+                return
+            except _FLOODS as error:
+                await _disconnect(self.raw)
+                self._hold(_CONNECT, int(error.seconds), give_up=slept == _SLEEPS)
+            except _PASSING:
+                await _disconnect(self.raw)
+                raise
+            except errors.RPCError as error:
+                await _disconnect(self.raw)
+                raise _meaning(error, _CONNECT) from error
+            except _GARBAGE as error:
+                await _disconnect(self.raw)
+                raise ConnectionError(f"what answers there does not speak MTProto ({type(error).__name__})") from error
+
     async def _wait_turn(self, method: str) -> None:
         """Sleep until the method may be called, in the open; then count this call against its pace."""
         if method not in self._until:
             self._until[method] = self._waits.not_before(method)
-        until = self._until[method]
-        now = datetime.now(UTC)
-        if until is not None and until > now:
+        # Looked at again after each sleep: another call may have taken the turn.
+        while (until := self._until[method]) is not None and until > (now := datetime.now(UTC)):
             seconds = (until - now).total_seconds()
             if seconds > self.settings.flood_sleep_seconds:
                 raise FloodError(method, until)
-            await self._sleep(Wait(method, until, flood=method not in self._pace), seconds)
+            flood = method in self._flooded or method not in self._pace
+            await self._sleep(Wait(method, until, flood), seconds)
         pace = self._pace.get(method)
         if pace is not None:
+            self._flooded.discard(method)
             self._until[method] = after = datetime.now(UTC) + timedelta(seconds=pace)
             self._waits.hold(method, after, None)
 
@@ -187,6 +236,7 @@ class Client:
     def _hold(self, method: str, seconds: int, *, give_up: bool) -> None:
         # A second more: Telegram counts in whole seconds and its clock is not ours.
         self._until[method] = until = datetime.now(UTC) + timedelta(seconds=seconds + 1)
+        self._flooded.add(method)
         self._waits.hold(method, until, seconds)
         if give_up or seconds > self.settings.flood_sleep_seconds:
             raise FloodError(method, until)
@@ -195,17 +245,22 @@ class Client:
         if wait.flood:
             _LOG.info("%s: waiting %.0f s, as Telegram asks", wait.method, seconds)
         self._on_wait(wait)
-        await asyncio.sleep(seconds)
+        # The clock that sleeps is not the one that dates: a moment more, or a sliver of the wait is left.
+        await asyncio.sleep(seconds + 0.01)
 
-    async def _reconnect(self, *, stale: bool) -> None:
-        """Connect again where the connection is gone, or (`stale`) no longer answers."""
+    async def _reconnect(self, connection: int, *, stale: bool) -> None:
+        """Connect again where the connection is gone, or (`stale`) no longer answers.
+
+        `connection` is the one that the call was made on: where another call has made a new one since, that one is used.
+        """
         async with self._reconnecting:
-            if stale:
+            if stale and connection == self._connections:
                 await _disconnect(self.raw)
             if not self.raw.is_connected():
+                self._connections += 1
                 # A connection that can't be had is noticed by the call that follows, and counted there.
                 with suppress(*_PASSING):
-                    await asyncio.wait_for(self.raw.connect(), self.settings.connect_seconds)
+                    await self._open()
 
 
 @asynccontextmanager
@@ -221,10 +276,11 @@ async def connected(
 
     Raises SettingsError where settings are missing, UnreachableError where Telegram can't be reached.
     """
-    raw = _raw_client(settings, session, updates=updates)
+    raw = raw_client(settings, session, updates=updates)
     try:
-        await _connect(raw, settings)
-        yield Client(raw, settings, waits or Unkept(), on_wait)
+        client = Client(raw, settings, waits or Unkept(), on_wait)
+        await client.connect()
+        yield client
     finally:
         await _disconnect(raw)
 
@@ -238,82 +294,21 @@ def method_name(request: TLRequest) -> str:
     return name if module == "functions" else f"{module}.{name}"
 
 
-def _raw_client(settings: TelegramSettings, session: SecretStr | None, *, updates: bool) -> TelegramClient:
-    if settings.api_id is None or settings.api_hash is None:
-        raise SettingsError(
-            "TELEGRAM_API_ID and TELEGRAM_API_HASH: not set; make an application at my.telegram.org and set both."
-        )
-    store = StringSession(session.get_secret_value() if session else None)
-    if settings.dc is not None:
-        _use_data_centre(settings, store)
-    return TelegramClient(
-        store,
-        settings.api_id,
-        settings.api_hash.get_secret_value(),
-        connection=_TRANSPORTS[settings.transport],
-        proxy=_proxy(settings),
-        timeout=settings.connect_seconds,
-        # Repeats and waits are `call`'s: one owner, in the open.
-        request_retries=1,
-        connection_retries=1,
-        retry_delay=0,
-        flood_sleep_threshold=0,
-        raise_last_call_error=True,
-        receive_updates=updates,
-        device_model=settings.device_name,
-        system_version="-",
-        app_version=__version__,
-    )
-
-
-def _use_data_centre(settings: TelegramSettings, store: StringSession) -> None:
-    assert settings.dc is not None
-    if settings.rsa_public_key_file is None:
-        raise SettingsError("TELEGRAM_RSA_PUBLIC_KEY_FILE: not set; a data centre of TELEGRAM_DC has its own key.")
+async def _asked(answer: Awaitable[_T]) -> _T:
     try:
-        pem = settings.rsa_public_key_file.read_text()
-        rsa.add_key(pem, old=False)
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"TELEGRAM_RSA_PUBLIC_KEY_FILE: {settings.rsa_public_key_file} can't be read as a PEM public key: {error}."
-        ) from error
-    if store.auth_key is None:
-        number, host, port = settings.dc.split(":")
-        store.set_dc(int(number), host, int(port))
+        return await answer
+    except asyncio.CancelledError:
+        # Telethon cancels whatever waits on a connection that is given up; nobody has cancelled this task.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise ConnectionError("the connection was given up") from None
 
 
-def _proxy(settings: TelegramSettings) -> dict[str, Any] | None:
-    if settings.proxy is None:
-        return None
-    if importlib.util.find_spec("python_socks") is None:
-        # Telethon would only warn, and connect without the proxy.
-        raise SettingsError("TELEGRAM_PROXY: needs the library python-socks; pip install 'tgstudio[proxy]'.")
-    parts = urlsplit(settings.proxy.get_secret_value())
-    if parts.scheme not in ("socks5", "socks4", "http") or not parts.hostname or not parts.port:
-        raise SettingsError("TELEGRAM_PROXY: write socks5://user:password@host:port (or socks4, http).")
-    return {
-        "proxy_type": parts.scheme,
-        "addr": parts.hostname,
-        "port": parts.port,
-        "username": parts.username,
-        "password": parts.password,
-        "rdns": True,
-    }
-
-
-async def _connect(raw: TelegramClient, settings: TelegramSettings) -> None:
-    for attempt in range(settings.retries + 1):
-        try:
-            await asyncio.wait_for(raw.connect(), settings.connect_seconds)
-            return
-        except (*_PASSING, errors.AuthKeyNotFound) as error:
-            # An unknown key may pass too: a data centre that is being moved says so.
-            await _disconnect(raw)
-            if attempt == settings.retries:
-                raise UnreachableError(_unreachable("connect", error)) from error
-            await asyncio.sleep(settings.retry_seconds * 2**attempt)
-        except errors.RPCError as error:
-            raise _meaning(error, "connect") from error
+def _hush(raw: TelegramClient) -> None:
+    """Let asyncio not complain of how a connection ends: the call that waits on it is told, and nobody else asks."""
+    if isinstance(raw, TelegramClient):
+        asyncio.ensure_future(raw.disconnected).add_done_callback(lambda end: end.cancelled() or end.exception())
 
 
 async def _disconnect(raw: TelegramClient) -> None:
@@ -323,7 +318,7 @@ async def _disconnect(raw: TelegramClient) -> None:
 
 def _meaning(error: errors.RPCError, method: str) -> TelegramError:
     """What an error of Telegram means to the product."""
-    code = str(error).partition(" (caused by")[0]
+    code = _code(error)
     if isinstance(error, _BANNED):
         return AuthorityLostError("banned", f"Telegram has closed this account ({code}). Its reading stops.")
     if isinstance(error, errors.AuthKeyDuplicatedError):
@@ -334,7 +329,14 @@ def _meaning(error: errors.RPCError, method: str) -> TelegramError:
         return AuthorityLostError("expired", f"The session was ended on another device ({code}). Pair it again.")
     if isinstance(error, _CHANNEL_LOST):
         return ChannelLostError(f"This account can't see it ({code}).")
-    return TelegramError(f"{method}: Telegram refused it: {code}.")
+    return TelegramError(f"{method}: Telegram refused it ({code}).")
+
+
+def _code(error: errors.RPCError) -> str:
+    """Telegram's own name of an error, which telethon keeps of those only that it does not know."""
+    if type(error).__module__ != rpcerrorlist.__name__:
+        return str(error.message)
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__.removesuffix("Error")).upper()
 
 
 def _unreachable(method: str, error: Exception) -> str:
@@ -344,5 +346,7 @@ def _unreachable(method: str, error: Exception) -> str:
 def _kind(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, errors.AuthKeyNotFound):
+        return "it does not know this session's key now; should that last for days, pair the account again"
     text = str(error).strip()
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,204 @@
+"""The refresh of a tenant that reads Telegram: from a wish to follow to rankings and files, over the real protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from tests.servers.telegram import TelegramServer
+from tests.servers.telegram.model import User
+from tests.telegram.paired import Paired, paired
+from tgstudio_dagster.automation.jobs import REFRESH
+from tgstudio_dagster.automation.launch import QUIET
+from tgstudio_dagster.automation.reading import reading_days
+from tgstudio_dagster.automation.tags import range_tags
+from tgstudio_dagster.catalog.accounts import get_account
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.reading import tenant_read
+from tgstudio_dagster.catalog.subscriptions import list_subscriptions, request_subscription, requests
+from tgstudio_dagster.catalog.tenants import add_tenant
+from tgstudio_dagster.definitions import build_definitions
+from tgstudio_dagster.lake.store import Lake
+from tgstudio_dagster.lake.tables import TABLES
+from tgstudio_dagster.partitions import tenants
+from tgstudio_dagster.settings import TelegramSettings
+from tgstudio_dagster.telegram.pull import Telegram
+
+STORY = "The mayor has opened the rebuilt Fishmarket station after three years of repairs"
+
+
+@dataclass
+class Deployment:
+    """A tenant with one account at the test server, a lake, and an instance of this test's own."""
+
+    paired: Paired
+    user: User
+    lake: Lake
+    instance: dg.DagsterInstance
+    access: Telegram
+
+    @property
+    def server(self) -> TelegramServer:
+        return self.paired.telegram
+
+    def follow(self, reference: str, *, since: date | None = None, comments: bool = False) -> None:
+        request_subscription(
+            self.paired.catalog, self.paired.principal,
+            reference=reference, account_id=None, since=since, comments=comments,
+        )  # fmt: skip
+
+    def refresh(self, tenant: str = "demo") -> dg.ExecuteInProcessResult:
+        given = {"lake": self.lake, "catalog": self.paired.catalog, "telegram": self.access}
+        resources = {name: dg.ResourceDefinition.hardcoded_resource(value) for name, value in given.items()}
+        days = reading_days(datetime.now(UTC).date())
+        return (
+            build_definitions(**resources)
+            .resolve_job_def(REFRESH)
+            .execute_in_process(
+                instance=self.instance,
+                tags=range_tags(tenant, days.first, days.last),
+                run_config=QUIET,
+                raise_on_error=False,
+            )
+        )
+
+    def read(self, table: str) -> pl.DataFrame:
+        return self.lake.tenant("demo").read(TABLES[table])
+
+    def told(self, result: dg.ExecuteInProcessResult, name: str) -> object:
+        """What the run says of its messages."""
+        found = result.asset_materializations_for_node("merge_landings")
+        return next(one for one in found if one.asset_key.path == ["messages"]).metadata[name].value
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, telegram: TelegramServer) -> Iterator[Deployment]:
+    catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    catalog.upgrade()
+    one = paired(catalog, telegram, tmp_path)
+    user = telegram.add_user()
+    one.account(user)
+    access = Telegram(lambda: one.settings, lambda: one.vault, date(2020, 1, 1), tmp_path / "staging")
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions(str(tenants.name), ["demo", "other"])
+        yield Deployment(one, user, Lake(str(tmp_path / "lake")), instance, access)
+    catalog.close()
+
+
+def test_a_wish_becomes_posts_rankings_and_files_in_one_run(deployment: Deployment) -> None:
+    server, now = deployment.server, datetime.now(UTC)
+    channels = [server.add_channel(f"news{n}", f"News {n}") for n in range(3)]
+    photo = server.add_file(b"\xff\xd8" + b"p" * 5000, kind="photo", thumb=b"\xff\xd8small", width=640, height=480)
+    for n, channel in enumerate(channels):
+        for at in range(4):
+            server.post(channel, f"{STORY}, part {n} {at}", date=now - timedelta(hours=at + 1), views=100 * n)
+        deployment.follow(f"@news{n}")
+    server.post(channels[0], "The station", media=photo, date=now - timedelta(minutes=30))
+    result = deployment.refresh()
+    assert result.success
+    assert requests(deployment.paired.catalog, "demo", "queued") == []
+    assert deployment.read("messages").height == 13
+    assert set(deployment.read("rankings")["entity_kind"]) == {"message", "topic"}
+    (stored,) = deployment.read("media").to_dicts()
+    assert stored["status"] == "stored"
+    assert deployment.lake.tenant("demo").open_file(stored["uri"]).read() == b"\xff\xd8" + b"p" * 5000
+    assert deployment.lake.tenant("demo").has_file(stored["thumb_uri"])
+    assert deployment.told(result, "read") == 13
+
+
+def test_the_next_run_takes_what_is_new_and_doubles_nothing(deployment: Deployment) -> None:
+    channel = deployment.server.add_channel("news", "News")
+    deployment.server.post(channel, "first")
+    deployment.follow("@news")
+    assert deployment.refresh().success
+    deployment.server.post(channel, "second")
+    result = deployment.refresh()
+    assert result.success
+    assert sorted(deployment.read("messages")["text"]) == ["first", "second"]
+    assert deployment.told(result, "read") == 1
+
+
+def test_a_wait_of_hours_ends_the_run_as_skipped_and_says_until_when(deployment: Deployment) -> None:
+    channel = deployment.server.add_channel("news", "News")
+    deployment.server.post(channel, "kept for later")
+    deployment.follow("@news")
+    deployment.server.fail("messages.getHistory", "FLOOD_WAIT_18000", times=None)
+    result = deployment.refresh()
+    assert result.success
+    assert result.get_asset_materialization_events() == []
+    waits_until = tenant_read(deployment.paired.catalog, "demo").waits_until
+    assert waits_until is not None
+    assert timedelta(hours=4) < waits_until - datetime.now(UTC) <= timedelta(hours=5, seconds=2)
+
+
+def test_what_landed_is_merged_although_one_account_has_to_wait(deployment: Deployment) -> None:
+    deployment.server.post(deployment.server.add_channel("news", "News"), "read before the wait")
+    deployment.follow("@news")
+    assert deployment.refresh().success
+    deployment.server.post("news", "kept for later")
+    deployment.server.fail("messages.getHistory", "FLOOD_WAIT_18000", times=None)
+    deployment.lake.tenant("demo").land(_landed(datetime.now(UTC)))
+    assert deployment.refresh().success
+    assert sorted(deployment.read("messages")["text"]) == ["from an import", "read before the wait"]
+
+
+def test_a_tenant_without_an_account_touches_neither_settings_nor_vault(deployment: Deployment, tmp_path: Path) -> None:
+    def refuse() -> NoReturn:
+        raise AssertionError("asked for")
+
+    add_tenant(deployment.paired.catalog, "other", "Other")
+    deployment.access = Telegram(refuse, refuse, date(2020, 1, 1), tmp_path / "staging")
+    assert deployment.refresh("other").success
+    assert deployment.server.calls() == []
+
+
+def test_a_revoked_session_marks_its_account_and_the_run_goes_on(deployment: Deployment) -> None:
+    deployment.server.post(deployment.server.add_channel("news", "News"), "read")
+    deployment.follow("@news")
+    assert deployment.refresh().success
+    deployment.server.revoke(deployment.user)
+    assert deployment.refresh().success
+    (view,) = list_subscriptions(deployment.paired.catalog, "demo")
+    assert view.account_id is not None
+    account = get_account(deployment.paired.catalog, "demo", view.account_id)
+    assert account.status == "expired"
+    assert "Pair it again" in (account.error or "")
+    assert deployment.read("messages").height == 1
+
+
+def test_no_session_and_no_key_ever_reaches_dagster(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = deployment.server.session(deployment.user)
+    secrets = [session, session[5:60], "k" * 32]
+    deployment.server.post(deployment.server.add_channel("news", "News"), "read")
+    deployment.follow("@news")
+    deployment.server.fail("messages.getHistory", "INPUT_FETCH_ERROR", times=1)
+    result = deployment.refresh()
+    told = "\n".join(str(entry) for entry in deployment.instance.all_logs(result.run_id))
+    assert "messages" in told
+    assert not [secret for secret in secrets if secret in told]
+
+
+def _landed(now: datetime) -> pl.DataFrame:
+    from tests.builders import landing
+
+    return landing({"date": now, "observed_at": now, "text": "from an import"})
+
+
+def test_settings_that_are_missing_fail_the_run_with_their_names(deployment: Deployment) -> None:
+    deployment.server.add_channel("news", "News")
+    deployment.follow("@news")
+    deployment.access = Telegram(
+        lambda: TelegramSettings(api_id=None), lambda: deployment.paired.vault, date(2020, 1, 1), Path("staging")
+    )
+    result = deployment.refresh()
+    assert not result.success
+    told = "\n".join(str(event.event_specific_data) for event in result.get_step_failure_events())
+    assert "TELEGRAM_API_ID" in told
+    assert "TELEGRAM_API_ID" in (tenant_read(deployment.paired.catalog, "demo").error or "")

@@ -1,0 +1,123 @@
+"""A tenant who reads one channel of the test server and downloads its media. No fixture, no assertion."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tests.servers.telegram.model import Channel, User
+from tests.servers.telegram.tl import access_hash
+from tests.telegram.paired import Paired
+from tgstudio_dagster.catalog.accounts import TgAccount
+from tgstudio_dagster.catalog.models_work import Quota
+from tgstudio_dagster.catalog.reading import remember_peer
+from tgstudio_dagster.catalog.tenant_settings import Filters
+from tgstudio_dagster.lake.store import TenantLake
+from tgstudio_dagster.lake.tables import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.settings import TelegramSettings
+from tgstudio_dagster.telegram.downloads import Downloads, MediaTables, download_media, media_tables
+from tgstudio_dagster.telegram.media import Item
+from tgstudio_dagster.telegram.merge import merge
+from tgstudio_dagster.telegram.mtproto.messages import newer
+from tgstudio_dagster.telegram.mtproto.peers import PeerKey
+from tgstudio_dagster.telegram.posts import fold_albums, landing_frame
+from tgstudio_dagster.telegram.session import Keys, open_session
+from tgstudio_dagster.telegram.source import Span
+from tgstudio_dagster.telegram.telethon_message import Messages, posts_of
+
+DAY = date(2026, 3, 9)
+NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
+
+
+class MediaDesk:
+    """One account that reads one channel, the tenant's lake, and MEDIA as the last run left it."""
+
+    def __init__(self, paired: Paired, lake: TenantLake, staging: Path) -> None:
+        self.paired, self.lake, self.staging = paired, lake, staging
+        self.telegram = paired.telegram
+        self.before = MEDIA.empty()
+        self.user: User = self.telegram.add_user()
+        self.account: TgAccount = paired.account(self.user)
+        self.channel = self.follow(self.telegram.add_channel(f"news{self.user.id}"))
+
+    def follow(self, channel: Channel) -> Channel:
+        """Subscribe to a channel."""
+        self.paired.subscription(self.account, channel, self.user)
+        key = self.key(channel)
+        remember_peer(self.paired.catalog, self.paired.tenant, self.account.id, channel.id, key.access_hash)
+        return channel
+
+    def key(self, channel: Channel | None = None) -> PeerKey:
+        """The account's key of the channel."""
+        number = (channel or self.channel).id
+        return PeerKey(number, access_hash("channel", number, self.user.id))
+
+    def post(self, data: bytes, **given: Any) -> int:
+        """Post a file at noon; returns the message's id."""
+        text = given.pop("text", "")
+        return self.telegram.post(self.channel, text, date=NOON, media=self.telegram.add_file(data, **given))
+
+    def keys(self, **settings: Any) -> Keys:
+        """What opens the account's session."""
+        return Keys(self.paired.tenant, self.paired.catalog, self.paired.vault, self._settings(settings))
+
+    def messages(self) -> pl.DataFrame:
+        """MESSAGES as the reader makes them of what stands in the channel."""
+
+        async def read() -> pl.DataFrame:
+            async with open_session(self.keys(), self.account.id) as (client, _):
+                page = await newer(client, self.key(), after=0)
+            now = datetime.now(UTC)
+            posts = posts_of(page, Messages(Span(DAY, now), usernames={}, titles={}), now)
+            landed = landing_frame(fold_albums(posts), "telegram")
+            return merge(landed, MESSAGES.empty(), MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty()).messages
+
+        return asyncio.run(read())
+
+    def run(
+        self, messages: pl.DataFrame | None = None, *, filters: Filters | None = None, **settings: Any
+    ) -> MediaTables:
+        """What the asset does: MEDIA of the day, with what is wanted downloaded."""
+
+        def fetch(items: list[Item]) -> Downloads:
+            return asyncio.run(
+                download_media(
+                    self.paired.tenant,
+                    items,
+                    catalog=self.paired.catalog,
+                    lake=self.lake,
+                    vault=lambda: self.paired.vault,
+                    settings=self._settings(settings),
+                    staging=self.staging,
+                )
+            )
+
+        frame = self.messages() if messages is None else messages
+        made = media_tables({DAY: frame}, {DAY: self.before}, filters=filters or Filters(), fetch=fetch)
+        self.before = MEDIA.conform(made.tables[DAY])
+        return made
+
+    def statuses(self) -> list[str]:
+        """The status of each row of MEDIA, by key."""
+        return self.before["status"].to_list()
+
+    def contents(self) -> list[bytes]:
+        """The stored files, by key."""
+        return [self.lake.open_file(uri).read() for uri in self.before["uri"]]
+
+    def parts(self) -> list[int]:
+        """Offsets of the parts of files that were asked for; those of thumbnails (`m`) are left out."""
+        calls = self.telegram.calls("upload.getFile")
+        return [call.request.offset for call in calls if call.request.location.thumb_size != "m"]
+
+    def limit(self, quota: int) -> None:
+        """Let the tenant download so many bytes a day."""
+        with self.paired.catalog.tenant_session(self.paired.tenant, writing=True) as session:
+            session.merge(Quota(tenant=self.paired.tenant, name="media_bytes_per_day", limit=quota))
+
+    def _settings(self, changes: dict[str, Any]) -> TelegramSettings:
+        return self.paired.settings.model_copy(update=changes)

@@ -1,0 +1,213 @@
+"""Commands about Telegram accounts and the keys that seal their sessions: login, accounts, logout, keys."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.text import Text
+
+from tgstudio_dagster.cli.output import (
+    JsonOption,
+    TenantOption,
+    console,
+    errors,
+    print_json,
+    print_table,
+)
+from tgstudio_dagster.errors import PairingError
+
+if TYPE_CHECKING:
+    from tgstudio_dagster.catalog.database import Catalog
+    from tgstudio_dagster.catalog.pairings import Pairing
+    from tgstudio_dagster.catalog.principals import Principal
+    from tgstudio_dagster.catalog.vault import Vault
+    from tgstudio_dagster.telegram.pairing_desk import PairingDesk
+
+_LOOK_SECONDS = 0.2
+keys_app = typer.Typer(help="Keys that seal Telegram sessions: new, rotate.", no_args_is_help=True)
+
+
+def login(
+    tenant: TenantOption,
+    phone: Annotated[bool, typer.Option("--phone", help="By phone number and code instead of a QR code.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Accept whoever scans, without asking.")] = False,
+) -> None:
+    """Pair a Telegram account with a tenant: scan a QR code, or enter a number and the code that Telegram sends."""
+    from pydantic import SecretStr
+
+    from tgstudio_dagster.catalog.principals import operator
+    from tgstudio_dagster.settings import telegram_settings
+
+    settings, vault, catalog = telegram_settings(), _vault(), _catalog()
+    principal = operator(catalog, tenant)
+    from tgstudio_dagster.telegram.pairing_desk import PairingDesk
+
+    with PairingDesk(catalog, vault, settings) as desk:
+        if phone:
+            row = desk.start_phone(
+                principal, SecretStr(typer.prompt("Phone number, with the country's code", err=True))
+            )
+        else:
+            row = desk.start_qr(principal)
+        row = _lead(desk, catalog, principal, row, yes=yes)
+    if row.status != "AUTHORIZED":
+        raise PairingError(f"No account was paired: {row.error}")
+    console.print(f"{row.name} ({row.telegram_id}) is paired as account {row.account_id}.", markup=False)
+
+
+def accounts(tenant: TenantOption, as_json: JsonOption = False) -> None:
+    """The tenant's accounts: whether they can be read with, and what Telegram makes them wait for."""
+    from tgstudio_dagster.catalog.accounts import list_accounts
+    from tgstudio_dagster.catalog.base import utc_now
+    from tgstudio_dagster.catalog.waits import list_waits
+
+    catalog = _catalog()
+    found = list_accounts(catalog, tenant)
+    waits = list_waits(catalog, tenant, now=utc_now())
+    if as_json:
+        fields = ("id", "telegram_id", "name", "username", "status", "error", "created_at")
+        print_json(
+            [
+                {name: getattr(one, name) for name in fields}
+                | {"waits": [{"method": w.method, "until": w.not_before} for w in waits if w.account_id == one.id]}
+                for one in found
+            ]
+        )
+    elif found:
+        rows = []
+        for one in found:
+            held = [f"{w.method} until {w.not_before:%Y-%m-%d %H:%M} UTC" for w in waits if w.account_id == one.id]
+            name = one.name + (f" @{one.username}" if one.username else "")
+            rows.append([one.id, str(one.telegram_id), name, one.status, ", ".join(held), one.error or ""])
+        print_table(["id", "#Telegram id", "name", "status", "waits", "error"], rows)
+    else:
+        console.print(f"No accounts yet: `tgstudio login --tenant {tenant}`.")
+
+
+def logout(
+    account: Annotated[str, typer.Argument(help="The account's id; `tgstudio accounts` shows them.")],
+    tenant: TenantOption,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove an account: log it out at Telegram and erase its session. What it has read stays."""
+    from tgstudio_dagster.catalog.accounts import get_account
+    from tgstudio_dagster.catalog.principals import operator
+    from tgstudio_dagster.settings import telegram_settings
+
+    catalog = _catalog()
+    one = get_account(catalog, tenant, account)
+    if not yes:
+        typer.confirm(f"Log {one.name} ({one.telegram_id}) out and erase its session?", abort=True, err=True)
+    from tgstudio_dagster.telegram.removal import remove_account
+
+    done = remove_account(catalog, operator(catalog, tenant), account, open_vault=_vault, settings=telegram_settings())
+    console.print(str(done), markup=False, soft_wrap=True)
+
+
+@keys_app.command("new")
+def keys_new() -> None:
+    """Print a new key, for SESSION_KEY_1 or the next number. Keep it safe: sessions can't be read without it."""
+    from tgstudio_dagster.catalog.vault import new_key
+
+    print(new_key())
+
+
+@keys_app.command("rotate")
+def keys_rotate() -> None:
+    """Seal every session anew with the key of the highest number. Readers go on meanwhile."""
+    from rich.progress import Progress
+
+    from tgstudio_dagster.catalog.accounts import rotate_keys
+
+    vault, catalog = _vault(), _catalog()
+    with Progress(console=errors) as progress:
+        task = progress.add_task("sealing anew", total=None)
+        count = rotate_keys(catalog, vault, done=lambda done, total: progress.update(task, completed=done, total=total))
+    console.print(
+        f"{count} sessions sealed anew with SESSION_KEY_{vault.newest}; the others were sealed with it already."
+    )
+
+
+def _lead(desk: PairingDesk, catalog: Catalog, principal: Principal, row: Pairing, *, yes: bool) -> Pairing:
+    """Show the pairing and ask what it needs until it has ended."""
+    from pydantic import SecretStr
+
+    from tgstudio_dagster.telegram.pairing_desk import FINISHED
+
+    said = None
+    while row.status not in FINISHED:
+        if row.error and row.error != said:
+            said = row.error
+            errors.print(f"[yellow]{escape(row.error)}[/]", highlight=False, soft_wrap=True)
+        match row.status:
+            case "CODE_NEEDED":
+                code = typer.prompt(
+                    "Code that Telegram sent (empty: send it again)", default="", show_default=False, err=True
+                )
+                if code.strip():
+                    row = desk.submit_code(principal, row.id, SecretStr(code))
+                else:
+                    row = desk.resend_code(principal, row.id)
+            case "PASSWORD_NEEDED":
+                password = typer.prompt("Two-factor password", hide_input=True, err=True)
+                row = desk.submit_password(principal, row.id, SecretStr(password))
+            case "CONFIRM_NEEDED":
+                answer = yes or typer.confirm(
+                    f"{row.name} ({row.telegram_id}) has logged in. Pair this account?", err=True
+                )
+                row = (desk.confirm if answer else desk.decline)(principal, row.id)
+            case _:
+                row = _show_code(catalog, row)
+    return row
+
+
+def _show_code(catalog: Catalog, row: Pairing) -> Pairing:
+    """Show the QR code, renewed as it is, while the pairing is PENDING."""
+    from rich.live import Live
+
+    from tgstudio_dagster.catalog.pairings import get_pairing
+
+    with Live(console=errors, auto_refresh=False, transient=True, vertical_overflow="visible") as live:
+        shown = None
+        while row.status == "PENDING":
+            if row.url != shown and row.url:
+                shown = row.url
+                picture = _picture(row)
+                if errors.is_terminal:
+                    live.update(picture, refresh=True)
+                else:
+                    errors.print(picture)
+            time.sleep(_LOOK_SECONDS)
+            row = get_pairing(catalog, row.tenant, row.id)
+    return row
+
+
+def _picture(row: Pairing) -> Text:
+    """The QR code in half blocks, light on dark whatever the terminal's colours are, and how to use it."""
+    import io
+
+    import segno
+
+    assert row.url is not None
+    art = io.StringIO()
+    segno.make(row.url, error="l", micro=False).terminal(out=art, border=2, compact=True)
+    until = row.deadline.astimezone()
+    how = f"In Telegram: Settings > Devices > Link Desktop Device. Good until {until:%H:%M:%S}; the code renews itself."
+    return Text.assemble((art.getvalue(), "bright_white on black"), how)
+
+
+def _catalog() -> Catalog:
+    from tgstudio_dagster.catalog.database import Catalog
+    from tgstudio_dagster.settings import settings
+
+    return Catalog.open(settings())
+
+
+def _vault() -> Vault:
+    from tgstudio_dagster.catalog.vault import Vault
+
+    return Vault.from_environment(os.environ)

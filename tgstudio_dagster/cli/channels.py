@@ -1,0 +1,261 @@
+"""Commands about channels: subscribe, unsubscribe, subscriptions, refresh, backfill."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from tgstudio_dagster.cli.output import (
+    JsonOption,
+    TenantOption,
+    console,
+    errors,
+    open_keys,
+    open_studio,
+    parse_day,
+    print_json,
+    print_table,
+    shorten,
+)
+from tgstudio_dagster.cli.work import bring_up_to_date, materialize_ranges
+from tgstudio_dagster.errors import SourceError
+
+if TYPE_CHECKING:
+    from tgstudio_dagster.catalog.subscriptions import SubscriptionView
+    from tgstudio_dagster.studio import Studio
+
+AccountOption = Annotated[
+    str | None, typer.Option("--account", help="Id of the account that reads; default: the first active one.")
+]
+
+
+def subscribe(
+    tenant: TenantOption,
+    references: Annotated[
+        list[str] | None, typer.Argument(help="@name, t.me/name, t.me/+invite or an id.", show_default=False)
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="A file of references, one per line; # comments.")] = None,
+    dialogs: Annotated[bool, typer.Option("--dialogs", help="Every channel the account has among its chats.")] = False,
+    folder: Annotated[
+        str | None, typer.Option("--folder", help="The channels of one of the account's folders.")
+    ] = None,
+    days: Annotated[int, typer.Option("--days", min=0, help="Days of history to read.")] = 7,
+    since: Annotated[str | None, typer.Option("--since", help="First day (UTC) to read, in place of --days.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Read the whole history, in place of --days.")] = False,
+    comments: Annotated[bool, typer.Option("--comments", help="Read the comments too, not only their number.")] = False,
+    account: AccountOption = None,
+    wait: Annotated[bool, typer.Option("--wait/--queue", help="Read now, or leave it to the sensors.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Follow channels, and read their newest posts at once; the history follows by `backfill` or the sensors."""
+    studio = open_studio(tenant)
+    wanted = _references(studio, references or [], file, dialogs=dialogs, folder=folder, account=account)
+    today = datetime.now(UTC).date()
+    first = None if everything else parse_day(since) or today - timedelta(days=days)
+    asked = {one.id for one in studio.subscribe(wanted, since=first, comments=comments, account_id=account)}
+    if wait:
+        bring_up_to_date(studio)
+        _tell_troubles(studio)
+    open_requests = [one for one in studio.subscription_requests() if one.id in asked]
+    if as_json:
+        print_json(
+            {
+                "asked": len(asked),
+                "waiting": [one.reference for one in open_requests if one.status == "queued"],
+                "failed": {one.reference: one.error for one in open_requests if one.status == "failed"},
+            }
+        )
+        return
+    for one in open_requests:
+        errors.print(
+            f"[yellow]{one.status}[/] {escape(one.reference)}: {escape(one.error or 'the next reading settles it')}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    console.print(f"{len(asked) - len(open_requests)} of {len(asked)} channels followed")
+    console.print(f"Next: `tgstudio feed --tenant {tenant}`, `tgstudio backfill --tenant {tenant} --estimate`")
+
+
+def unsubscribe(
+    tenant: TenantOption,
+    references: Annotated[list[str], typer.Argument(help="@name or id, as `subscriptions` shows them.")],
+) -> None:
+    """Follow channels no longer; what was read stays."""
+    studio = open_studio(tenant)
+    for reference in references:
+        ended = studio.unsubscribe(reference)
+        console.print(f"{escape(ended.title)}: not followed any more")
+
+
+def subscriptions(tenant: TenantOption, as_json: JsonOption = False) -> None:
+    """The channels followed: status, how far they are read, what is asked for and waits."""
+    studio = open_studio(tenant)
+    found, waiting = studio.subscriptions(), studio.subscription_requests()
+    if as_json:
+        fields = ("reference", "status", "error", "not_before", "created_at")
+        print_json(
+            {
+                "subscriptions": [asdict(one) for one in found],
+                "requests": [{name: getattr(one, name) for name in fields} for one in waiting],
+            }
+        )
+        return
+    if not found and not waiting:
+        console.print(f"Nothing followed yet: `tgstudio subscribe --tenant {tenant} @channel`.")
+    if found:
+        print_table(
+            ["id", "channel", "status", "", "#members", "read", "history", "error"], [_row(one) for one in found]
+        )
+    if waiting:
+        rows = [[one.reference, one.status, _when(one.not_before), shorten(one.error, 100)] for one in waiting]
+        print_table(["asked for", "status", "not before", "why"], rows)
+
+
+def refresh(tenant: TenantOption) -> None:
+    """Read Telegram now, and bring everything up to rankings to date."""
+    studio = open_studio(tenant)
+    bring_up_to_date(studio)
+    _tell_troubles(studio)
+    console.print(f"Next: `tgstudio feed --tenant {tenant}`")
+
+
+def backfill(
+    tenant: TenantOption,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Only say what it would cost.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Read the history that subscriptions ask for, newest first; stop it any time, it goes on where it stopped."""
+    from tgstudio_dagster.automation.history import backlogs, decide
+    from tgstudio_dagster.catalog.reading import tenant_read
+    from tgstudio_dagster.settings import settings
+
+    studio = open_studio(tenant)
+    if estimate:
+        _print_estimate(studio, as_json=as_json)
+        return
+    tried: set[str] = set()
+    while True:
+        waiting = backlogs(
+            tenant,
+            studio.subscriptions(),
+            earliest=date.fromisoformat(settings().first_day),
+            waits_until=tenant_read(studio.catalog, tenant).waits_until,
+        )
+        slices = decide(waiting, busy=set(), attempts={}, now=datetime.now(UTC))
+        if not slices or slices[0].version in tried:
+            break
+        tried.add(slices[0].version)
+        days = slices[0].days
+        materialize_ranges(studio, [days])
+        console.print(f"{days.first} … {days.last}: read")
+    _tell_troubles(studio)
+    if waiting:
+        console.print("It can't go on now. Run it again later, or leave it to the sensors.")
+    else:
+        console.print("All history that was asked for is read.")
+
+
+def _references(
+    studio: Studio, given: list[str], file: Path | None, *, dialogs: bool, folder: str | None, account: str | None
+) -> list[str]:
+    """What is to be followed, each once; raises SourceError where nothing is named."""
+    from tgstudio_dagster.telegram.references import parse_list
+
+    wanted = list(given)
+    if file is not None:
+        try:
+            wanted += [str(one) for one in parse_list(file.read_text(encoding="utf-8-sig"))]
+        except (OSError, UnicodeDecodeError) as error:
+            raise SourceError(f"{file}: can't be read as text in UTF-8: {error}.") from error
+    if dialogs or folder is not None:
+        import asyncio
+
+        from tgstudio_dagster.telegram.listing import list_dialogs
+
+        with errors.status("asking for the account's channels"):
+            wanted += asyncio.run(list_dialogs(open_keys(studio), folder=folder, account_id=account))
+    if not wanted:
+        raise SourceError(
+            "Name a channel (@name, t.me/name, an invite or an id), or give --file, --dialogs or --folder."
+        )
+    return wanted
+
+
+def _tell_troubles(studio: Studio) -> None:
+    """What kept the last reading from doing all it should: an error, or flood waits."""
+    from tgstudio_dagster.catalog.reading import tenant_read
+
+    last = tenant_read(studio.catalog, studio.tenant.slug)
+    if last.error is not None:
+        errors.print(f"[yellow]note[/] {escape(last.error)}", highlight=False, soft_wrap=True)
+    for one in studio.waits(datetime.now(UTC)):
+        errors.print(
+            f"[yellow]waits[/] {escape(one.account)}: {one.method} until {_when(one.not_before)} UTC, as Telegram asks",
+            highlight=False,
+        )
+
+
+def _print_estimate(studio: Studio, *, as_json: bool) -> None:
+    import asyncio
+
+    from tgstudio_dagster.days import DayRange
+    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.telegram.estimate import together
+    from tgstudio_dagster.telegram.surveying import survey_tenant
+
+    keys = open_keys(studio)
+    days = DayRange(date.fromisoformat(settings().first_day), datetime.now(UTC).date())
+    with errors.status("asking Telegram"):
+        found = asyncio.run(
+            survey_tenant(
+                keys.tenant,
+                catalog=keys.catalog,
+                vault=keys.vault,
+                settings=keys.settings,
+                days=days,
+                now=lambda: datetime.now(UTC),
+            )
+        )
+    total = together(found.values())
+    titles = {one.channel_id: one.title for one in studio.subscriptions()}
+    if as_json:
+        print_json({"channels": {str(one): asdict(found[one]) for one in found}, "together": asdict(total)})
+        return
+    print_table(
+        ["channel", "#messages", "#requests", "#minutes"],
+        [
+            [titles[channel], f"{one.messages:,}", f"{one.requests:,}", f"{one.minutes:.1f}"]
+            for channel, one in found.items()
+        ],
+    )
+    console.print(f"Together {total.messages:,} messages, {total.requests:,} requests, {total.minutes:.1f} minutes.")
+
+
+def _row(one: SubscriptionView) -> list[str]:
+    return [
+        str(one.channel_id),
+        one.title if one.username is None else f"{one.title} @{one.username}",
+        one.status,
+        one.visibility,
+        "" if one.members is None else f"{one.members:,}",
+        _when(one.read_at),
+        _history(one),
+        shorten(one.error, 80),
+    ]
+
+
+def _history(one: SubscriptionView) -> str:
+    wanted = "all" if one.since is None else str(one.since)
+    if one.filled_from is None:
+        return f"from {wanted}: waits"
+    done = one.since is not None and one.filled_from <= one.since
+    return f"from {wanted}" if done else f"from {wanted}: read to {one.filled_from}"
+
+
+def _when(moment: datetime | date | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"

@@ -1,0 +1,115 @@
+"""Commands that stay connected or post: listen, send."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from tgstudio_dagster.cli.output import JsonOption, TenantOption, console, errors, print_json
+
+if TYPE_CHECKING:
+    from tgstudio_dagster.telegram.listening import Notice
+    from tgstudio_dagster.telegram.sending import Draft
+
+
+def listen(tenant: TenantOption) -> None:
+    """Hear new posts, edits and deletes as they happen, and make the tenant due at once; Ctrl-C ends it."""
+    import asyncio
+    import os
+    import signal
+
+    from tgstudio_dagster.catalog.database import Catalog
+    from tgstudio_dagster.catalog.vault import Vault
+    from tgstudio_dagster.settings import settings, telegram_settings
+    from tgstudio_dagster.telegram.listening import listen as hear
+
+    catalog, vault, reach = Catalog.open(settings()), Vault.from_environment(os.environ), telegram_settings()
+
+    async def until_stopped() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await hear(tenant, catalog=catalog, vault=vault, settings=reach, report=_print_notice, stop=stop)
+
+    asyncio.run(until_stopped())
+
+
+def send(
+    tenant: TenantOption,
+    to: Annotated[str, typer.Option("--to", help="The chat: @name, a t.me link, or an id the account knows.")],
+    text: Annotated[str, typer.Option("--text", help="Plain text, posted as it stands.")],
+    reply_to: Annotated[int | None, typer.Option("--reply-to", help="Id of the message to reply to.")] = None,
+    account: Annotated[
+        str | None, typer.Option("--account", help="Id of the account that posts; default: the only one.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", help="A key of an earlier try: what was posted with it is not posted again.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Post a text as one of the tenant's accounts. It must be switched on: `tenant settings T --set sending=true`."""
+    import asyncio
+    import os
+    from dataclasses import asdict
+
+    from tgstudio_dagster.catalog.base import new_id
+    from tgstudio_dagster.catalog.database import Catalog
+    from tgstudio_dagster.catalog.principals import operator
+    from tgstudio_dagster.catalog.vault import Vault
+    from tgstudio_dagster.settings import settings, telegram_settings
+    from tgstudio_dagster.telegram import sending
+
+    catalog, vault, reach = Catalog.open(settings()), Vault.from_environment(os.environ), telegram_settings()
+    principal = operator(catalog, tenant)
+    draft = asyncio.run(
+        sending.draft(
+            principal,
+            catalog=catalog,
+            vault=vault,
+            settings=reach,
+            to=to,
+            text=text,
+            reply_to=reply_to,
+            account_id=account,
+        )
+    )
+    key = key or new_id()
+    _print_draft(draft, key)
+    if not yes:
+        typer.confirm("Post it?", abort=True, err=True)
+    sent = asyncio.run(
+        sending.send(principal, draft, key=key, confirmed=True, catalog=catalog, vault=vault, settings=reach)
+    )
+    if as_json:
+        print_json(asdict(sent))
+    elif sent.msg_id is None:
+        console.print("It was posted before; its id is not known any more.")
+    else:
+        console.print("posted before:" if sent.again else "posted:", sent.url, highlight=False, soft_wrap=True)
+
+
+def _print_draft(draft: Draft, key: str) -> None:
+    rows = {
+        "to": f"{draft.chat} ({draft.where}, {draft.kind})",
+        "as": draft.account,
+        "reply to": str(draft.reply_to) if draft.reply_to is not None else None,
+        "key": f"{key} (give it with --key to try again)",
+    }
+    for name, value in rows.items():
+        if value is not None:
+            errors.print(f"[bold]{name:9}[/]{escape(value)}", highlight=False, soft_wrap=True)
+    errors.print(draft.text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_notice(notice: Notice) -> None:
+    from datetime import UTC, datetime
+
+    parts = [f"{datetime.now(UTC):%H:%M:%S}", notice.account, notice.kind]
+    if notice.channel is not None:
+        parts.append(f"{notice.channel}: {', '.join(map(str, notice.msg_ids))}")
+    if notice.detail is not None:
+        parts.append(notice.detail)
+    console.print("  ".join(parts), markup=False, highlight=False, soft_wrap=True)

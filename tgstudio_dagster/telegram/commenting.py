@@ -1,0 +1,68 @@
+"""Comments: those of posts that were just read and have more of them than the lake holds, where a subscription asks.
+
+They land as posts of the discussion group that say which post they comment. That a post has comments is its counter,
+which is always read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import aclosing
+from datetime import datetime
+
+import polars as pl
+
+from tgstudio_dagster.days import DayRange
+from tgstudio_dagster.telegram.landing import Landing
+from tgstudio_dagster.telegram.mtproto.messages import Page, comments
+from tgstudio_dagster.telegram.mtproto.peers import PeerKey
+from tgstudio_dagster.telegram.paging import ascending
+from tgstudio_dagster.telegram.posts import Post
+
+
+async def read_comments(landing: Landing, key: PeerKey, *, since: datetime, days: DayRange | None) -> bool:
+    """Land the new comments of posts observed `since` then, and of all posts of the days; whether there was time for all.
+
+    What the reading knows must hold these posts by now. Raises what asking does.
+    """
+    reading = landing.reading
+    posts: list[Post] = []
+    for msg_id, after in _wanted(reading.known, landing.cursor.channel_id, since=since, days=days):
+
+        async def fetch(at: int, msg_id: int = msg_id) -> Page:
+            return await comments(reading.client, key, msg_id, after=at)
+
+        async with aclosing(ascending(fetch, after)) as stretches:
+            async for stretch in stretches:
+                if stretch.page is not None:
+                    posts += landing.posts(stretch.page, comment_on=msg_id)
+        if len(posts) >= reading.keys.settings.batch_messages:
+            await landing.put(posts, "comments")
+            posts = []
+        if reading.over():
+            break
+    await landing.put(posts, "comments")
+    await landing.settle()
+    return not reading.over()
+
+
+def _wanted(
+    known: pl.DataFrame, channel_id: int, *, since: datetime, days: DayRange | None
+) -> Iterable[tuple[int, int]]:
+    """Posts of the channel with more comments than are known, and the newest known comment of each (0: none)."""
+    held = (
+        known.filter(pl.col("comment_channel") == channel_id)
+        .group_by(pl.col("comment_on").alias("msg_id"))
+        .agg(pl.len().alias("held"), pl.col("msg_id").max().alias("newest"))
+    )
+    asked = pl.col("observed_at") >= since
+    if days is not None:
+        asked |= pl.col("date").dt.date().is_between(days.first, days.last)
+    return (
+        known.filter(pl.col("channel_id") == channel_id, pl.col("comments") > 0, asked)
+        .join(held, on="msg_id", how="left")
+        .filter(pl.col("comments") > pl.col("held").fill_null(0))
+        .select("msg_id", pl.col("newest").fill_null(0))
+        .sort("msg_id")
+        .iter_rows()
+    )

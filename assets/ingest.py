@@ -11,6 +11,7 @@ import polars as pl
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.leases import lease
+from tgstudio_dagster.catalog.media_backlog import note_media_backlog
 from tgstudio_dagster.catalog.tenants import tenant_settings
 from tgstudio_dagster.days import DayRange
 from tgstudio_dagster.lake.io_manager import Frames, Upstream
@@ -18,6 +19,7 @@ from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import LANDING, MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.partitions import TenantDay, tenant_day, tenant_days
 from tgstudio_dagster.telegram.downloads import MediaTables, media_tables
+from tgstudio_dagster.telegram.media import waiting
 from tgstudio_dagster.telegram.merge import Merged, merge
 from tgstudio_dagster.telegram.pull import Telegram
 from tgstudio_dagster.telegram.read_report import ReadReport
@@ -107,10 +109,10 @@ def _merge(
     merged: dict[TenantDay, Merged] = {}
 
     def messages() -> Iterator[tuple[TenantDay, pl.DataFrame]]:
-        for key, waiting in landings.items():
+        for key, landed in landings.items():
             store = lake.tenant(key.tenant)
             merged[key] = merge(
-                store.read_landings(waiting) if waiting else LANDING.empty(),
+                store.read_landings(landed) if landed else LANDING.empty(),
                 store.read(MESSAGES, days=[key.day]),
                 store.read(MESSAGE_VERSIONS, days=[key.day]),
                 store.read(MESSAGE_STATS, days=[key.day]),
@@ -121,8 +123,8 @@ def _merge(
     yield dg.Output(Frames((key, merged[key].versions) for key in landings), "message_versions")
     yield dg.Output(Frames((key, merged[key].stats) for key in landings), "message_stats")
     # Each output above is stored before the next line runs, so a killed run leaves its landings for the next one.
-    for key, waiting in landings.items():
-        lake.tenant(key.tenant).drop_landings(waiting)
+    for key, merged_ones in landings.items():
+        lake.tenant(key.tenant).drop_landings(merged_ones)
     context.log.info("merged %d landings of %d days", sum(map(len, landings.values())), len(landings))
 
 
@@ -168,9 +170,12 @@ def _media(
     lake: Lake, catalog: Catalog, telegram: Telegram, tenant: str, days: list[date], messages: Upstream
 ) -> MediaTables:
     store = lake.tenant(tenant)
-    return media_tables(
+    made = media_tables(
         {day: messages.day(TenantDay(tenant, day)) for day in sorted(days)},
         {day: store.read(MEDIA, days=[day]) for day in days},
         filters=tenant_settings(catalog, tenant).filters,
         fetch=lambda items: telegram.fetch(catalog, store, items),
     )
+    left = {day: waiting(table, telegram.now(), made.downloads.waits_until) for day, table in made.tables.items()}
+    note_media_backlog(catalog, tenant, left)
+    return made

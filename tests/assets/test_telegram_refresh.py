@@ -11,6 +11,7 @@ from typing import NoReturn
 import dagster as dg
 import polars as pl
 import pytest
+from sqlalchemy import delete
 
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import User
@@ -21,6 +22,8 @@ from tgstudio_dagster.automation.reading import reading_days
 from tgstudio_dagster.automation.tags import range_tags
 from tgstudio_dagster.catalog.accounts import get_account
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.media_backlog import list_media_backlog
+from tgstudio_dagster.catalog.models_telegram import AccountWait
 from tgstudio_dagster.catalog.reading import tenant_read
 from tgstudio_dagster.catalog.subscriptions import list_subscriptions, request_subscription, requests
 from tgstudio_dagster.catalog.tenants import add_tenant
@@ -71,6 +74,11 @@ class Deployment:
 
     def read(self, table: str) -> pl.DataFrame:
         return self.lake.tenant("demo").read(TABLES[table])
+
+    def forget_waits(self) -> None:
+        """Let the waits of the account be over."""
+        with self.paired.catalog.tenant_session("demo", writing=True) as session:
+            session.execute(delete(AccountWait))
 
     def told(self, result: dg.ExecuteInProcessResult, name: str) -> object:
         """What the run says of its messages."""
@@ -183,6 +191,38 @@ def test_no_session_and_no_key_ever_reaches_dagster(deployment: Deployment, monk
     told = "\n".join(str(entry) for entry in deployment.instance.all_logs(result.run_id))
     assert "messages" in told
     assert not [secret for secret in secrets if secret in told]
+
+
+def test_files_that_a_flood_keeps_away_wait_in_the_catalog_and_come_later(deployment: Deployment) -> None:
+    server = deployment.server
+    channel = server.add_channel("news", "News")
+    server.post(channel, "with a file", media=server.add_file(b"x" * 3000, mime="application/pdf", name="a.pdf"))
+    deployment.follow("@news")
+    server.fail("upload.getFile", "FLOOD_WAIT_18000", times=None)
+    assert deployment.refresh().success
+    (row,) = deployment.read("media").to_dicts()
+    assert row["status"].startswith("pending: upload.getFile")
+    (waiting,) = list_media_backlog(deployment.paired.catalog, "demo")
+    assert waiting.files == 1
+    assert waiting.not_before > datetime.now(UTC) + timedelta(hours=4)
+    server.heal()
+    deployment.forget_waits()
+    assert deployment.refresh().success
+    assert deployment.read("media")["status"].to_list() == ["stored"]
+    assert list_media_backlog(deployment.paired.catalog, "demo") == []
+
+
+def test_the_check_of_files_tells_of_one_that_was_cut_short(deployment: Deployment) -> None:
+    server = deployment.server
+    channel = server.add_channel("news", "News")
+    server.post(channel, "with a file", media=server.add_file(b"x" * 3000, mime="application/pdf", name="a.pdf"))
+    deployment.follow("@news")
+    assert deployment.refresh().success
+    (uri,) = deployment.read("media")["uri"]
+    (stored,) = Path(deployment.lake.root).rglob(uri)
+    stored.write_bytes(b"x" * 2000)
+    failed = [one for one in deployment.refresh().get_asset_check_evaluations() if not one.passed]
+    assert [one.check_name for one in failed] == ["files_match"]
 
 
 def _landed(now: datetime) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgstudio_dagster.automation import alerts, history, orders, reading, tenants
+from tgstudio_dagster.automation import alerts, history, media, orders, reading, tenants
 from tgstudio_dagster.days import DayRange
 
 NOW = datetime(2026, 3, 15, 12, 0, tzinfo=UTC)
@@ -137,6 +137,26 @@ def test_slices_reach_every_day_of_the_depth_once(days: int) -> None:
     assert all(
         later.first == earlier.last + timedelta(days=1) for earlier, later in zip(covered[1:], covered, strict=False)
     )
+
+
+def files(day: int, tenant: str = "acme", files: int = 3, later: timedelta = -MINUTE) -> media.Backlog:
+    return media.Backlog(tenant, TODAY - timedelta(days=day), files, NOW + later)
+
+
+def test_files_that_wait_are_fetched_newest_days_first_and_a_month_at_once() -> None:
+    (fetch,) = media.decide([files(0), files(5), files(30), files(31)], busy=set(), now=NOW)
+    assert fetch.days == DayRange(TODAY - timedelta(days=30), TODAY)
+
+
+def test_files_are_left_alone_until_their_time_and_while_the_tenant_is_busy() -> None:
+    assert media.decide([files(1, later=MINUTE)], busy=set(), now=NOW) == []
+    assert media.decide([files(1), files(1, "b")], busy={"b"}, now=NOW)[0].tenant == "acme"
+
+
+def test_a_backlog_that_was_tried_again_gets_another_run() -> None:
+    (first,) = media.decide([files(1)], busy=set(), now=NOW)
+    (second,) = media.decide([files(1, later=-2 * MINUTE)], busy=set(), now=NOW)
+    assert first.run_key != second.run_key
 
 
 def test_an_order_starts_once_and_again_when_it_is_queued_again() -> None:

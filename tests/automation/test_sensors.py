@@ -13,11 +13,12 @@ from pydantic import SecretStr
 from tests.builders import landing
 from tgstudio_dagster.automation import reading
 from tgstudio_dagster.automation.order_sensors import orders_sensor
-from tgstudio_dagster.automation.sensors import refresh_sensor, subscriptions_sensor, tenants_sensor
+from tgstudio_dagster.automation.sensors import media_sensor, refresh_sensor, subscriptions_sensor, tenants_sensor
 from tgstudio_dagster.automation.tags import HISTORY, KIND_TAG, RANGE_END, RANGE_START
 from tgstudio_dagster.catalog.accounts import add_account, mark_account
 from tgstudio_dagster.catalog.channels import ChannelSeen, remember_channels
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.media_backlog import Waiting, note_media_backlog
 from tgstudio_dagster.catalog.orders import create_order, mark_order
 from tgstudio_dagster.catalog.plans import set_plan
 from tgstudio_dagster.catalog.principals import Principal, operator
@@ -191,6 +192,17 @@ def test_a_subscription_s_history_is_read_in_slices_beside_the_refreshes(ticks: 
     assert rest.tags[RANGE_START] == f"{DAY - timedelta(days=50)}|acme"
     mark_subscription(ticks.catalog, "acme", CHANNEL, filled_from=DAY - timedelta(days=50))
     assert isinstance(ticks.tick(subscriptions_sensor), dg.SkipReason)
+
+
+def test_files_that_wait_become_a_run_once_they_may_be_tried(ticks: Ticks) -> None:
+    assert isinstance(ticks.tick(media_sensor), dg.SkipReason)
+    note_media_backlog(ticks.catalog, "acme", {DAY: Waiting(3, datetime.now(UTC) + timedelta(hours=1))})
+    assert ticks.runs(media_sensor) == []
+    note_media_backlog(ticks.catalog, "acme", {DAY: Waiting(2, datetime.now(UTC))})
+    (request,) = ticks.runs(media_sensor)
+    assert request.tags[RANGE_START] == f"{DAY}|acme"
+    note_media_backlog(ticks.catalog, "acme", {DAY: None})
+    assert isinstance(ticks.tick(media_sensor), dg.SkipReason)
 
 
 def test_an_order_becomes_one_partition_and_one_run(ticks: Ticks) -> None:

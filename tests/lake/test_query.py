@@ -101,6 +101,7 @@ def test_the_feed_is_filtered(acme: TenantLake, given: dict[str, Any], expected:
         post(0, 2, channel=None, channel_id=2002, text="abc"),
         post(0, 3, channel="World", text="Up 100% (x) or not"),
         post(0, 4, channel="World", type="service", text=""),
+        post(0, 5, channel="World", text="Up 100%", comment_on=3, comment_channel=1001),
     )
     assert ids(feed(acme, **given)) == expected
 

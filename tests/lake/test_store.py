@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -53,6 +54,16 @@ def test_a_written_day_is_read_back_sorted_by_key(acme: TenantLake) -> None:
     assert acme.paths(MESSAGES) == [written.uri]
     assert written.rows == 3
     assert written.bytes > 0
+
+
+def test_a_column_that_an_older_object_lacks_is_null_where_it_may_be(acme: TenantLake) -> None:
+    before = replace(MESSAGES, columns={k: v for k, v in MESSAGES.columns.items() if k not in ("comment_on", "lang")})
+    without = replace(before, columns={**before.columns, "lang": MESSAGES.columns["lang"]})
+    acme.write(without, messages({"msg_id": 1}).drop("comment_on"), day=DAY)
+    assert acme.read(MESSAGES, days=[DAY]).row(0, named=True)["comment_on"] is None
+    acme.write(before, messages({"msg_id": 1}).drop("comment_on", "lang"), day=DAY)
+    with pytest.raises(LakeError, match="Materialize it again"):
+        acme.read(MESSAGES, days=[DAY])
 
 
 def test_only_the_named_days_are_read_oldest_first(acme: TenantLake) -> None:

@@ -49,7 +49,7 @@ def test_a_topic_keeps_its_id_when_posts_join_it() -> None:
     assert set(before) == set(posts.found(frame).topics["topic_id"])
 
 
-def test_service_messages_deleted_and_future_posts_take_no_part() -> None:
+def test_service_messages_comments_deleted_and_future_posts_take_no_part() -> None:
     text = posts.BANK[0]
     late = posts.AS_OF + timedelta(hours=1)
     frame = builders.messages(
@@ -58,6 +58,7 @@ def test_service_messages_deleted_and_future_posts_take_no_part() -> None:
         {"channel_id": 3, "text": text, "deleted_at": posts.AS_OF},
         {"channel_id": 4, "text": text, "date": late},
         {"channel_id": 5, "text": ""},
+        {"channel_id": 6, "text": text, "comment_on": 1, "comment_channel": 1},
     )
     assert posts.found(frame).topics.is_empty()
 

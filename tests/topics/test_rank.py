@@ -125,10 +125,11 @@ def test_without_counters_the_newest_comes_first_and_equal_scores_rank_by_id() -
     assert {row["engagement"] for row in rows} == {0.0}
 
 
-def test_posts_after_now_service_messages_and_deleted_posts_are_not_ranked() -> None:
+def test_posts_after_now_service_messages_comments_and_deleted_posts_are_not_ranked() -> None:
     messages = builders.messages(
         {"date": NOW + timedelta(minutes=1)},
         {"type": "service"},
+        {"comment_on": 1, "comment_channel": 1002},
         {"deleted_at": NOW},
         {"date": NOW - timedelta(days=9)},
     )

@@ -1,16 +1,26 @@
-"""The two jobs: refresh a tenant's days, fulfil an order. Which keys they run on is decided by sensors and the CLI."""
+"""The jobs: refresh a tenant's days, fetch the files of its posts, fulfil an order.
+
+Which keys they run on is decided by sensors and the CLI.
+"""
 
 from __future__ import annotations
 
 import dagster as dg
 
 REFRESH = "refresh"
+FETCH_MEDIA = "fetch_media"
 FULFIL_ORDER = "fulfil_order"
 
 refresh = dg.define_asset_job(
     REFRESH,
     selection=dg.AssetSelection.groups("ingest", "understand"),
     description="Merge a tenant's landings and bring everything up to rankings to date, for a range of days.",
+    executor_def=dg.in_process_executor,
+)
+fetch_media = dg.define_asset_job(
+    FETCH_MEDIA,
+    selection=dg.AssetSelection.assets("media"),
+    description="Fetch the files that a tenant's posts of a range of days still wait for.",
     executor_def=dg.in_process_executor,
 )
 fulfil_order = dg.define_asset_job(
@@ -20,4 +30,4 @@ fulfil_order = dg.define_asset_job(
     executor_def=dg.in_process_executor,
 )
 
-JOBS = [refresh, fulfil_order]
+JOBS = [refresh, fetch_media, fulfil_order]

@@ -11,22 +11,23 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from tgstudio_dagster.automation import history, reading
+from tgstudio_dagster.automation import history, media, reading
 from tgstudio_dagster.automation import refresh as refresh_rule
 from tgstudio_dagster.automation import tenants as tenants_rule
 from tgstudio_dagster.automation.alert_sensor import run_failed
-from tgstudio_dagster.automation.jobs import refresh
+from tgstudio_dagster.automation.jobs import fetch_media, refresh
 from tgstudio_dagster.automation.order_sensors import ORDER_SENSORS
 from tgstudio_dagster.automation.tags import HISTORY, KIND_TAG, VERSION_TAG, range_tags
 from tgstudio_dagster.catalog.accounts import list_accounts
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.media_backlog import list_media_backlog
 from tgstudio_dagster.catalog.plans import limits_of
 from tgstudio_dagster.catalog.reading import tenant_read
 from tgstudio_dagster.catalog.subscriptions import list_subscriptions, requests
 from tgstudio_dagster.catalog.tenants import list_tenants
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import MESSAGES
-from tgstudio_dagster.partitions import TENANT_TAG, tenants
+from tgstudio_dagster.partitions import ORDER_TAG, TENANT_TAG, tenants
 from tgstudio_dagster.settings import settings
 
 UNFINISHED = [
@@ -123,7 +124,33 @@ def subscriptions_sensor(
     return dg.SensorResult(run_requests=[_run(one, {KIND_TAG: HISTORY}) for one in slices], cursor=watermark)
 
 
-def _run(one: refresh_rule.Refresh | reading.Read | history.Slice, tags: dict[str, str] | None = None) -> dg.RunRequest:
+@dg.sensor(
+    job=fetch_media,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Fetches files that posts still wait for: after a flood, a new day's quota, or a run whose time was up. "
+    "Cursor: the newest day that waits.",
+)
+def media_sensor(
+    context: dg.SensorEvaluationContext, catalog: dg.ResourceParam[Catalog]
+) -> dg.SensorResult | dg.SkipReason:
+    """One run for each tenant whose files may be tried again."""
+    known = set(context.instance.get_dynamic_partitions(str(tenants.name)))
+    backlogs = [
+        media.Backlog(tenant.slug, row.day, row.files, row.not_before)
+        for tenant in list_tenants(catalog)
+        if tenant.slug in known
+        for row in list_media_backlog(catalog, tenant.slug)
+    ]
+    if not backlogs:
+        return dg.SkipReason("no file waits")
+    found = media.decide(backlogs, busy=_busy(context.instance), now=datetime.now(UTC))
+    return dg.SensorResult(run_requests=[_run(one) for one in found], cursor=str(max(one.day for one in backlogs)))
+
+
+def _run(
+    one: refresh_rule.Refresh | reading.Read | history.Slice | media.Fetch, tags: dict[str, str] | None = None
+) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=one.run_key,
         tags=range_tags(one.tenant, one.days.first, one.days.last) | {VERSION_TAG: one.version} | (tags or {}),
@@ -131,9 +158,9 @@ def _run(one: refresh_rule.Refresh | reading.Read | history.Slice, tags: dict[st
 
 
 def _busy(instance: dg.DagsterInstance) -> set[str]:
-    """Tenants that have a refresh waiting or running."""
-    runs = instance.get_runs(dg.RunsFilter(job_name=refresh.name, statuses=UNFINISHED))
-    return {run.tags[TENANT_TAG] for run in runs if TENANT_TAG in run.tags}
+    """Tenants that have a run over their days waiting or running; an order's run is over none."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+    return {run.tags[TENANT_TAG] for run in runs if TENANT_TAG in run.tags and ORDER_TAG not in run.tags}
 
 
 def _attempts(instance: dg.DagsterInstance, statuses: list[dg.DagsterRunStatus]) -> Counter[tuple[str, str]]:
@@ -186,4 +213,4 @@ def _backlogs(catalog: Catalog, tenant: str) -> list[history.Backlog]:
     )
 
 
-SENSORS = [tenants_sensor, refresh_sensor, subscriptions_sensor, *ORDER_SENSORS, run_failed]
+SENSORS = [tenants_sensor, refresh_sensor, subscriptions_sensor, media_sensor, *ORDER_SENSORS, run_failed]

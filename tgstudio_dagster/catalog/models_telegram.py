@@ -226,6 +226,17 @@ class HeardPost(TenantOwned, Base):
     heard_at: Mapped[datetime]
 
 
+class MediaBacklog(TenantOwned, Base):
+    """A day some of whose posts' files wait to be fetched: how many, and when it may be tried again."""
+
+    __tablename__ = "media_backlog"
+
+    tenant: Mapped[str] = mapped_column(String(SLUG_LENGTH), ForeignKey("tenants.slug"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    files: Mapped[int]
+    not_before: Mapped[datetime]
+
+
 class Send(TenantOwned, Base):
     """A message that a tenant posts, once per key: `random_id` follows from the key, so Telegram refuses a second one."""
 

@@ -11,6 +11,7 @@ import io
 import os
 import re
 import socket
+import stat
 import tempfile
 import time
 import uuid
@@ -56,8 +57,8 @@ class Objects(Protocol):
         """Each object with its path, in order, one after another; every one as it stood at one moment."""
         ...
 
-    def exists(self, path: str) -> bool:
-        """Whether the object is there; a store that cannot be asked is a LakeError, not a no."""
+    def size(self, path: str) -> int | None:
+        """Bytes of the object, None where there is none; a store that cannot be asked is a LakeError, not a no."""
         ...
 
     def list(self, folder: str) -> dict[str, float]:
@@ -111,9 +112,11 @@ class LocalObjects:
             with self.open(path) as file:
                 yield path, file
 
-    def exists(self, path: str) -> bool:
-        with _explained(f"read {self.root / path}"):
-            return (self.root / path).is_file()
+    def size(self, path: str) -> int | None:
+        with _explained(f"read {self.root / path}"), suppress(FileNotFoundError, NotADirectoryError):
+            found = (self.root / path).stat()
+            return found.st_size if stat.S_ISREG(found.st_mode) else None
+        return None
 
     def list(self, folder: str) -> dict[str, float]:
         with _explained(f"list {self.root / folder}"):
@@ -151,7 +154,7 @@ class S3Objects:
             with _explained(f"write {file.name}"):
                 path = fill(cast(BinaryIO, file))
                 file.flush()
-            if replace or not self.exists(path):
+            if replace or self.size(path) is None:
                 with _explained(f"write {self.url(path)}"):
                     self._fs.put_file(file.name, f"{self.root}/{path}")
         return path
@@ -169,12 +172,13 @@ class S3Objects:
             for path in some:
                 yield path, io.BytesIO(found.pop(f"{self.root}/{path}"))
 
-    def exists(self, path: str) -> bool:
+    def size(self, path: str) -> int | None:
         with _explained(f"read {self.url(path)}"):
             try:
-                return bool(self._fs.info(f"{self.root}/{path}")["type"] == "file")
+                found = self._fs.info(f"{self.root}/{path}")
             except FileNotFoundError:
-                return False
+                return None
+        return int(found["size"]) if found["type"] == "file" else None
 
     def list(self, folder: str) -> dict[str, float]:
         with _explained(f"list {self.url(folder)}"):

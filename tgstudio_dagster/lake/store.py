@@ -104,6 +104,7 @@ class TenantLake:
 
         A partition that does not exist has no row. Of rows that fail a condition of `where` little is decoded.
         `with_partition` adds the columns `tenant`, and `day` or `order_id`.
+        A column that may be null, and that an older object lacks, is null there.
         Raises LakeError where an object is damaged or of another contract.
         """
         wanted = list(table.columns if columns is None else columns)
@@ -196,7 +197,11 @@ class TenantLake:
 
     def has_file(self, uri: str) -> bool:
         """Whether the file is stored."""
-        return self._objects.exists(layout.file_path(self.tenant, uri))
+        return self.file_size(uri) is not None
+
+    def file_size(self, uri: str) -> int | None:
+        """Bytes of a stored file; None where the tenant has none such."""
+        return self._objects.size(layout.file_path(self.tenant, uri))
 
     def _paths(self, table: Table, days: Iterable[date] | None, order: str | None) -> list[str]:
         if days is None and order is None:
@@ -209,7 +214,7 @@ class TenantLake:
             # One listing costs as much as one question after an object.
             listed = self._listed(table)
             return [path for path in named if path in listed]
-        return [path for path in named if self._objects.exists(path)]
+        return [path for path in named if self._objects.size(path) is not None]
 
     def _listed(self, table: Table) -> dict[str, float]:
         found = self._objects.list(layout.table_folder(table, self.tenant))
@@ -226,7 +231,7 @@ class TenantLake:
             place, mend = self._objects.url(path), "Materialize it again."
             try:
                 # An opened file, not its path: what is read stays one object while it is replaced.
-                frame = pl.scan_parquet(file).filter(*where).select(columns).collect()
+                frame = _with_new_columns(pl.scan_parquet(file), table).filter(*where).select(columns).collect()
             except (pl.exceptions.PolarsError, OSError) as error:
                 raise LakeError(f"{place}: cannot be read ({str(error).splitlines()[0]}). {mend}") from error
             if dict(frame.schema) != schema:
@@ -239,6 +244,17 @@ def partition_columns(table: Table, tenant: str, path: str | None = None) -> lis
     value = pl.lit(layout.partition_value(path) if path else None, pl.String)
     key = value.str.to_date("%Y-%m-%d").alias("day") if table.partition == "tenant_day" else value.alias("order_id")
     return [pl.lit(tenant).alias("tenant"), key]
+
+
+def _with_new_columns(stored: pl.LazyFrame, table: Table) -> pl.LazyFrame:
+    """What was stored, with null in columns that its table has got since: those that may be null."""
+    there = stored.collect_schema()
+    new = [
+        pl.lit(None, column.dtype).alias(name)
+        for name, column in table.columns.items()
+        if column.nullable and name not in there
+    ]
+    return stored.with_columns(new) if new else stored
 
 
 def _parquet(frame: pl.DataFrame, compression: Literal["zstd", "lz4"] = "zstd") -> bytes:

@@ -36,7 +36,7 @@ async def read_comments(landing: Landing, key: PeerKey, *, since: datetime, days
             async for stretch in stretches:
                 if stretch.page is not None:
                     posts += landing.posts(stretch.page, comment_on=msg_id)
-        if len(posts) >= reading.keys.settings.batch_messages:
+        if landing.wants(len(posts)):
             await landing.put(posts, "comments")
             posts = []
         if reading.over():

@@ -41,7 +41,17 @@ from tgstudio_dagster.errors import (
 )
 from tgstudio_dagster.lake.store import StoredFile, TenantLake
 from tgstudio_dagster.settings import TelegramSettings
-from tgstudio_dagster.telegram.media import REFUSED, Item, Outcome, newest_first, settled, wanted, within_quota
+from tgstudio_dagster.telegram.media import (
+    OUT_OF_TIME,
+    PENDING,
+    REFUSED,
+    Item,
+    Outcome,
+    newest_first,
+    settled,
+    wanted,
+    within_quota,
+)
 from tgstudio_dagster.telegram.staging import Record, StagedFile, Staging
 
 if TYPE_CHECKING:
@@ -52,7 +62,6 @@ _TOGETHER = 100
 """Messages to one channels.getMessages."""
 _UNREACHABLE_IN_A_ROW = 3
 """Files that could not be had, one after another, before the account's reading is given up for now."""
-_OUT_OF_TIME = "the run's time is up; the next one goes on here"
 
 
 @dataclass
@@ -172,7 +181,7 @@ class _Run:
         from tgstudio_dagster.telegram.mtproto.files import Files
         from tgstudio_dagster.telegram.session import Keys, open_session
 
-        reason = _OUT_OF_TIME
+        reason = OUT_OF_TIME.removeprefix(f"{PENDING}: ")
         try:
             keys = Keys(self.tenant, self.catalog, self.vault(), self.settings)
             async with (

@@ -99,7 +99,7 @@ async def _go_on(landing: Landing, key: PeerKey) -> None:
                 if stretch.page is None:
                     await landing.put(posts, "landed", cursor)
                     posts = []
-                elif len(posts) >= reading.keys.settings.batch_messages:
+                elif landing.wants(len(posts)):
                     posts = await _put_upwards(landing, posts, cursor, _last_group(posts))
                 if reading.over():
                     break
@@ -147,7 +147,7 @@ async def _fill(
                 posts += reversed(_by_id(landing, page))
                 if end == "floor":
                     break
-                if len(posts) >= reading.keys.settings.batch_messages:
+                if landing.wants(len(posts)):
                     posts = await _put_downwards(landing, posts, missing, _last_group(posts), bottom)
                 if reading.over():
                     end = "time"

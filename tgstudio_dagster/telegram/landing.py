@@ -32,6 +32,8 @@ from tgstudio_dagster.telegram.source import Span
 from tgstudio_dagster.telegram.telethon_message import Messages, posts_of
 
 SOURCE = "telegram"
+_LARGEST = 4
+"""How many times a batch may outgrow its size while the one before it is still on its way to a slow lake."""
 
 
 @dataclass
@@ -91,6 +93,12 @@ class Landing:
         """The channel as the newest page shows it."""
         return self._messages.seen(self.cursor.channel_id)
 
+    def wants(self, waiting: int) -> bool:
+        """Whether so many posts are a batch: waiting for the one before would only stop the reading."""
+        size = self.reading.keys.settings.batch_messages
+        busy = self._storing is not None and not self._storing.done()
+        return waiting >= (_LARGEST * size if busy else size)
+
     async def put(self, posts: Sequence[Post], kind: Kind, cursor: ChannelCursor | None = None) -> None:
         """Land the posts and then move the cursor, while the caller goes on; one batch is on its way at a time.
 
@@ -119,13 +127,15 @@ class Landing:
         reading, report = self.reading, self.report
         self._remember({post.channel_id for post in posts})
         frame, refused = await asyncio.to_thread(_frame, posts, reading.filters)
-        landed = await asyncio.to_thread(reading.lake.land, frame)
+        # Day by day, side by side: a file's flush to disk, or its way to S3, takes longer than making it.
+        days = frame.with_columns(day=pl.col("date").dt.date()).partition_by("day", include_key=False)
+        landed = await asyncio.gather(*(asyncio.to_thread(reading.lake.land, day) for day in days))
         reading.held.check()
         if cursor is not None:
             moved = replace(cursor, read_at=reading.now(), error=None)
             save_cursor(reading.keys.catalog, reading.keys.tenant, reading.account_id, moved)
             report.gaps = cursor.gaps
-        reading.report.days.update(landing.day for landing in landed)
+        reading.report.days.update(landing.day for day in landed for landing in day)
         report.left_out += refused
         deleted = frame.filter(pl.col("type") == "deleted").height
         report.deleted += deleted

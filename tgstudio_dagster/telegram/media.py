@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 
 import polars as pl
 
+from tgstudio_dagster.catalog.media_backlog import Waiting
 from tgstudio_dagster.catalog.tenant_settings import Filters
 from tgstudio_dagster.lake.tables import MEDIA
 from tgstudio_dagster.telegram.filters import media_left_out, media_refusal
@@ -20,6 +21,8 @@ PENDING = "pending"
 REFUSED = "failed: Telegram: "
 """How the status of a file begins that Telegram would not give: not asked for again, unless the post gets another."""
 OVER_QUOTA = "pending: the plan's daily media quota (media_bytes_per_day) is used up"
+OUT_OF_TIME = "pending: the run's time is up; the next one goes on here"
+RETRY = timedelta(hours=1)
 TOO_LARGE = "skipped: larger than the plan's daily media quota (media_bytes_per_day)"
 
 
@@ -138,6 +141,20 @@ def within_quota(items: Sequence[Item], *, left: int, whole: int) -> tuple[list[
             left -= size
             fitting.append(item)
     return fitting, rest
+
+
+def waiting(table: pl.DataFrame, now: datetime, waits_until: datetime | None) -> Waiting | None:
+    """What of a day's MEDIA waits to be fetched, and from when on; None where nothing does.
+
+    At once where only the run's time was up, with the next day where the quota is used up, at the end of a flood wait,
+    and else in RETRY: networks and sessions come back.
+    """
+    reasons = table.filter(pl.col("status").str.starts_with(PENDING))["status"]
+    if reasons.is_empty():
+        return None
+    tomorrow = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
+    later = {OUT_OF_TIME: now, OVER_QUOTA: tomorrow}
+    return Waiting(len(reasons), min(later.get(reason, waits_until or now + RETRY) for reason in set(reasons)))
 
 
 def settled(table: pl.DataFrame, outcomes: Mapping[Item, Outcome]) -> pl.DataFrame:

@@ -7,7 +7,9 @@ is merged by the `messages` asset, so a reading may be killed, repeated and run 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -39,6 +41,8 @@ from tgstudio_dagster.telegram.read_report import ReadEvent, ReadReport
 from tgstudio_dagster.telegram.session import Keys, open_session
 from tgstudio_dagster.telegram.turns import WAIT_SECONDS
 
+_OBJECTS = 200_000
+"""Objects made between two looks for cycles; a batch of messages makes about a tenth of it."""
 STEPS: tuple[Step, ...] = (
     ChannelReader.read_new,
     ChannelReader.observe,
@@ -111,9 +115,10 @@ async def read_tenant(
             done.skipped[account_id] = str(error)
 
     try:
-        async with asyncio.TaskGroup() as accounts:
-            for account_id, views in plans.items():
-                accounts.create_task(read(account_id, views))
+        with _collecting_rarely():
+            async with asyncio.TaskGroup() as accounts:
+                for account_id, views in plans.items():
+                    accounts.create_task(read(account_id, views))
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return done
@@ -149,6 +154,17 @@ async def _each(reading: AccountReading, channels: Iterable[ChannelReader], step
                 raise
             silent = True
     return True
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Let Python look for cycles less often meanwhile: pages are many small objects in no cycle, costly to walk."""
+    usual = gc.get_threshold()
+    gc.set_threshold(_OBJECTS, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _known_now(reading: AccountReading, history: DayRange | None) -> pl.DataFrame:

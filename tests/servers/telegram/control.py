@@ -102,11 +102,12 @@ class RemoteServer:
     """A TelegramServer in a process of its own: the same methods, by JSON lines. It ends with `stop()`.
 
     Users and channels come back as namespaces with their plain fields (`.id`, `.phone`, `.username`, `.invite`, …).
+    `module` is what the process runs: a TelegramServer that can do more may be served in the same way.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "tests.servers.telegram") -> None:
         self._process = ServerProcess("telegram")
-        command = [sys.executable, "-m", "tests.servers.telegram", "--key", str(self._process.home / "key.pem")]
+        command = [sys.executable, "-m", module, "--key", str(self._process.home / "key.pem")]
         self._process.start(command, {**os.environ, "PYTHONPATH": str(_ROOT), "PYTHONUNBUFFERED": "1"})
         try:
             ready = self._await_ready()
@@ -171,8 +172,8 @@ class RemoteServer:
             raise AttributeError(name)
         return lambda *args, **options: self._call(name, *args, **options)
 
-    def _call(self, name: str, *args: Any, **options: Any) -> Any:
-        return self._ask({"call": name, "args": _refer(list(args)), "options": _refer(options)})
+    def _call(self, method: str, /, *args: Any, **options: Any) -> Any:
+        return self._ask({"call": method, "args": _refer(list(args)), "options": _refer(options)})
 
     def _ask(self, question: dict[str, Any]) -> Any:
         with self._lock:

@@ -192,10 +192,12 @@ class Client:
         for slept in range(_SLEEPS + 1):
             await self._wait_turn(_CONNECT)
             try:
-                async with asyncio.timeout(self.settings.connect_seconds):
-                    await _asked(self.raw.connect())
-                _hush(self.raw)
-                return
+                try:
+                    async with asyncio.timeout(self.settings.connect_seconds):
+                        await _asked(self.raw.connect())
+                    return
+                finally:
+                    _hush(self.raw)
             except _FLOODS as error:
                 await _disconnect(self.raw)
                 self._hold(_CONNECT, int(error.seconds), give_up=slept == _SLEEPS)

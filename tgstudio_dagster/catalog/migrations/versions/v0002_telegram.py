@@ -180,6 +180,14 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("tenant", "channel_id", "msg_id", name=op.f("pk_heard_posts")),
     )
     op.create_table(
+        "media_backlog",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("files", sa.Integer(), nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=False),
+        *_tenant("media_backlog"),
+        sa.PrimaryKeyConstraint("tenant", "day", name=op.f("pk_media_backlog")),
+    )
+    op.create_table(
         "sends",
         sa.Column("key", sa.String(length=200), nullable=False),
         sa.Column("account_id", sa.String(length=26), nullable=False),

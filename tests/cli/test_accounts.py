@@ -7,89 +7,21 @@ import json
 import os
 import pty
 import select
-import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import segno
 
+from tests.cli.home import Home
 from tests.servers.telegram import TelegramServer
-from tests.servers.telegram.model import User
 from tgstudio_dagster.catalog.accounts import list_accounts, mark_account, session_of
-from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.pairings import Pairing, list_pairings
-from tgstudio_dagster.catalog.tenants import add_tenant
-from tgstudio_dagster.catalog.vault import Vault, new_key
+from tgstudio_dagster.catalog.pairings import list_pairings
+from tgstudio_dagster.catalog.vault import Vault
 from tgstudio_dagster.catalog.waits import AccountWaits
 
-_MAIN = "from tgstudio_dagster.cli import main; main()"
 PASSWORD = "correct horse battery"
-
-
-class Home:
-    """A home with one tenant, and the environment of its commands."""
-
-    def __init__(self, folder: Path, telegram: TelegramServer) -> None:
-        self.catalog = Catalog(f"sqlite:///{folder / 'catalog.sqlite'}")
-        add_tenant(self.catalog, "demo", "Demo")
-        self.telegram = telegram
-        clean = {
-            name: value for name, value in os.environ.items() if not name.startswith(("TELEGRAM_", "SESSION_KEY_"))
-        }
-        self.environment = clean | telegram.environment(folder)
-        self.environment |= {"TGSTUDIO_HOME": str(folder), "SESSION_KEY_1": new_key(), "PYTHONUTF8": "1"}
-
-    def start(self, *arguments: str, terminal: int | None = None) -> subprocess.Popen[str]:
-        """A command that is at work; in a session of its own, so that it asks at what it is given."""
-        streams = subprocess.PIPE if terminal is None else terminal
-        return subprocess.Popen(
-            [sys.executable, "-c", _MAIN, *arguments],
-            env=self.environment,
-            stdin=streams,
-            stdout=streams,
-            stderr=streams,
-            text=True,
-            start_new_session=True,
-        )
-
-    def run(self, *arguments: str, typed: str = "", code: int = 0) -> str:
-        """What a command prints; its errors where it is to fail."""
-        return self.end(self.start(*arguments), typed=typed, code=code)
-
-    def end(self, process: subprocess.Popen[str], *, typed: str = "", code: int = 0) -> str:
-        """What a command that was started prints until its end."""
-        out, err = process.communicate(typed, timeout=60)
-        assert process.returncode == code, err
-        return out if code == 0 else err
-
-    def showing(self) -> Pairing:
-        """The pairing at work, once it shows a code."""
-        give_up = time.monotonic() + 20
-        while time.monotonic() < give_up:
-            for row in list_pairings(self.catalog, "demo"):
-                if row.status == "PENDING" and row.url:
-                    return row
-            time.sleep(0.05)
-        raise AssertionError("no code is shown")
-
-    def scan(self, user: User) -> None:
-        url = self.showing().url
-        assert url is not None
-        self.telegram.accept_qr(url, user)
-
-
-@pytest.fixture
-def home(telegram: TelegramServer, sqlite_template: Path, tmp_path: Path) -> Iterator[Home]:
-    shutil.copyfile(sqlite_template, tmp_path / "catalog.sqlite")
-    opened = Home(tmp_path, telegram)
-    yield opened
-    opened.catalog.close()
 
 
 def test_an_account_is_paired_listed_and_removed(home: Home, telegram: TelegramServer) -> None:

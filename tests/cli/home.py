@@ -24,9 +24,12 @@ _MAIN = "from tgstudio_dagster.cli import main; main()"
 class Home:
     """A home with one tenant, and the environment of its commands."""
 
-    def __init__(self, folder: Path, telegram: TelegramServer) -> None:
+    def __init__(self, folder: Path, telegram: TelegramServer, *, tenant: str = "demo") -> None:
+        self.folder, self.tenant = folder, tenant
+        folder.mkdir(exist_ok=True)
         self.catalog = Catalog(f"sqlite:///{folder / 'catalog.sqlite'}")
-        add_tenant(self.catalog, "demo", "Demo")
+        self.catalog.upgrade()
+        add_tenant(self.catalog, tenant, tenant.title())
         self.telegram = telegram
         clean = {
             name: value for name, value in os.environ.items() if not name.startswith(("TELEGRAM_", "SESSION_KEY_"))
@@ -61,7 +64,7 @@ class Home:
         """The pairing at work, once it shows a code."""
         give_up = time.monotonic() + 20
         while time.monotonic() < give_up:
-            for row in list_pairings(self.catalog, "demo"):
+            for row in list_pairings(self.catalog, self.tenant):
                 if row.status == "PENDING" and row.url:
                     return row
             time.sleep(0.05)
@@ -71,7 +74,7 @@ class Home:
         """Pair the user without asking anybody."""
         session = SecretStr(self.telegram.session(user))
         return add_account(
-            self.catalog, "demo", Vault.from_environment(self.environment),
+            self.catalog, self.tenant, Vault.from_environment(self.environment),
             telegram_id=user.id, name=user.first, username=None, session=session, paired_by=None,
         )  # fmt: skip
 

@@ -24,7 +24,7 @@ def blocks(document: str) -> list[str]:
     return found
 
 
-def run(script: str, home: Path, folder: Path) -> str:
+def run(script: str, home: Path, folder: Path, *, typed: str | None = None) -> str:
     """The script's output, in bash that stops at the first error, with `tgstudio` on the path."""
     programs = Path(sys.executable).parent
     environment = os.environ | {
@@ -39,6 +39,7 @@ def run(script: str, home: Path, folder: Path) -> str:
         capture_output=True,
         text=True,
         check=False,
+        input=typed,
     )
     assert found.returncode == 0, f"{script}\n{found.stdout[-2000:]}\n{found.stderr[-2000:]}"
     return found.stdout

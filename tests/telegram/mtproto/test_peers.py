@@ -288,3 +288,18 @@ def test_a_username_may_stand_among_several() -> None:
     found = types.contacts.ResolvedPeer(types.PeerChannel(1), [channel(1, usernames=names, left=True)], [])
     peer = ask(lambda client: resolve(client, Username("new_name")), {functions.contacts.ResolveUsernameRequest: found})
     assert (peer.username, peer.joined, peer.visibility) == ("new_name", False, "public")
+
+
+def test_a_long_list_of_dialogs_counts_once_against_its_pace(telegram: TelegramServer, tmp_path: Path) -> None:
+    alice = telegram.add_user("Alice")
+    for n in range(130):
+        channel = telegram.add_channel(f"channel{n}", f"Channel {n}")
+        telegram.post(channel, "hello")
+        telegram.join(channel, alice)
+
+    async def listed() -> int:
+        settings = telegram.settings(tmp_path, dialogs_per_minute=1, flood_sleep_seconds=0)
+        async with connected(settings, SecretStr(telegram.session(alice))) as client:
+            return len(await dialogs(client))
+
+    assert asyncio.run(listed()) == 130

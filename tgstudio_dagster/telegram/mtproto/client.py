@@ -141,16 +141,25 @@ class Client:
         """The session as it is now, for the vault."""
         return SecretStr(self.raw.session.save())
 
-    async def call(self, request: TLRequest, *, raising: tuple[type[Exception], ...] = (), paged: bool = False) -> Any:
+    async def call(
+        self,
+        request: TLRequest,
+        *,
+        raising: tuple[type[Exception], ...] = (),
+        paged: bool = False,
+        follows: bool = False,
+    ) -> Any:
         """Telegram's answer. `raising` are errors of telethon that the caller handles; `paged` keeps the pace of pages.
 
+        `follows`: the next page of one listing, which the pace of the method has counted already.
         Raises FloodError for a wait that is too long to sleep, UnreachableError when it can't be had now, AuthorityLostError,
         ChannelLostError, and TelegramError for any other refusal.
         """
         method = method_name(request)
         slept = attempt = 0
         while True:
-            await self._wait_turn(method)
+            if not follows or method in self._flooded:
+                await self._wait_turn(method)
             if paged:
                 await self._turn_page()
             connection = self._connections

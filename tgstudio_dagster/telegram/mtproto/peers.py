@@ -214,7 +214,7 @@ async def _every_dialog(client: Client) -> list[tuple[Peer, bool]]:
     offset: dict[str, Any] = {"offset_date": None, "offset_id": 0, "offset_peer": types.InputPeerEmpty()}
     while True:
         request = functions.messages.GetDialogsRequest(**offset, limit=_PAGE, hash=0)
-        page = await client.call(request, paged=True)
+        page = await client.call(request, paged=True, follows=bool(met))
         chats = {chat.id: chat for chat in page.chats if isinstance(chat, types.Channel) and chat.access_hash}
         # A DialogFolder stands for the archive as a whole; what is in it comes as dialogs too.
         told = [dialog for dialog in page.dialogs if isinstance(dialog, types.Dialog)]

@@ -244,3 +244,29 @@ def test_a_deleted_comment_is_left_alone(desk: Reads, telegram: TelegramServer) 
     desk.read()
     assert desk.messages(channel)["comments"].to_list() == [0]
     assert desk.messages(channel.discussion).select(pl.col("deleted_at").is_null().all()).item()
+
+
+def test_a_new_comment_is_read_though_others_were_deleted(desk: Reads, telegram: TelegramServer) -> None:
+    user = telegram.add_user()
+    channel = telegram.add_channel("news", discussion=True)
+    post = telegram.post(channel, "talk")
+    first = [telegram.comment(channel, post, f"comment {n}", user=user) for n in range(3)]
+    desk.follow(desk.account(user), channel, comments=True)
+    desk.read()
+    assert channel.discussion
+    telegram.delete(channel.discussion, *first[:2])
+    telegram.comment(channel, post, "later", user=user)
+    desk.now.wait(minutes=11)
+    assert desk.read().total("comments") == 1
+    assert sorted(desk.messages(channel.discussion)["text"]) == ["comment 0", "comment 1", "comment 2", "later"]
+
+
+def test_replies_in_a_group_are_posts_and_no_comments(desk: Reads, telegram: TelegramServer) -> None:
+    user = telegram.add_user()
+    group = telegram.add_channel("group", megagroup=True)
+    question = telegram.post(group, "question", from_user=user)
+    telegram.post(group, "answer", reply_to=question, from_user=user)
+    desk.follow(desk.account(user), group, comments=True)
+    report = desk.read()
+    assert (report.total("landed"), report.total("comments")) == (2, 0)
+    assert desk.messages(group).select("reply_to", "comment_on").rows() == [(None, None), (question, None)]

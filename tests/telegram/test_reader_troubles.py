@@ -111,6 +111,21 @@ def test_a_flood_of_five_hours_is_obeyed_shown_and_loses_nothing(desk: Reads, te
     assert desk.texts(other) == posted(telegram, other)
 
 
+def test_a_flood_met_while_connecting_is_a_wait_like_any_other(desk: Reads, telegram: TelegramServer) -> None:
+    flooded, fine = telegram.add_channel("flooded"), telegram.add_channel("fine")
+    for channel in (flooded, fine):
+        telegram.post(channel, "a post")
+    first = desk.account(telegram.add_user("First"))
+    desk.follow(first, flooded)
+    telegram.fail("help.getConfig", "FLOOD_WAIT_18000", user=first.telegram_id)
+    alone = desk.read()
+    assert alone.waits_until is not None and alone.waits_until > datetime.now(UTC) + timedelta(hours=4)
+    desk.follow(desk.account(telegram.add_user("Second")), fine)
+    together = desk.read()
+    assert together.waits_until is None and [wait.method for wait in together.waits] == ["connect"]
+    assert desk.texts(fine) == posted(telegram, fine)
+
+
 @pytest.mark.parametrize("error", ["FLOOD_WAIT_1", "FLOOD_PREMIUM_WAIT_1"])
 def test_a_short_flood_is_slept_in_the_open(desk: Reads, telegram: TelegramServer, error: str) -> None:
     channel = telegram.add_channel("news")

@@ -55,9 +55,9 @@ class Table:
         if missing or extra:
             raise ContractError(f"{self.name}: missing columns {missing}, unknown columns {extra}; see lake/tables.py.")
         frame = frame.select(list(self.columns))
-        for name, column in self.columns.items():
-            if frame.schema[name] != column.dtype:
-                raise ContractError(f"{self.name}.{name}: is {frame.schema[name]}, the contract says {column.dtype}.")
+        for (name, column), dtype in zip(self.columns.items(), frame.dtypes, strict=True):
+            if dtype != column.dtype:
+                raise ContractError(f"{self.name}.{name}: is {dtype}, the contract says {column.dtype}.")
             if not column.nullable and frame[name].has_nulls():
                 raise ContractError(f"{self.name}.{name}: holds {frame[name].null_count()} nulls; none are allowed.")
         if frame.select(pl.struct(self.key).is_duplicated().any()).item():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -25,6 +26,9 @@ from tgstudio_dagster.settings import Settings
 __all__ = ["Lake", "Landing", "S3Options", "StoredFile", "TenantLake", "Written"]
 
 CHUNK = 2**20
+WRITERS = 4
+"""Landings written at once: flushing one to the disk, or its way to S3, takes longer than making it."""
+LAND_TOGETHER = 8
 ROW_GROUP = 4_096
 """Rows are sorted by key: of a small group's rows many are passed over at once when one channel is asked for."""
 
@@ -144,13 +148,16 @@ class TenantLake:
 
     def land(self, frame: pl.DataFrame) -> list[Landing]:
         """Store posts that arrived, one file per day of `date`, oldest first; the same content twice is one file."""
-        landed = []
-        for (day,), part in LANDING.conform(frame).group_by(pl.col("date").dt.date(), maintain_order=True):
-            content = _parquet(part, "lz4")  # read once and gone: quick to write counts, not small
-            landing = Landing(cast(date, day), hashlib.sha256(content).hexdigest()[:32])
-            self._objects.put(partial(_fill, content=content, path=self._landing_path(landing)), replace=False)
-            landed.append(landing)
-        return sorted(landed, key=lambda landing: landing.day)
+        days = LANDING.conform(frame).with_columns(day=pl.col("date").dt.date()).sort("day", maintain_order=True)
+        parts = days.partition_by("day", as_dict=True, maintain_order=True, include_key=False)
+        with ThreadPoolExecutor(WRITERS) as writers:
+            return list(writers.map(self._land, (cast(date, day) for (day,) in parts), parts.values()))
+
+    def _land(self, day: date, part: pl.DataFrame) -> Landing:
+        content = _parquet(part, "lz4")  # read once and gone: quick to write counts, not small
+        landing = Landing(day, hashlib.sha256(content).hexdigest()[:32])
+        self._objects.put(partial(_fill, content=content, path=self._landing_path(landing)), replace=False)
+        return landing
 
     def landing_days(self) -> list[date]:
         """Days that have landings waiting, oldest first."""

@@ -53,9 +53,10 @@ class ChannelReader:
 
     @property
     def wants_comments(self) -> bool:
-        """Whether there may be comments to read now."""
-        seen = self.report.landed + self.report.observed
-        return self._subscription.comments and not self.report.lost and (seen > 0 or self._days is not None)
+        """Whether there may be comments to read now; in a supergroup, replies are posts like any other."""
+        asked = self._subscription.comments and self._subscription.kind != "supergroup"
+        seen = self.report.landed + self.report.observed > 0 or self._days is not None
+        return asked and seen and not self.report.lost
 
     async def attempt(self, step: Step) -> None:
         """Take a step; what goes wrong with this channel is written down, and the next one is read.
@@ -93,7 +94,7 @@ class ChannelReader:
     async def fill_gaps(self) -> None:
         """Fill what is missing."""
         self._filling = await history.fill_gaps(self._landing, await self._key(), self._days)
-        if self._filling is not None and not self._subscription.comments:
+        if self._filling is not None and not self.wants_comments:
             self._write_filled(self._filling)
 
     async def read_comments(self) -> None:

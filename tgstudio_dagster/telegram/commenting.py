@@ -6,7 +6,7 @@ which is always read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import datetime
 
@@ -27,7 +27,7 @@ async def read_comments(landing: Landing, key: PeerKey, *, since: datetime, days
     """
     reading = landing.reading
     posts: list[Post] = []
-    for msg_id, after in _wanted(reading.known, landing.cursor.channel_id, since=since, days=days):
+    for msg_id, after in _wanted(reading.known, landing, since=since, days=days):
 
         async def fetch(at: int, msg_id: int = msg_id) -> Page:
             return await comments(reading.client, key, msg_id, after=at)
@@ -47,9 +47,14 @@ async def read_comments(landing: Landing, key: PeerKey, *, since: datetime, days
 
 
 def _wanted(
-    known: pl.DataFrame, channel_id: int, *, since: datetime, days: DayRange | None
-) -> Iterable[tuple[int, int]]:
-    """Posts of the channel with more comments than are known, and the newest known comment of each (0: none)."""
+    known: pl.DataFrame, landing: Landing, *, since: datetime, days: DayRange | None
+) -> Iterator[tuple[int, int]]:
+    """Posts of the channel with comments that are not known, and the newest known comment of each (0: none).
+
+    Telegram says of a post that just came which comment is its newest. Of others there is their number, which hides as
+    many new ones as were deleted.
+    """
+    channel_id = landing.cursor.channel_id
     held = (
         known.filter(pl.col("comment_channel") == channel_id)
         .group_by(pl.col("comment_on").alias("msg_id"))
@@ -58,11 +63,13 @@ def _wanted(
     asked = pl.col("observed_at") >= since
     if days is not None:
         asked |= pl.col("date").dt.date().is_between(days.first, days.last)
-    return (
+    rows = (
         known.filter(pl.col("channel_id") == channel_id, pl.col("comments") > 0, asked)
         .join(held, on="msg_id", how="left")
-        .filter(pl.col("comments") > pl.col("held").fill_null(0))
-        .select("msg_id", pl.col("newest").fill_null(0))
+        .select("msg_id", "comments", pl.col("held", "newest").fill_null(0))
         .sort("msg_id")
-        .iter_rows()
     )
+    for msg_id, counted, number, newest in rows.iter_rows():
+        last = landing.threads.get(msg_id)
+        if counted > number if last is None else last > newest:
+            yield msg_id, newest

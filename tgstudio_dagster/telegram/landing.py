@@ -79,6 +79,8 @@ class Landing:
             usernames={one.channel_id: one.username for one in seen if one.username},
             titles={one.channel_id: one.title for one in seen},
         )
+        self.threads: dict[int, int] = {}
+        """The newest comment of each post that came in this reading, where comments are wanted and Telegram tells."""
         self._storing: asyncio.Task[None] | None = None
 
     def posts(self, page: Page, *, comment_on: int | None = None) -> list[Post]:
@@ -87,6 +89,9 @@ class Landing:
         target = None if comment_on is None else (self.cursor.channel_id, comment_on)
         made = posts_of(page, self._messages, self.reading.now(), comment_on=target, left_out=dropped)
         self.report.rejected += dropped.total()
+        if comment_on is None and self.subscription.comments:
+            replies = {message["id"]: message.get("replies") or {} for message in page.messages}
+            self.threads.update({msg_id: one["max_id"] for msg_id, one in replies.items() if one.get("max_id")})
         return made
 
     def channel(self) -> ChannelSeen:
@@ -127,15 +132,13 @@ class Landing:
         reading, report = self.reading, self.report
         self._remember({post.channel_id for post in posts})
         frame, refused = await asyncio.to_thread(_frame, posts, reading.filters)
-        # Day by day, side by side: a file's flush to disk, or its way to S3, takes longer than making it.
-        days = frame.with_columns(day=pl.col("date").dt.date()).partition_by("day", include_key=False)
-        landed = await asyncio.gather(*(asyncio.to_thread(reading.lake.land, day) for day in days))
+        landed = await asyncio.to_thread(reading.lake.land, frame)
         reading.held.check()
         if cursor is not None:
             moved = replace(cursor, read_at=reading.now(), error=None)
             save_cursor(reading.keys.catalog, reading.keys.tenant, reading.account_id, moved)
             report.gaps = cursor.gaps
-        reading.report.days.update(landing.day for day in landed for landing in day)
+        reading.report.days.update(landing.day for landing in landed)
         report.left_out += refused
         deleted = frame.filter(pl.col("type") == "deleted").height
         report.deleted += deleted

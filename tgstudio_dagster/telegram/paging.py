@@ -18,6 +18,9 @@ Fetch = Callable[[int], Awaitable[Page]]
 _STEPS_OVER = 3
 """Refused pages in a row that are stepped over: where all are, it is not the page."""
 
+_TURNS = 8
+"""Turns of the event loop until a request has left: without them it would wait until the page before it is used."""
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -35,7 +38,7 @@ async def ascending(fetch: Fetch, after: int) -> AsyncGenerator[Stretch, None]:
     A page less than half full is taken for the last one: what may be missing above it is found by the next walk.
     Raises what `fetch` does; a refused page only where no later page shows that its ids are all given out.
     """
-    ahead: asyncio.Task[Page] | None = _ask(fetch, after)
+    ahead: asyncio.Task[Page] | None = await _ask(fetch, after)
     read, refused = after, 0
     refusal: TelegramError | None = None
     try:
@@ -46,7 +49,7 @@ async def ascending(fetch: Fetch, after: int) -> AsyncGenerator[Stretch, None]:
                 if not _is_refusal(error) or refused == _STEPS_OVER:
                     raise
                 refused, refusal, after = refused + 1, error, after + PAGE
-                ahead = _ask(fetch, after)
+                ahead = await _ask(fetch, after)
                 continue
             if not page.messages:
                 if refusal is not None:
@@ -54,7 +57,7 @@ async def ascending(fetch: Fetch, after: int) -> AsyncGenerator[Stretch, None]:
                     raise refusal
                 return
             top = max(page.ids)
-            ahead = _ask(fetch, top) if 2 * len(page.messages) >= PAGE else None
+            ahead = await _ask(fetch, top) if 2 * len(page.messages) >= PAGE else None
             if refusal is not None:
                 yield Stretch(read + 1, after, None, refusal)
                 refused, refusal = 0, None
@@ -69,7 +72,7 @@ async def descending(fetch: Fetch, before: int, above: int) -> AsyncGenerator[St
 
     Only an empty page, or the lowest id, is the end: pages may be short for no reason. Raises what `fetch` does.
     """
-    ahead: asyncio.Task[Page] | None = _ask(fetch, before) if before > above + 1 else None
+    ahead: asyncio.Task[Page] | None = await _ask(fetch, before) if before > above + 1 else None
     refused = 0
     try:
         while ahead is not None:
@@ -84,18 +87,21 @@ async def descending(fetch: Fetch, before: int, above: int) -> AsyncGenerator[St
                     raise
                 refused, refusal = refused + 1, error
                 bottom = max(above + 1, before - PAGE)
-            ahead = _ask(fetch, bottom) if bottom > above + 1 else None
+            ahead = await _ask(fetch, bottom) if bottom > above + 1 else None
             yield Stretch(bottom, before - 1, page, refusal)
             before = bottom
     finally:
         await _forget(ahead)
 
 
-def _ask(fetch: Fetch, at: int) -> asyncio.Task[Page]:
+async def _ask(fetch: Fetch, at: int) -> asyncio.Task[Page]:
     async def asked() -> Page:
         return await fetch(at)
 
-    return asyncio.create_task(asked())
+    ahead = asyncio.create_task(asked())
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+    return ahead
 
 
 async def _forget(ahead: asyncio.Task[Page] | None) -> None:

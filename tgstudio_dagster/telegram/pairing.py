@@ -40,7 +40,7 @@ from tgstudio_dagster.telegram.mtproto.peers import Me, me
 from tgstudio_dagster.telegram.removal import ON_THE_PHONE, leave, log_out_session, opened
 from tgstudio_dagster.telegram.turns import session_turn
 
-_FORMER_SECONDS = 10.0
+_FORMER_SECONDS = 6.0
 """How long a session that this one replaces is waited for: enough for a listener to give way."""
 What = Literal["code", "resend", "password", "confirm", "decline"]
 

@@ -12,7 +12,8 @@ from typing import Literal
 from tgstudio_dagster.errors import FloodError
 from tgstudio_dagster.telegram.gaps import Gaps
 
-HISTORY = "messages.getHistory"
+_FIRST = ("messages.getHistory", "connect")
+"""Calls without which nothing new is read."""
 Kind = Literal["landed", "observed", "comments"]
 
 
@@ -89,7 +90,7 @@ class ReadReport:
 
         None where one has not, or where something else has to wait: then what is new can be read as ever.
         """
-        waits = {wait.account_id: wait.until for wait in self.waits if wait.method == HISTORY}
+        waits = {wait.account_id: wait.until for wait in self.waits if wait.method in _FIRST}
         return min(waits.values(), default=None) if self.read <= waits.keys() else None
 
     @property

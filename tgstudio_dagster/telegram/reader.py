@@ -24,8 +24,10 @@ from tgstudio_dagster.days import DayRange
 from tgstudio_dagster.errors import (
     AuthorityLostError,
     ConflictError,
+    FloodError,
     LeaseHeldError,
     NotFoundError,
+    TelegramError,
     UnreachableError,
     VaultError,
 )
@@ -111,7 +113,9 @@ async def read_tenant(
                 mark_subscription(catalog, tenant, view.channel_id, error=str(error))
         except UnreachableError as error:
             done.unreachable[account_id] = str(error)
-        except (LeaseHeldError, ConflictError, NotFoundError, VaultError) as error:
+        except FloodError as error:
+            done.wait(account_id, error)
+        except (LeaseHeldError, ConflictError, NotFoundError, VaultError, TelegramError) as error:
             done.skipped[account_id] = str(error)
 
     try:

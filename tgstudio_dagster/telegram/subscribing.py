@@ -102,7 +102,9 @@ async def _work_off(
             desk = _Desk(keys, account_id, client, now)
             for request in queue:
                 done.append(await desk.settle(request))
-    except (AuthorityLostError, UnreachableError, LeaseHeldError, VaultError, ConflictError, NotFoundError) as error:
+    except FloodError as error:
+        done += [_leave(keys, request, str(error), now(), until=error.until) for request in queue[len(done) :]]
+    except (TelegramError, LeaseHeldError, VaultError, ConflictError, NotFoundError) as error:
         done += [_leave(keys, request, str(error), now()) for request in queue[len(done) :]]
     return done
 
@@ -183,10 +185,13 @@ class _Desk:
         return None if known.access_hash is None else PeerKey(channel_id, known.access_hash)
 
 
-def _leave(keys: Keys, request: SubscriptionRequest, error: str, now: datetime) -> Outcome:
-    """Leave the wish queued, and say why."""
+def _leave(
+    keys: Keys, request: SubscriptionRequest, error: str, now: datetime, *, until: datetime | None = None
+) -> Outcome:
+    """Leave the wish queued, and say why; `until` is the end of a flood wait."""
     if request.error != error:
-        defer_request(keys.catalog, keys.tenant, request.id, not_before=request.not_before or now, error=error)
+        not_before = until or request.not_before or now
+        defer_request(keys.catalog, keys.tenant, request.id, not_before=not_before, error=error)
     return Outcome(request.id, request.reference, "queued", error=error)
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,12 @@ import psutil
 import pytest
 
 from tests.builders import landing
+from tests.cli.home import Home
+from tests.servers.telegram import TelegramServer
+from tgstudio_dagster.automation.tags import HISTORY, KIND_TAG
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.principals import operator
+from tgstudio_dagster.catalog.reading import wake
 from tgstudio_dagster.catalog.tenants import add_tenant
 from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
@@ -36,12 +40,13 @@ COMMAND = [sys.executable, "-c", "from tgstudio_dagster.cli import main; main()"
 class Up:
     """A running `tgstudio up` in a home of its own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **environment: str) -> None:
         self.settings = Settings(home=home)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.environment = os.environ | {"TGSTUDIO_HOME": str(home), "TGSTUDIO_DAGSTER_PORT": str(self.port)}
+        self.environment = os.environ | environment
+        self.environment |= {"TGSTUDIO_HOME": str(home), "TGSTUDIO_DAGSTER_PORT": str(self.port)}
         self.process = subprocess.Popen(COMMAND, env=self.environment, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.said = []
@@ -134,6 +139,47 @@ def test_it_refreshes_what_lands_fulfils_an_order_backfills_a_range_and_ends_cle
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(60) == 0
     assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_paired_tenant_is_read_its_history_filled_and_a_live_hint_followed(
+    tmp_path: Path, telegram: TelegramServer
+) -> None:
+    home = Home(tmp_path / "home", telegram, tenant="acme")
+    home.pair(telegram.add_user("Alice"))
+    now = datetime.now(UTC)
+    channel = telegram.add_channel("bignews", "Big News")
+    telegram.post_many(
+        channel, [f"post {n}" for n in range(200)], start=now - timedelta(days=40), step=timedelta(hours=4.5)
+    )
+    settings = Settings(home=home.folder)
+    studio = Studio(operator(home.catalog, "acme"), home.catalog, Lake.open(settings))
+    studio.subscribe(["@bignews"], since=(now - timedelta(days=38)).date())
+
+    running = Up(home.folder, **home.environment)
+    try:
+
+        def texts() -> list[str]:
+            found = studio.feed(
+                first=(now - timedelta(days=41)).date(), last=now.date() + timedelta(days=1), limit=1000
+            )
+            return found["text"].to_list()
+
+        wait_for(lambda: "post 199" in texts(), 120, "the wish was not settled and read")
+        # The newest hundred come with the first reading, the rest with a run of the subscriptions sensor.
+        wait_for(lambda: len(texts()) >= 185 and running.all_succeeded(), 180, "history was not filled")
+        wanted = {f"post {n}" for n in range(16, 200)}  # the first day is the 38th before today
+        assert wanted <= set(texts())
+        assert len(texts()) == len(set(texts()))
+        kinds = {tag["value"] for run in running.runs() for tag in run["tags"] if tag["key"] == KIND_TAG}
+        assert kinds == {HISTORY}
+
+        telegram.post(channel, "breaking")
+        wake(home.catalog, "acme", now=datetime.now(UTC))
+        wait_for(lambda: "breaking" in texts(), 90, "the hint was not followed")
+        assert telegram.overlaps == []
+    finally:
+        running.process.send_signal(signal.SIGINT)
+        running.process.wait(60)
 
 
 def test_a_port_that_is_taken_is_a_clear_error(tmp_path: Path) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import socket
 from typing import Literal
 
 from pydantic import BaseModel
 
+from tgstudio_dagster.catalog.accounts import list_accounts
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.tenants import list_tenants
-from tgstudio_dagster.errors import TGStudioError
+from tgstudio_dagster.catalog.vault import Vault
+from tgstudio_dagster.errors import SettingsError, TGStudioError
 from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import MESSAGES
-from tgstudio_dagster.settings import Settings
+from tgstudio_dagster.settings import Settings, telegram_settings
 
 LOW_DISK = 2 * 2**30
 
@@ -40,7 +43,9 @@ def examine(settings: Settings) -> list[Finding]:
         tenants = []
     if not tenants:
         findings.append(Finding(what="tenants", status="missing", detail="none; `tgstudio tenant add NAME`"))
-    findings += [_tenant(settings, tenant) for tenant in tenants]
+    findings.append(_telegram())
+    for tenant in tenants:
+        findings += [_tenant(settings, tenant), *_accounts(catalog, tenant)]
     return [*findings, _port(settings), *_extras()]
 
 
@@ -67,6 +72,31 @@ def _tenant(settings: Settings, tenant: str) -> Finding:
     if not days:
         return Finding(what=what, status="missing", detail=f"no messages; `tgstudio import PATH --tenant {tenant}`")
     return Finding(what=what, status="ok", detail=f"{len(days)} days, {min(days)} … {max(days)}, up to date")
+
+
+def _telegram() -> Finding:
+    """Whether accounts can be paired: the application and a key for their sessions."""
+    try:
+        reach, vault = telegram_settings(), Vault.from_environment(os.environ)
+    except SettingsError as error:
+        missing = not any(name.startswith("SESSION_KEY_") for name in os.environ)
+        return Finding(what="Telegram", status="missing" if missing else "failed", detail=str(error))
+    if reach.api_id is None or reach.api_hash is None:
+        detail = "TELEGRAM_API_ID and TELEGRAM_API_HASH are not set; docs/telegram.md says where they come from"
+        return Finding(what="Telegram", status="missing", detail=detail)
+    detail = f"application {reach.api_id}, sessions sealed with SESSION_KEY_{vault.newest}"
+    return Finding(what="Telegram", status="ok", detail=detail)
+
+
+def _accounts(catalog: Catalog, tenant: str) -> list[Finding]:
+    """The tenant's accounts that are paired, or were lost."""
+    return [
+        Finding(what=f"account {account.name}", status="ok", detail=f"of tenant {tenant}, active")
+        if account.status == "active"
+        else Finding(what=f"account {account.name}", status="failed", detail=f"of tenant {tenant}: {account.error}")
+        for account in list_accounts(catalog, tenant)
+        if account.status != "removed"
+    ]
 
 
 def _port(settings: Settings) -> Finding:

@@ -69,7 +69,7 @@ def test_a_list_of_references_is_taken_from_a_file_and_each_trouble_is_named(
     process = home.start("subscribe", "--tenant", "demo", "--file", str(wishes))
     out, errors = process.communicate(timeout=60)
     assert "1 of 2 channels followed" in out
-    assert "failed @nosuchname: @nosuchname: nobody on Telegram has this username" in errors
+    assert "failed @nosuchname: nobody on Telegram has this username" in errors
     wishes.write_text("@bignews\nno name!\n", encoding="utf-8")
     assert "line 2" in home.run("subscribe", "--tenant", "demo", "--file", str(wishes), code=1)
     assert "can't be read" in home.run("subscribe", "--tenant", "demo", "--file", "nowhere.txt", code=1)
@@ -124,3 +124,16 @@ def test_a_plan_is_shown_and_changed(home: Home) -> None:
     assert json.loads(home.run("tenant", "plan", "demo"))["refresh_minutes"] == 60
     assert json.loads(home.run("tenant", "plan", "demo", "pro"))["refresh_minutes"] == 15
     assert "free" in home.run("tenant", "plan", "demo", "gold", code=1)
+
+
+def test_doctor_says_whether_accounts_can_be_paired_and_which_are_lost(home: Home, alice: User, news: Channel) -> None:
+    home.run("subscribe", "--tenant", "demo", "@bignews")
+    told = {one["what"]: one for one in json.loads(home.run("doctor", "--json"))}
+    assert told["Telegram"]["status"] == told["account Alice"]["status"] == "ok"
+    home.telegram.revoke(alice)
+    home.run("refresh", "--tenant", "demo")
+    process = home.start("doctor", "--json")
+    told = {one["what"]: one for one in json.loads(process.communicate(timeout=60)[0])}
+    assert told["account Alice"]["status"] == "failed"
+    assert "Pair it again" in told["account Alice"]["detail"]
+    assert process.returncode == 1

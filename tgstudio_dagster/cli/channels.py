@@ -72,8 +72,9 @@ def subscribe(
         )
         return
     for one in open_requests:
+        why = (one.error or "the next reading settles it").removeprefix(f"{one.reference}: ")
         errors.print(
-            f"[yellow]{one.status}[/] {escape(one.reference)}: {escape(one.error or 'the next reading settles it')}",
+            f"[yellow]{one.status}[/] {escape(one.reference)}: {escape(why)}",
             highlight=False,
             soft_wrap=True,
         )

@@ -8,7 +8,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -65,9 +66,7 @@ class Said:
     def text_between(self, first: datetime, last: datetime) -> set[str]:
         """The texts it had at some time from first to last."""
         ends = [at for at, _ in self.texts[1:]] + [last]
-        return {
-            text for (start, text), end in zip(self.texts, ends, strict=True) if start <= last and end >= first
-        }
+        return {text for (start, text), end in zip(self.texts, ends, strict=True) if start <= last and end >= first}
 
 
 @dataclass
@@ -87,21 +86,24 @@ class World:
         self.open.append(channel)
         begin = self.server.now()
         if channel.forum:
-            self.topics[channel.id] = [self._topic(channel, title) for title in ("General talk", "Tickets")]
+            self._open_topics(channel, begin - HISTORY_STEP * (history + 1))
         for n in range(history, 0, -1):
             self._post(channel, date=begin - HISTORY_STEP * n)
             if self.rng.random() < 0.1:
                 self.server.skip_ids(channel, self.rng.randint(1, 150))
         return channel
 
-    def live(self, stop: threading.Event, pause: float) -> None:
-        """Do one thing after another until told to stop; `pause` is how many seconds on average lie between."""
+    def live(self, stop: threading.Event, pause: float, events: Sequence[tuple[datetime, Callable[[], None]]]) -> None:
+        """Do one thing after another until told to stop, `pause` seconds between on average; each event at its time."""
+        coming = deque(sorted(events, key=lambda event: event[0]))
         acts: list[tuple[int, Callable[[], None]]] = [
             (30, self._say), (8, self._album), (9, self._with_file), (16, self._edit), (5, self._delete),
             (16, self._count_up), (4, self._skip), (12, self._comment), (2, self._serve),
         ]  # fmt: skip
         weights = [weight for weight, _ in acts]
         while not stop.wait(self.rng.uniform(0, 2 * pause)):
+            while coming and coming[0][0] <= self.server.now():
+                coming.popleft()[1]()
             ((_, act),) = self.rng.choices(acts, weights)
             act()
 
@@ -148,7 +150,8 @@ class World:
             said.texts.append((self.server.now(), text))
 
     def _delete(self) -> None:
-        said = self._young()
+        comments = [said for said in self.said[-60:] if said.comment_on is not None and said.deleted is None]
+        said = self.rng.choice(comments) if comments and self.rng.random() < 0.3 else self._young()
         if said is not None:
             self.server.delete(said.channel, *said.ids)
             said.deleted = self.server.now()
@@ -181,10 +184,11 @@ class World:
         number = self.server.post(channel, service="pin", date=at)
         self.said.append(Said(channel, (number,), at, [(at, "")], service=True))
 
-    def _topic(self, channel: Channel, title: str) -> int:
-        at, number = self.server.now(), self.server.add_topic(channel, title)
-        self.said.append(Said(channel, (number,), at, [(at, "")], service=True))
-        return number
+    def _open_topics(self, channel: Channel, at: datetime) -> None:
+        clock, self.server.now = self.server.now, lambda: at
+        self.topics[channel.id] = [self.server.add_topic(channel, title) for title in ("General talk", "Tickets")]
+        self.server.now = clock
+        self.said += [Said(channel, (number,), at, [(at, "")], service=True) for number in self.topics[channel.id]]
 
     def _any(self) -> Channel:
         return self.rng.choice(self.open)

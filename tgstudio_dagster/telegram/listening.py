@@ -145,7 +145,7 @@ class _Ear:
         session = session_of(self._catalog, self._tenant, self._vault, self._account.id)
         waits = AccountWaits(self._catalog, self._tenant, self._account.id)
         pending: list[Heard] = []
-        async with connected(self._settings, session, waits=waits, updates=True) as client:
+        async with connected(self._settings, session, waits=waits, updates=True, check=held.check) as client:
             hearing = asyncio.create_task(_hear(client, pending))
             try:
                 self._say("listening")

@@ -43,14 +43,17 @@ async def open_session(
     """The account's connected session and the lease on it, for as long as the block runs.
 
     `wait` is how many seconds another holder is waited for; a listener gives way at once. Raises LeaseHeldError,
-    VaultError, ConflictError for an account without a session, and UnreachableError. An AuthorityLostError from within is
+    VaultError, ConflictError for an account without a session, and UnreachableError; a call, LeaseHeldError where this
+    process stood still for so long that another has the session now. An AuthorityLostError from within is
     written on the account and raised on.
     """
     async with session_turn(keys.catalog, account_id, wait=wait) as held:
         try:
             session = session_of(keys.catalog, keys.tenant, keys.vault, account_id)
             waits = AccountWaits(keys.catalog, keys.tenant, account_id)
-            async with connected(keys.settings, session, waits=waits, updates=updates, on_wait=on_wait) as client:
+            async with connected(
+                keys.settings, session, waits=waits, updates=updates, on_wait=on_wait, check=held.check
+            ) as client:
                 yield client, held
         except AuthorityLostError as error:
             mark_account(keys.catalog, keys.tenant, account_id, error.status, str(error))

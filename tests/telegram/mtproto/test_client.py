@@ -26,6 +26,7 @@ from tgstudio_dagster.errors import (
     AuthorityLostError,
     ChannelLostError,
     FloodError,
+    LeaseHeldError,
     SettingsError,
     TelegramError,
     TGStudioError,
@@ -102,6 +103,25 @@ def test_every_transport_reads_and_makes_a_key(desk: Desk, transport: str) -> No
 def test_a_method_has_telegrams_own_name() -> None:
     assert method_name(SELF) == "users.getUsers"
     assert method_name(functions.PingRequest(1)) == "ping"
+
+
+def test_a_session_that_is_another_processs_by_now_is_not_used_for_one_more_call(desk: Desk) -> None:
+    held = True
+
+    def check() -> None:
+        if not held:
+            raise LeaseHeldError("lost")
+
+    async def work() -> None:
+        nonlocal held
+        async with connected(desk.settings(), SecretStr(desk.session), check=check) as client:
+            assert await desk.history(client) == [1]
+            held = False
+            await desk.history(client)
+
+    with pytest.raises(LeaseHeldError):
+        asyncio.run(work())
+    assert len(desk.telegram.calls(HISTORY)) == 1
 
 
 # Floods

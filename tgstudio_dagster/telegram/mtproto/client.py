@@ -117,12 +117,18 @@ class Client:
     """One connected session. Made by `connected`."""
 
     def __init__(
-        self, raw: TelegramClient, settings: TelegramSettings, waits: Waits, on_wait: Callable[[Wait], None]
+        self,
+        raw: TelegramClient,
+        settings: TelegramSettings,
+        waits: Waits,
+        on_wait: Callable[[Wait], None],
+        check: Callable[[], None],
     ) -> None:
         self.raw = raw
         self.settings = settings
         self._waits = waits
         self._on_wait = on_wait
+        self._check = check
         self._until: dict[str, datetime | None] = {}
         self._flooded: set[str] = set()
         self._last_page = 0.0
@@ -153,7 +159,7 @@ class Client:
 
         `follows`: the next page of one listing, which the pace of the method has counted already.
         Raises FloodError for a wait that is too long to sleep, UnreachableError when it can't be had now, AuthorityLostError,
-        ChannelLostError, and TelegramError for any other refusal.
+        ChannelLostError, and TelegramError for any other refusal; and what `check` raises.
         """
         method = method_name(request)
         slept = attempt = 0
@@ -162,6 +168,7 @@ class Client:
                 await self._wait_turn(method)
             if paged:
                 await self._turn_page()
+            self._check()
             connection = self._connections
             try:
                 async with asyncio.timeout(self.settings.request_seconds):
@@ -282,14 +289,16 @@ async def connected(
     waits: Waits | None = None,
     updates: bool = False,
     on_wait: Callable[[Wait], None] = lambda _: None,
+    check: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Client]:
     """A connected session, disconnected at the end; `session` None begins a new one, for pairing.
 
+    `check` is asked before each call, and raises where the session is another process's by now.
     Raises SettingsError where settings are missing, UnreachableError where Telegram can't be reached.
     """
     raw = raw_client(settings, session, updates=updates)
     try:
-        client = Client(raw, settings, waits or Unkept(), on_wait)
+        client = Client(raw, settings, waits or Unkept(), on_wait, check)
         await client.connect()
         yield client
     finally:

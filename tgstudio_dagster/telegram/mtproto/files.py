@@ -208,7 +208,7 @@ class _Elsewhere(Client):
     """The session in another data centre, on a connection of its own: the same waits, paces and repeats."""
 
     def __init__(self, home: Client, dc: int) -> None:
-        super().__init__(home.raw, home.settings, home._waits, home._on_wait)
+        super().__init__(home.raw, home.settings, home._waits, home._on_wait, home._check)
         self._until, self._flooded = home._until, home._flooded
         self._home, self._dc = home, dc
         self.raw = cast(TelegramClient, self._send)

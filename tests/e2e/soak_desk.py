@@ -1,0 +1,162 @@
+"""The tenants of the soak: each is read when the sensors' rules say so, merged and fetched as the assets do it.
+
+No assertion: see test_soak.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.soak_world import FastClock
+from tests.servers.telegram import TelegramServer
+from tests.servers.telegram.model import Channel, User
+from tests.telegram.paired import Paired, paired
+from tests.telegram.reads import Reads
+from tgstudio_dagster.automation import history, reading
+from tgstudio_dagster.catalog.accounts import TgAccount, list_accounts
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.leases import lease
+from tgstudio_dagster.catalog.models_work import Quota
+from tgstudio_dagster.catalog.plans import limits_of
+from tgstudio_dagster.catalog.reading import tenant_read
+from tgstudio_dagster.catalog.subscriptions import list_subscriptions, request_subscription, requests
+from tgstudio_dagster.catalog.tenants import tenant_settings
+from tgstudio_dagster.days import DayRange
+from tgstudio_dagster.lake.store import Lake, TenantLake
+from tgstudio_dagster.lake.tables import MEDIA, MESSAGES
+from tgstudio_dagster.settings import TelegramSettings
+from tgstudio_dagster.telegram.downloads import media_tables
+from tgstudio_dagster.telegram.pull import Telegram
+from tgstudio_dagster.telegram.read_report import ReadReport
+
+FIRST_DAY = date(2020, 1, 1)
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class Desk:
+    """One tenant: its accounts, what they follow, its lake, and what its readings said."""
+
+    paired: Paired
+    clock: FastClock
+    lake: TenantLake
+    staging: Path
+    settings: TelegramSettings
+    followed: dict[int, Channel] = field(default_factory=dict)
+    accounts: dict[str, TgAccount] = field(default_factory=dict)
+    reports: list[ReadReport] = field(default_factory=list)
+    seen: set[tuple[int, int]] = field(default_factory=set)
+    """Every post that was in the lake after some run."""
+    tries: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def tenant(self) -> str:
+        """The tenant's slug."""
+        return self.paired.tenant
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog, which all tenants share."""
+        return self.paired.catalog
+
+    def pair(self, user: User) -> TgAccount:
+        """Pair the user; again: with a new session."""
+        self.accounts[user.first] = self.paired.account(user)
+        return self.accounts[user.first]
+
+    def follow(self, account: TgAccount, channel: Channel, *, comments: bool = False) -> None:
+        """Wish to follow a channel by its username or its invite, with all of its history."""
+        self.followed[channel.id] = channel
+        request_subscription(
+            self.catalog, self.paired.principal,
+            reference=channel.link, account_id=account.id, since=None, comments=comments,
+        )  # fmt: skip
+
+    def due(self) -> DayRange | None:
+        """The days to read now, by the rules of the refresh and the subscriptions sensor; None: nothing is due."""
+        now, last = self.clock(), tenant_read(self.catalog, self.tenant)
+        follows = list_subscriptions(self.catalog, self.tenant)
+        asked = [one.not_before or one.created_at for one in requests(self.catalog, self.tenant, "queued")]
+        state = reading.Reading(
+            self.tenant,
+            wanted=any(one.status == "active" for one in list_accounts(self.catalog, self.tenant)),
+            every=timedelta(minutes=limits_of(self.catalog, self.tenant).refresh_minutes),
+            started_at=last.started_at,
+            asked_at=max(asked, default=None),
+            waits_until=last.waits_until,
+        )
+        for read in reading.decide([state], busy=set(), failed_attempts={}, now=now):
+            return read.days
+        waiting = history.backlogs(self.tenant, follows, earliest=FIRST_DAY, waits_until=last.waits_until)
+        attempts = {name: history.Attempts(len(times), times[-1]) for name, times in self.tries.items()}
+        for piece in history.decide(waiting, busy=set(), attempts=attempts, now=now):
+            self.tries[f"{self.tenant}:{piece.version}"].append(now)
+            return piece.days
+        return None
+
+    def run(self, days: DayRange) -> None:
+        """What a refresh run does: read, merge, fetch."""
+        access = Telegram(lambda: self.settings, lambda: self.paired.vault, FIRST_DAY, self.staging, self.clock)
+        report = access.read(self.catalog, self.lake, days, lambda text: _LOG.info("%s: %s", self.tenant, text))
+        if report is not None:
+            self.reports.append(report)
+        with lease(self.catalog, f"merge/{self.tenant}", wait=60):
+            Reads(self.paired, self.lake).merge()
+        self.seen.update(self.lake.read(MESSAGES, columns=["channel_id", "msg_id"]).iter_rows())
+        self._fetch(access)
+
+    def _fetch(self, access: Telegram) -> None:
+        days = self.lake.days(MESSAGES)
+        made = media_tables(
+            {day: self.lake.read(MESSAGES, days=[day]) for day in days},
+            {day: self.lake.read(MEDIA, days=[day]) for day in days},
+            filters=tenant_settings(self.catalog, self.tenant).filters,
+            fetch=lambda items: access.fetch(self.catalog, self.lake, items),
+        )
+        for day, table in made.tables.items():
+            self.lake.write(MEDIA, table, day=day)
+
+
+def open_desk(
+    catalog: Catalog,
+    telegram: TelegramServer,
+    folder: Path,
+    tenant: str,
+    *,
+    minutes: int,
+    clock: FastClock,
+    **settings: Any,
+) -> Desk:
+    """A tenant that is read every so many minutes."""
+    one = paired(catalog, telegram, folder, tenant)
+    with catalog.tenant_session(tenant, writing=True) as session:
+        session.add(Quota(tenant=tenant, name="refresh_minutes", limit=minutes))
+    lake = Lake(str(folder / "lake")).tenant(tenant)
+    return Desk(one, clock, lake, folder / "staging", one.settings.model_copy(update=settings))
+
+
+def operate(desks: list[Desk], until: datetime, pause: float = 0.05) -> None:
+    """Start each tenant's runs when they are due, one at a time for a tenant, until the moment; raises what they raise."""
+    with ThreadPoolExecutor(len(desks)) as runners:
+        running: dict[str, Future[None]] = {}
+        while desks[0].clock() < until:
+            for desk in desks:
+                run = running.get(desk.tenant)
+                if run is not None and not run.done():
+                    continue
+                if run is not None:
+                    del running[desk.tenant]
+                    run.result()
+                days = desk.due()
+                if days is not None:
+                    running[desk.tenant] = runners.submit(desk.run, days)
+            time.sleep(pause)
+        for run in running.values():
+            run.result()

@@ -38,7 +38,9 @@ class World(TelegramServer):
         """
         rng = random.Random(7)
         source = self.add_channel(f"source{channel}", "Another channel")
-        photos = [self.add_file(b"\xff\xd8" + rng.randbytes(900), kind="photo", thumb=b"\xff\xd8 small") for _ in range(50)]
+        photos = [
+            self.add_file(b"\xff\xd8" + rng.randbytes(900), kind="photo", thumb=b"\xff\xd8 small") for _ in range(50)
+        ]
         texts, step = _texts(rng), timedelta(days=days) / count
         moment = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
         posted = letters = 0

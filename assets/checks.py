@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import date
 
 import dagster as dg
 import polars as pl
@@ -15,6 +16,7 @@ from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables import (
     CONTENT_PACKAGES,
     EDITOR_RESULTS,
+    EMBEDDINGS,
     EXPORTS,
     IMAGES,
     MEDIA,
@@ -26,7 +28,8 @@ from tgstudio_dagster.lake.tables import (
     TOPICS,
 )
 from tgstudio_dagster.partitions import OrderKey, TenantDay, order_key, orders, tenant_day, tenant_days
-from tgstudio_dagster.topics.window import window_days
+from tgstudio_dagster.topics.drift import drifted, shape
+from tgstudio_dagster.topics.window import WINDOW_DAYS, window_days
 
 # Partitions of a check are a preview in 1.13, which is pinned; `tests/assets` guard how they behave.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
@@ -78,6 +81,17 @@ def _window(lake: TenantLake, key: Key) -> pl.DataFrame:
     return pl.DataFrame({"day_without_messages": missing}, schema={"day_without_messages": pl.Date})
 
 
+def _drift(lake: TenantLake, key: Key) -> pl.DataFrame:
+    assert isinstance(key, TenantDay)
+    earlier = [shape(*_topics_of(lake, day)) for day in lake.days(TOPICS) if 0 < (key.day - day).days <= WINDOW_DAYS]
+    return drifted(shape(*_topics_of(lake, key.day)), pl.concat([shape(key.day, 0, TOPIC_MESSAGES.empty()), *earlier]))
+
+
+def _topics_of(lake: TenantLake, day: date) -> tuple[date, int, pl.DataFrame]:
+    posts = lake.read(EMBEDDINGS, days=window_days(day), columns=["msg_id"]).height
+    return day, posts, lake.read(TOPIC_MESSAGES, days=[day])
+
+
 def _stored_files(table: Table) -> Rule:
     def rule(lake: TenantLake, key: Key) -> pl.DataFrame:
         files = _read(lake, table, key).select("uri", "sha256").drop_nulls("uri").unique()
@@ -120,6 +134,7 @@ RULES: list[tuple[Table, str, str, Rule]] = [
     (MESSAGES, "text_hashes_match", "Every text_hash is the hash of its text.", _text_hashes),
     (MESSAGE_STATS, "counters_never_shrink", "No counter falls unless the post was edited.", _shrunk),
     (MEDIA, "files_match", "Every stored file and thumbnail is there, whole by its size.", _media_files),
+    (TOPICS, "no_drift", "Cluster sizes, lone posts and the largest topic are as in the days before.", _drift),
     (TOPICS, "window_complete", "Every day of the window has messages materialized.", _window),
     (TOPIC_MESSAGES, "no_orphans", "Every topic message has its post and its topic.", _orphans),
     (
@@ -177,7 +192,20 @@ def _partitions(table: Table) -> dg.PartitionsDefinition[str]:
 
 GROUPS = {
     **dict.fromkeys(("messages", "message_versions", "message_stats", "media"), "ingest"),
-    **dict.fromkeys(("embeddings", "topics", "topic_messages", "topic_map", "rankings"), "understand"),
+    **dict.fromkeys(
+        (
+            "channel_lines",
+            "embeddings",
+            "feature_counts",
+            "search_index",
+            "topics",
+            "topic_messages",
+            "topic_changes",
+            "topic_map",
+            "rankings",
+        ),
+        "understand",
+    ),
     **dict.fromkeys(("editor_results", "image_briefs", "images"), "edit"),
     **dict.fromkeys(("content_packages", "exports"), "deliver"),
 }

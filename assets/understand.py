@@ -1,25 +1,56 @@
 """What the posts are about: features, topics, the map, the rankings. Windows end with the partition's day."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import dagster as dg
 import polars as pl
 
 from assets.ingest import ONE_RUN
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.tenants import tenant_settings
 from tgstudio_dagster.lake.io_manager import Frames, Upstream
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.lake.tables import EMBEDDINGS, RANKINGS, TOPIC_MAP, TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.lake.tables import (
+    CHANNEL_LINES,
+    EMBEDDINGS,
+    FEATURE_COUNTS,
+    RANKINGS,
+    SEARCH_INDEX,
+    TOPIC_CHANGES,
+    TOPIC_MAP,
+    TOPIC_MESSAGES,
+    TOPICS,
+)
 from tgstudio_dagster.partitions import TenantDay, tenant_day, tenant_days, trailing_window
+from tgstudio_dagster.search.build import index_day
 from tgstudio_dagster.topics.cluster import Topics, find_topics
 from tgstudio_dagster.topics.embed import embed
-from tgstudio_dagster.topics.map import lay_out
+from tgstudio_dagster.topics.footers import add_counts, count_lines, repeated
+from tgstudio_dagster.topics.frequencies import background, count_features
+from tgstudio_dagster.topics.map import lay_out, moved
 from tgstudio_dagster.topics.rank import rank
-from tgstudio_dagster.topics.window import as_of
+from tgstudio_dagster.topics.vectors import Background
+from tgstudio_dagster.topics.window import as_of, window_days
 
 GROUP = "understand"
 OWNERS = ["team:understand"]
+LEARNT_DAYS = 30
+LINES = dg.AssetDep("channel_lines", partition_mapping=trailing_window)
 WINDOW = dg.AssetIn(partition_mapping=trailing_window)
+
+
+@dg.asset(
+    partitions_def=tenant_day,
+    backfill_policy=ONE_RUN,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"polars"},
+    description=f"{CHANNEL_LINES.description}\n\nKey: channel_id, line.",
+)
+def channel_lines(context: dg.AssetExecutionContext, messages: Upstream) -> Frames:
+    """Lines of the days' posts, counted."""
+    return Frames((key, count_lines(messages.day(key))) for key in tenant_days(context))
 
 
 @dg.asset(
@@ -29,11 +60,47 @@ WINDOW = dg.AssetIn(partition_mapping=trailing_window)
     owners=OWNERS,
     kinds={"polars", "scikitlearn"},
     ins={"messages": WINDOW},
-    description=f"{EMBEDDINGS.description}\n\nKey: channel_id, msg_id. The window teaches which lines a channel repeats.",
+    deps=[LINES],
+    description=f"{EMBEDDINGS.description}\n\nKey: channel_id, msg_id. The days before teach which lines a channel repeats.",
 )
-def embeddings(context: dg.AssetExecutionContext, messages: Upstream) -> Frames:
+def embeddings(context: dg.AssetExecutionContext, messages: Upstream, lake: dg.ResourceParam[Lake]) -> Frames:
     """Features of the days' posts."""
-    return Frames((key, embed(messages.day(key), messages.window(key))) for key in tenant_days(context))
+    return Frames(
+        (key, embed(messages.day(key), messages.window(key), _repeated(lake, key))) for key in tenant_days(context)
+    )
+
+
+def _repeated(lake: Lake, key: TenantDay) -> pl.DataFrame:
+    """The lines that the tenant's channels repeat, learnt from the LEARNT_DAYS that end with the day."""
+    days = [key.day - timedelta(days=n) for n in range(LEARNT_DAYS)]
+    store = lake.tenant(key.tenant)
+    return repeated(add_counts(store.read(CHANNEL_LINES, days=[day]) for day in days))
+
+
+@dg.asset(
+    partitions_def=tenant_day,
+    backfill_policy=ONE_RUN,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"polars"},
+    description=f"{FEATURE_COUNTS.description}\n\nKey: lang.",
+)
+def feature_counts(context: dg.AssetExecutionContext, messages: Upstream, embeddings: Upstream) -> Frames:
+    """Features of the days' posts, counted."""
+    return Frames((key, count_features(messages.day(key), embeddings.day(key))) for key in tenant_days(context))
+
+
+@dg.asset(
+    partitions_def=tenant_day,
+    backfill_policy=ONE_RUN,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"polars"},
+    description=f"{SEARCH_INDEX.description}\n\nKey: channel_id, msg_id. Of the day's own messages and dense vectors alone.",
+)
+def search_index(context: dg.AssetExecutionContext, messages: Upstream, embeddings: Upstream) -> Frames:
+    """What the days' posts are found by."""
+    return Frames((key, index_day(messages.day(key), embeddings.day(key))) for key in tenant_days(context))
 
 
 @dg.multi_asset(
@@ -41,6 +108,7 @@ def embeddings(context: dg.AssetExecutionContext, messages: Upstream) -> Frames:
     partitions_def=tenant_day,
     backfill_policy=ONE_RUN,
     ins={"messages": WINDOW, "embeddings": WINDOW, "message_stats": WINDOW},
+    deps=[LINES, dg.AssetDep("feature_counts", partition_mapping=trailing_window)],
     outs={
         table.name: dg.AssetOut(
             description=f"{table.description}\n\nKey: {', '.join(table.key)}. Window: 7 days ending with the partition's day.",
@@ -48,24 +116,53 @@ def embeddings(context: dg.AssetExecutionContext, messages: Upstream) -> Frames:
             group_name=GROUP,
             kinds={"polars", "scikitlearn"},
         )
-        for table in (TOPICS, TOPIC_MESSAGES)
+        for table in (TOPICS, TOPIC_MESSAGES, TOPIC_CHANGES)
     },
 )
 def topics(
-    context: dg.AssetExecutionContext, messages: Upstream, embeddings: Upstream, message_stats: Upstream
+    context: dg.AssetExecutionContext,
+    messages: Upstream,
+    embeddings: Upstream,
+    message_stats: Upstream,
+    lake: dg.ResourceParam[Lake],
 ) -> Iterator[dg.Output[Frames]]:
-    """Topics of the window, and which posts belong to them."""
+    """Topics of the window, which posts belong to them, and which of the topics before split or merged."""
     keys = tenant_days(context)
     found: dict[TenantDay, Topics] = {}
 
     def in_turn() -> Iterator[tuple[TenantDay, pl.DataFrame]]:
         for key in keys:
             window = messages.window(key)
-            found[key] = find_topics(window, embeddings.window(key), as_of(key.day, window, message_stats.window(key)))
+            found[key] = find_topics(
+                window,
+                embeddings.window(key),
+                as_of(key.day, window, message_stats.window(key)),
+                repeated=_repeated(lake, key),
+                background=_background(lake, key),
+                previous=_previous(lake, key, found),
+            )
             yield key, found[key].topics
 
     yield dg.Output(Frames(in_turn()), "topics")
     yield dg.Output(Frames((key, found[key].topic_messages) for key in keys), "topic_messages")
+    yield dg.Output(Frames((key, TOPIC_CHANGES.conform(found[key].changes)) for key in keys), "topic_changes")
+
+
+def _background(lake: Lake, key: TenantDay) -> dict[str, Background]:
+    """What earlier posts say of words: the tenant's newest days before the window."""
+    store, first = lake.tenant(key.tenant), window_days(key.day)[0]
+    earlier = [day for day in store.days(FEATURE_COUNTS) if first - timedelta(days=LEARNT_DAYS) <= day < first]
+    return background(store.read(FEATURE_COUNTS, days=earlier), first)
+
+
+def _previous(lake: Lake, key: TenantDay, found: Mapping[TenantDay, Topics]) -> Topics | None:
+    """Whose ids stay: the topics of the day before. Never the day's own earlier ones: a re-run gives the same bytes."""
+    before = TenantDay(key.tenant, key.day - timedelta(days=1))
+    if before in found:
+        return found[before]
+    store = lake.tenant(key.tenant)
+    known = store.read(TOPICS, days=[before.day])
+    return None if known.is_empty() else Topics(known, store.read(TOPIC_MESSAGES, days=[before.day]))
 
 
 @dg.asset(
@@ -84,14 +181,18 @@ def topic_map(
     topic_messages: Upstream,
     lake: dg.ResourceParam[Lake],
 ) -> Frames:
-    """The places of the window's posts on the map."""
+    """The places of the window's posts on the map; the log says how far they moved since the day before."""
 
     def in_turn() -> Iterator[tuple[TenantDay, pl.DataFrame]]:
         for key in tenant_days(context):
             # The day before is written by now, in this run or an earlier one: the run goes through its days in order.
             previous = lake.tenant(key.tenant).read(TOPIC_MAP, days=[key.day - timedelta(days=1)])
             anchor = None if previous.is_empty() else previous
-            yield key, lay_out(embeddings.window(key), topic_messages.day(key), topics.day(key), anchor)
+            laid_out = lay_out(embeddings.window(key), topic_messages.day(key), topics.day(key), anchor)
+            way = None if anchor is None else moved(laid_out, anchor)
+            if way is not None:
+                context.log.info("%s: shared posts moved by %.3f of the map's radius", key.day, way)
+            yield key, laid_out
 
     return Frames(in_turn())
 
@@ -111,13 +212,16 @@ def rankings(
     message_stats: Upstream,
     topics: Upstream,
     topic_messages: Upstream,
+    catalog: dg.ResourceParam[Catalog],
 ) -> Frames:
-    """Scores, ranks and every term of the formula."""
+    """Scores, ranks and every term of the formula, with the tenant's weights."""
+    keys = tenant_days(context)
+    weights = {tenant: tenant_settings(catalog, tenant).ranking for tenant in {key.tenant for key in keys}}
 
     def in_turn() -> Iterator[tuple[TenantDay, pl.DataFrame]]:
-        for key in tenant_days(context):
+        for key in keys:
             window, stats = messages.window(key), message_stats.window(key)
             now = as_of(key.day, window, stats)
-            yield key, rank(window, stats, topics.day(key), topic_messages.day(key), now)
+            yield key, rank(window, stats, topics.day(key), topic_messages.day(key), now, weights[key.tenant])
 
     return Frames(in_turn())

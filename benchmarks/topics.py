@@ -9,6 +9,7 @@ pairwise F1. Without it posts are generated. `--window`: days of as many posts e
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import random
 import sys
@@ -24,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests import builders
 from tgstudio_dagster.lake.tables import MESSAGE_STATS
+from tgstudio_dagster.topics.attach import attach, prepare
 from tgstudio_dagster.topics.cluster import find_topics
 from tgstudio_dagster.topics.embed import embed, topical
 from tgstudio_dagster.topics.evaluate import pair_score
@@ -31,6 +33,7 @@ from tgstudio_dagster.topics.rank import rank
 
 END = datetime(2026, 3, 15, 23, 59, tzinfo=UTC)
 CHANNELS = 30
+NEW_POSTS = 500
 LARGEST_MATRIX = 10_000  # rows; 800 MB of distances
 
 
@@ -92,11 +95,14 @@ def main() -> None:
     print(f"rank                {rank_seconds:7.2f} s  {ranked.height:9,d} rows")
     print(f"all three           {day_seconds + topic_seconds + rank_seconds:7.2f} s")
 
+    _attaching(messages, embeddings, newest)
+    if importlib.util.find_spec("bertopic") is None:
+        print("BERTopic: not installed; to have it beside: pip install bertopic, then run again in that environment")
     if messages.height > LARGEST_MATRIX:
         print(f"HDBSCAN: left out, its matrix would hold {messages.height**2:,} distances")
         return
     labels, seconds = _timed(lambda: _hdbscan(messages, embeddings))
-    print(f"HDBSCAN, same features {seconds:.2f} s: {seconds / topic_seconds:.1f} times find_topics")
+    print(f"HDBSCAN, same features {seconds:.2f} s: {seconds / topic_seconds:.1f} times find_topics (which labels too)")
     if all("event" in row for row in rows):
         key = pl.format("{}/{}", "channel_id", "msg_id")
         topic = dict(found.topic_messages.select(key, "topic_id").iter_rows())
@@ -108,6 +114,20 @@ def main() -> None:
         for name, clusters in (("topics", named), ("HDBSCAN", peers)):
             apart = pair_score(events, clusters, stories).f1
             print(f"{name}: F1 {apart:.3f} (same story ignored), {pair_score(events, clusters).f1:.3f} strict")
+
+
+def _attaching(messages: pl.DataFrame, embeddings: pl.DataFrame, newest: datetime) -> None:
+    """Attach the newest posts (500 at most) to the topics of the others."""
+    ordered = messages.sort("date", "channel_id", "msg_id")
+    new = min(NEW_POSTS, ordered.height // 4)
+    before, after = ordered.head(ordered.height - new), ordered.tail(new)
+    known = find_topics(before, embeddings, newest)
+    index, prepare_seconds = _timed(lambda: prepare(before, embeddings, known, newest))
+    of_new = embeddings.join(after, on=["channel_id", "msg_id"], how="semi")
+    _, seconds = _timed(lambda: attach(index, after, of_new))
+    print(
+        f"attach              {seconds:7.2f} s  {new} posts to {before.height}; the index, once: {prepare_seconds:.2f} s"
+    )
 
 
 def _messages(rows: list[dict[str, Any]]) -> pl.DataFrame:

@@ -10,8 +10,9 @@ import io
 import shutil
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import polars as pl
 
@@ -35,7 +36,11 @@ from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import CONTENT_PACKAGES, EDITOR_RESULTS, EXPORTS, RANKINGS, TOPICS
 from tgstudio_dagster.newsroom.provenance import Explanation, explain
 from tgstudio_dagster.newsroom.topic_sources import cited_posts
+from tgstudio_dagster.settings import settings
 from tgstudio_dagster.telegram.references import parse_reference
+
+if TYPE_CHECKING:
+    from tgstudio_dagster.search.find import By, Page, Search
 
 Window = Literal["24h", "7d"]
 
@@ -48,6 +53,40 @@ class Studio:
         self.tenant = get_tenant(catalog, principal.tenant)
         self.catalog = catalog
         self.lake = lake.tenant(principal.tenant)
+
+    @cached_property
+    def _search(self) -> Search:
+        from tgstudio_dagster.search.find import Search
+
+        return Search(self.lake, settings().home.resolve())
+
+    def search(
+        self,
+        text: str,
+        *,
+        by: By = "words",
+        first: date | None = None,
+        last: date | None = None,
+        channels: Sequence[str] = (),
+        langs: Sequence[str] = (),
+        comments: bool = False,
+        deleted: bool = False,
+        limit: int = 20,
+        cursor: str | None = None,
+    ) -> Page:
+        """A page of the posts of the whole history that fit what was typed, best first (see `search.find`)."""
+        return self._search.find(
+            text,
+            by=by,
+            first=first,
+            last=last,
+            channels=channels,
+            langs=langs,
+            comments=comments,
+            deleted=deleted,
+            limit=limit,
+            cursor=cursor,
+        )
 
     @property
     def settings(self) -> TenantSettings:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests import builders
 from tests.topics import posts
-from tgstudio_dagster.lake.tables import TOPIC_MAP
+from tgstudio_dagster.lake.tables import TOPIC_MAP, TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.embed import embed
-from tgstudio_dagster.topics.map import lay_out
+from tgstudio_dagster.topics.map import lay_out, moved, story_colour
 
 
 def crowd(count: int) -> pl.DataFrame:
@@ -22,8 +26,7 @@ def crowd(count: int) -> pl.DataFrame:
 
 
 def laid(messages: pl.DataFrame, previous: pl.DataFrame | None = None) -> pl.DataFrame:
-    made = posts.found(messages)
-    return lay_out(embed(messages, messages), made.topic_messages, made.topics, previous)
+    return lay_out(embed(messages, messages), TOPIC_MESSAGES.empty(), TOPICS.empty(), previous)
 
 
 def test_posts_of_one_subject_stand_together_and_the_same_posts_give_the_same_map() -> None:
@@ -38,10 +41,46 @@ def test_posts_of_one_subject_stand_together_and_the_same_posts_give_the_same_ma
 
 def test_posts_stay_near_where_they_stood_the_day_before() -> None:
     before = laid(crowd(60))
-    after = laid(crowd(70), before).join(before, on=["channel_id", "msg_id"], suffix="_before")
-    moved = ((pl.col("x") - pl.col("x_before")) ** 2 + (pl.col("y") - pl.col("y_before")) ** 2).sqrt().median()
-    size = before.select(pl.col("x").std() + pl.col("y").std()).item()
-    assert after.select(moved).item() < size / 2
+    after = laid(crowd(70), before)
+    way = moved(after, before)
+    assert way is not None and way < 0.3
+    assert moved(before, before) == 0
+    assert laid(crowd(70).sample(fraction=1, shuffle=True, seed=3), before).equals(after)
+
+
+def test_a_turned_map_of_yesterday_turns_today_s() -> None:
+    before = laid(crowd(60))
+    turned = before.with_columns(x=-pl.col("y") + 100, y=pl.col("x") - 7)
+    way = moved(laid(crowd(70), turned), turned)
+    assert way is not None and way < 0.3
+
+
+def test_maps_without_shared_posts_have_not_moved() -> None:
+    before = laid(crowd(20))
+    assert moved(before, before.clear()) is None
+    assert moved(before.with_columns(channel_id=pl.col("channel_id") + 1000), before) is None
+
+
+def test_a_map_that_fell_back_is_no_anchor() -> None:
+    before = laid(crowd(60)).with_columns(method=pl.lit("pca: few"), x=pl.col("x") * 1000)
+    assert laid(crowd(70), before).equals(laid(crowd(70)))
+
+
+@given(st.text("0123456789abcdef", min_size=12, max_size=12))
+def test_a_story_has_one_colour_that_is_seen_on_white(digits: str) -> None:
+    colour = story_colour(f"s-{digits}")
+    assert colour == story_colour(f"s-{digits}") != story_colour(None)
+    linear = [(int(colour[n : n + 2], 16) / 255) ** 2.2 for n in (1, 3, 5)]
+    assert 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05) >= 3
+
+
+def test_the_map_s_heavy_imports_touch_no_other_step() -> None:
+    code = (
+        "import sys, assets.understand, tgstudio_dagster.topics.map;"
+        "print(sorted({'umap', 'numba', 'sklearn', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("count", [1, 2, 14])
@@ -50,6 +89,15 @@ def test_few_posts_fall_back_to_pca_and_say_why(count: int) -> None:
     assert made.height == count
     assert made["method"].unique().to_list() == [f"pca: {count} distinct posts, umap needs 15"]
     assert made["x"].is_finite().all() and made["y"].is_finite().all()
+
+
+def test_each_post_has_its_topic_and_story_and_null_without() -> None:
+    messages = crowd(20)
+    topic = {"topic_id": "t-1", "story_id": "s-1"}
+    members = builders.frame(TOPIC_MESSAGES, [{"topic_id": "t-1", "channel_id": 3, "msg_id": 3}])
+    made = lay_out(embed(messages, messages), members, builders.frame(TOPICS, [topic]), None)
+    assert made.filter(pl.col("channel_id") == 3).select("topic_id", "story_id").row(0) == ("t-1", "s-1")
+    assert made["topic_id"].null_count() == made.height - 1
 
 
 def test_no_posts_give_an_empty_map() -> None:

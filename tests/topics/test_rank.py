@@ -15,6 +15,7 @@ from tests import builders
 from tests.topics import posts
 from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGES, RANKINGS, TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.rank import WINDOWS, expected_share, rank
+from tgstudio_dagster.topics.weights import RankingWeights
 from tgstudio_dagster.topics.window import as_of, window_days
 
 NO_TOPICS = (TOPICS.empty(), TOPIC_MESSAGES.empty())
@@ -31,6 +32,20 @@ def stats(messages: pl.DataFrame, *readings: dict[str, Any]) -> pl.DataFrame:
         counters = {name: value for name, value in reading.items() if name not in ("n", "observed_at")}
         rows.append({"channel_id": post["channel_id"], "msg_id": post["msg_id"], "observed_at": seen, **counters})
     return builders.frame(MESSAGE_STATS, rows)
+
+
+def grouped(messages: pl.DataFrame, members: dict[str, list[int]]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """TOPICS and TOPIC_MESSAGES that hold these rows of `messages`: what ranking reads of them."""
+    rows = [
+        {"topic_id": topic, **messages.select("channel_id", "msg_id", "date").row(n, named=True)}
+        for topic, numbers in members.items()
+        for n in numbers
+    ]
+    return builders.frame(TOPICS, [{"topic_id": topic} for topic in members]), builders.frame(TOPIC_MESSAGES, rows)
+
+
+def of_topics(ranked: pl.DataFrame, window: str = "24h") -> list[dict[str, Any]]:
+    return ranked.filter((pl.col("entity_kind") == "topic") & (pl.col("window") == window)).sort("rank").to_dicts()
 
 
 def of_messages(ranked: pl.DataFrame, window: str = "24h") -> list[dict[str, Any]]:
@@ -72,24 +87,35 @@ def test_trend_and_score_follow_from_their_columns_and_ranks_are_whole(rows: lis
 
 
 def test_a_topic_of_two_channels_ranks_before_a_stronger_one_of_one() -> None:
-    wide = [{"channel_id": n, "date": NOW - timedelta(hours=20), "text": posts.METRO[n]} for n in (0, 1)]
-    narrow = [{"channel_id": 9, "date": NOW, "text": text} for text in posts.BANK]
+    wide = [{"channel_id": n, "date": NOW - timedelta(hours=20)} for n in (1, 2)]
+    narrow = [{"channel_id": 9, "date": NOW} for _ in range(3)]
     messages = builders.messages(*wide, *narrow)
-    made = posts.found(messages)
     seen = stats(messages, *({"n": n, "views": 10 ** (3 * (n > 1)), "observed_at": NOW} for n in range(5)))
-    ranked = rank(messages, seen, made.topics, made.topic_messages, NOW)
-    rows = ranked.filter((pl.col("entity_kind") == "topic") & (pl.col("window") == "24h")).sort("rank")
-    assert rows["channels"].to_list() == [2, 1]
-    assert rows["score"][0] < rows["score"][1]
+    made = grouped(messages, {"t-wide": [0, 1], "t-narrow": [2, 3, 4]})
+    rows = of_topics(rank(messages, seen, *made, NOW))
+    assert [row["entity_id"] for row in rows] == ["t-wide", "t-narrow"]
+    assert rows[0]["score"] < rows[1]["score"]
+    strongest = of_topics(rank(messages, seen, *made, NOW, RankingWeights(wide_first=False)))
+    assert [row["entity_id"] for row in strongest] == ["t-narrow", "t-wide"]
 
 
 def test_a_channel_counts_once_in_a_topic() -> None:
-    messages = builders.messages(*({"channel_id": 1, "text": text} for text in posts.BANK))
-    made = posts.found(messages)
-    ranked = rank(messages, MESSAGE_STATS.empty(), made.topics, made.topic_messages, NOW)
-    topic = ranked.filter((pl.col("entity_kind") == "topic") & (pl.col("window") == "24h")).row(0, named=True)
+    messages = builders.messages(*({"channel_id": 1} for _ in range(3)))
+    ranked = rank(messages, MESSAGE_STATS.empty(), *grouped(messages, {"t-1": [0, 1, 2]}), NOW)
+    topic = of_topics(ranked)[0]
     assert topic["messages"] == 3 and topic["channels"] == 1
     assert topic["popularity"] == pytest.approx(max(row["popularity"] for row in of_messages(ranked)))
+
+
+def test_a_flood_from_one_channel_is_no_trend() -> None:
+    flood = [{"channel_id": 1, "date": NOW - timedelta(minutes=n / 10)} for n in range(500)]
+    quiet = [{"channel_id": n, "date": NOW - timedelta(minutes=n)} for n in range(2, 6)]
+    messages = builders.messages(*flood, *quiet)
+    made = grouped(messages, {"t-flood": list(range(500)), "t-quiet": list(range(500, 504))})
+    by_id = {row["entity_id"]: row for row in of_topics(rank(messages, MESSAGE_STATS.empty(), *made, NOW))}
+    assert (by_id["t-flood"]["messages"], by_id["t-flood"]["recent"]) == (500, 1)
+    assert by_id["t-quiet"]["recent"] == 4
+    assert by_id["t-quiet"]["rank"] == 1
 
 
 def test_readings_after_now_count_only_where_there_is_none_before() -> None:
@@ -137,14 +163,31 @@ def test_posts_after_now_service_messages_comments_and_deleted_posts_are_not_ran
 
 
 def test_the_order_of_rows_changes_nothing() -> None:
-    messages = posts.news()
-    made = posts.found(messages)
+    messages = builders.messages(
+        *({"channel_id": n % 4, "forwarded_from": "X" if n % 5 == 0 else None} for n in range(40))
+    )
+    made = grouped(messages, {"t-1": list(range(0, 40, 3)), "t-2": list(range(1, 40, 3))})
     seen = stats(messages, *({"n": n, "views": 100 * n + 7} for n in range(messages.height)))
-    one = rank(messages, seen, made.topics, made.topic_messages, NOW)
-    mixed = [
-        frame.sample(fraction=1, shuffle=True, seed=2) for frame in (messages, seen, made.topics, made.topic_messages)
-    ]
-    assert rank(*mixed, NOW).equals(one)  # type: ignore[call-arg, arg-type]
+    one = rank(messages, seen, *made, NOW)
+    for seed in range(5):
+        mixed = [frame.sample(fraction=1, shuffle=True, seed=seed) for frame in (messages, seen, *made)]
+        assert rank(*mixed, NOW).equals(one)  # type: ignore[call-arg, arg-type]
+
+
+def test_a_clock_in_the_future_makes_no_post_newer_than_now() -> None:
+    messages = builders.messages(
+        {"date": NOW + timedelta(days=400)}, {"date": NOW, "observed_at": NOW + timedelta(days=400)}
+    )
+    rows = of_messages(rank(messages, stats(messages, {"n": 1, "views": 3}), *NO_TOPICS, NOW))
+    assert [(row["entity_id"], row["decay"]) for row in rows] == [("1001/2", 1.0)]
+
+
+def test_weights_of_zero_leave_a_part_out() -> None:
+    messages = builders.messages(*({"channel_id": n} for n in (1, 1, 2)))
+    seen = stats(messages, {"n": 0, "views": 10}, {"n": 1, "views": 10**6}, {"n": 2, "views": 10})
+    plain = RankingWeights(views=0, forwards=0, reactions=0, comments=0, audience=0, trend=0)
+    for row in of_messages(rank(messages, seen, *NO_TOPICS, NOW, plain)):
+        assert row["score"] == row["popularity"] == row["decay"]
 
 
 def test_an_even_day_expects_a_sixth_of_the_week_and_a_third_of_the_day() -> None:

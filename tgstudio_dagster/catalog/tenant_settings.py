@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tgstudio_dagster.errors import SettingsError
+from tgstudio_dagster.topics.weights import RankingWeights
 
 Language = Literal["ru", "en"]
 Tone = Literal["neutral", "lively", "formal"]
@@ -54,6 +55,7 @@ class TenantSettings(BaseModel):
     vk_text_limit: int = Field(default=16384, ge=100, description="VK's post limit: sources say 2048 or 16384.")
     sending: bool = Field(default=False, description="Whether its accounts may post to Telegram (`tgstudio send`).")
     filters: Filters = Filters()
+    ranking: RankingWeights = Field(default=RankingWeights(), description="Weights of the ranking formula.")
 
     @field_validator("time_zone")
     @classmethod

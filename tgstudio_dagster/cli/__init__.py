@@ -10,7 +10,19 @@ import sys
 import typer
 from rich.markup import escape
 
-from tgstudio_dagster.cli import accounts, channels, live, newsroom, operate, read, tenants, work
+from tgstudio_dagster.cli import (
+    accounts,
+    channels,
+    evaluate,
+    live,
+    newsroom,
+    operate,
+    rank,
+    read,
+    search,
+    tenants,
+    work,
+)
 from tgstudio_dagster.cli.output import errors
 from tgstudio_dagster.errors import TGStudioError
 
@@ -29,6 +41,8 @@ app.command()(work.export)
 app.command()(read.feed)
 app.command()(read.top)
 app.command()(read.topics)
+app.command("rank-diff")(rank.rank_diff)
+app.command()(search.search)
 app.command()(read.sql)
 app.command()(newsroom.orders)
 app.command()(newsroom.packages)
@@ -46,6 +60,7 @@ app.command()(accounts.logout)
 app.command()(operate.doctor)
 app.command()(operate.up)
 app.command()(operate.demo)
+app.add_typer(evaluate.evaluate_app, name="evaluate")
 app.add_typer(tenants.tenant_app, name="tenant")
 app.add_typer(tenants.user_app, name="user")
 app.add_typer(accounts.keys_app, name="keys")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from typing import Annotated, Any, Literal
 
 import typer
@@ -20,17 +19,11 @@ from tgstudio_dagster.cli.output import (
     print_table,
     shorten,
 )
+from tgstudio_dagster.cli.rank import explained
 from tgstudio_dagster.errors import TGStudioError
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="At most so many rows.")]
 DayOption = Annotated[str | None, typer.Option("--day", help="Day (UTC) whose window is meant; default: the newest.")]
-
-
-TERMS = ("popularity", "trend", "engagement", "audience", "decay", "recent", "expected")
-
-
-def _term(name: str, row: dict[str, Any]) -> str:
-    return f"{row[name]:.2f}"
 
 
 def _number(value: float | None) -> str:
@@ -97,7 +90,7 @@ def top(
         "#channels": lambda row: str(row["channels"]),
     }
     if explain:
-        columns |= {f"#{term}": partial(_term, term) for term in TERMS}
+        columns |= explained()
     else:
         columns["link"] = lambda row: row["url"]
     print_rows(found, columns, as_json=as_json, empty="Nothing is ranked in that window.")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import date
 
 from tgstudio_dagster.lake.store import TenantLake
-from tgstudio_dagster.lake.tables import MEDIA, MESSAGES, RANKINGS, TOPIC_MAP
+from tgstudio_dagster.lake.tables import MEDIA, MESSAGES, RANKINGS, SEARCH_INDEX, TOPIC_MAP
 
-ENDS = (MEDIA, TOPIC_MAP, RANKINGS)
+ENDS = (MEDIA, TOPIC_MAP, RANKINGS, SEARCH_INDEX)
 
 
 def stale_days(lake: TenantLake) -> list[date]:

@@ -178,16 +178,82 @@ EMBEDDINGS = Table(
         "vector": Column(pl.List(pl.Float32), "Values of the vector (at `indices` where sparse)."),
     },
 )
+CHANNEL_LINES = Table(
+    "channel_lines",
+    "How often each line stands in each channel's posts of the day: what its repeated lines are learnt from.",
+    "tenant_day",
+    ("channel_id", "line"),
+    {
+        "channel_id": Column(pl.Int64, "The channel."),
+        "line": Column(pl.String, "The line; the empty one counts the channel's posts with a text."),
+        "seen": Column(pl.Int64, "Posts with the line."),
+        "at_edge": Column(pl.Int64, "Posts of several lines where it is the first or the last."),
+        "days": Column(pl.Int64, "Days that had it."),
+        "last_day": Column(pl.Date, "The newest of them."),
+    },
+)
+FEATURE_COUNTS = Table(
+    "feature_counts",
+    "How many of the day's different texts hold each feature, by language: what small windows learn word weights from.",
+    "tenant_day",
+    ("lang",),
+    {
+        "day": Column(pl.Date, "Day of the posts (UTC)."),
+        "lang": Column(pl.String, "ISO 639-1 code."),
+        "posts": Column(pl.Int64, "Different texts."),
+        "features": Column(pl.List(pl.UInt32), "Numbers of the features, rising."),
+        "counts": Column(pl.List(pl.UInt32), "In how many texts each stands."),
+    },
+)
+TOPIC_CHANGES = Table(
+    "topic_changes",
+    "Which topics split or merged when the window was clustered again.",
+    "tenant_day",
+    ("kind", "topic_id", "other_id"),
+    {
+        "kind": Column(
+            pl.String, "split: part of topic_id stands in other_id now; merge: other_id went into topic_id."
+        ),
+        "topic_id": Column(pl.String, "The topic."),
+        "other_id": Column(pl.String, "The other one."),
+        "shared": Column(pl.Int64, "Posts that moved."),
+    },
+)
+SEARCH_INDEX = Table(
+    "search_index",
+    "One row per post with a word in it: what it is found by and shown with. Searching copies it to the local home.",
+    "tenant_day",
+    ("channel_id", "msg_id"),
+    {
+        **_post_key(),
+        "channel": Column(pl.String, "The channel's username without @; null for a private one.", nullable=True),
+        "channel_title": Column(pl.String, "The channel's title when observed."),
+        "date": Column(UTC, "When it was posted (UTC)."),
+        "lang": Column(pl.String, "ISO 639-1 code of the text's language, und where it can't be told."),
+        "comment": Column(pl.Boolean, "Whether it is a comment: left out of results unless asked for."),
+        "deleted": Column(pl.Boolean, "Whether it was seen deleted: left out of results unless asked for."),
+        "url": Column(pl.String, "Permalink."),
+        "text": Column(pl.String, "The text, as shown."),
+        "words": Column(pl.String, "The text's words as stems, in order, a space between them."),
+        "model": Column(pl.String, "The model of `vector`; null where the day has no dense vectors.", nullable=True),
+        "vector": Column(
+            pl.List(pl.Int8),
+            "The dense vector as whole numbers: each value times 127 / the largest; only its direction means anything.",
+            nullable=True,
+        ),
+    },
+)
 TOPICS = Table(
     "topics",
     "One row per topic of the 7 days that end with the partition's day.",
     "tenant_day",
     ("topic_id",),
     {
-        "topic_id": Column(pl.String, "t- and 12 hex digits; kept while the topic's first post stays in the window."),
+        "topic_id": Column(pl.String, "t- and 12 hex digits; kept while most of the topic's posts stay together."),
         "title": Column(pl.String, "Headline made from the members."),
         "keywords": Column(pl.List(pl.String), "5 to 10 words that set it apart."),
         "lang": Column(pl.String, "Language of most members."),
+        "langs": Column(pl.List(pl.String), "Languages of the members, most first.", nullable=True),
         "first_seen": Column(UTC, "Date of its first post in the window."),
         "last_seen": Column(UTC, "Date of its last post in the window."),
         "messages": Column(pl.Int32, "Number of posts."),
@@ -247,8 +313,18 @@ RANKINGS = Table(
         "comments_term": Column(pl.Float64, "Clipped log2 ratio of comments; null where unknown.", nullable=True),
         "messages": Column(pl.Int32, "Posts in the window (1 for a message)."),
         "channels": Column(pl.Int32, "Distinct channels in the window (1 for a message)."),
-        "recent": Column(pl.Int32, "Posts in the recent span (6 h of 24h, 24 h of 7d)."),
-        "expected": Column(pl.Float64, "Posts expected in the recent span from the earlier rate and hours of day."),
+        "recent": Column(
+            pl.Int32,
+            "Channel-hours with a post in the recent span (6 h of 24h, 24 h of 7d): a flood of one channel is no trend.",
+        ),
+        "expected": Column(pl.Float64, "Those expected in the recent span from the earlier rate and hours of day."),
+        "age": Column(pl.Float64, "Age of the (strongest) post at as_of, hours.", nullable=True),
+        "read_age": Column(pl.Float64, "Age at which its counters were read last, hours; null: never.", nullable=True),
+        **{f"{name}_read": Column(pl.Int64, f"{name.title()} read last.", nullable=True) for name in _COUNTERS},
+        **{
+            f"{name}_usual": Column(pl.Float64, f"{name.title()} usual for its channel at that age.", nullable=True)
+            for name in _COUNTERS
+        },
     },
 )
 EDITOR_RESULTS = Table(
@@ -355,9 +431,13 @@ TABLES: dict[str, Table] = {
         MESSAGE_VERSIONS,
         MESSAGE_STATS,
         MEDIA,
+        CHANNEL_LINES,
         EMBEDDINGS,
+        FEATURE_COUNTS,
+        SEARCH_INDEX,
         TOPICS,
         TOPIC_MESSAGES,
+        TOPIC_CHANGES,
         TOPIC_MAP,
         RANKINGS,
         EDITOR_RESULTS,

@@ -1,22 +1,15 @@
-"""What a channel repeats in its posts (footers, headers, calls to subscribe), learnt and taken out.
+"""Posts to plain text: links, emoji, Markdown marks, mentions and the lines that their channel repeats are taken out.
 
-Leaving these lines in costs more than any other choice: pairwise F1 .757 with them, .932 without (24 Russian news
-channels). Only text comes out of here; features are made in lexical.py.
+Leaving the repeated lines in costs more than any other choice: pairwise F1 .757 with them, .932 without (24 Russian
+news channels). How they are learnt is in footers.py. Only text comes out of here; features are made in lexical.py.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-# A line is repeated where it stands in at least 8 posts and 3% of its channel's posts (measured), or, in a channel with
-# few posts, in at least 4 posts and half of them.
-MIN_POSTS = 8
-MIN_SHARE = 0.03
-FEW_POSTS = 4
-FEW_SHARE = 0.5
-
-_MARKDOWN_LINK = r"\[([^\]]*)\]\([^)]*\)"
-_URL = r"(?:https?://|www\.|t\.me/)\S+"
+_MARKDOWN_LINK = r"\[([^\]]*)\]\([^)\s]*\)?"
+_URL = r"(?:https?://|www\.|t\.me/)[^\s)\]]+"
 _EMOJI = (  # and signs that show nothing: joiners, directions
     "[\U0001f000-\U0001faff\U000e0000-\U000e007f\u2190-\u21ff\u2300-\u23ff\u2460-\u24ff\u25a0-\u27bf\u2900-\u297f"
     "\u2b00-\u2bff\u3030\u303d\u3297\u3299\ufe00-\ufe0f\u20e3\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+"
@@ -39,15 +32,14 @@ def plain(text: pl.Expr) -> pl.Expr:
 
 
 def repeated_lines(messages: pl.DataFrame) -> pl.DataFrame:
-    """The lines that each channel repeats in its posts: columns channel_id, line (as `plain` leaves it).
+    """The lines that each channel repeats in these posts: columns channel_id, line (as `plain` leaves it).
 
-    `messages`: a MESSAGES frame, best of the whole window: the more posts, the surer.
+    `messages`: a MESSAGES frame, best of the whole window: the more posts, the surer. What was learnt over longer than
+    the window comes from `footers.repeated` instead.
     """
-    posts = messages.filter(pl.col("text") != "").group_by("channel_id").agg(posts=pl.len())
-    seen = _lines(messages).unique(["channel_id", "row", "line"]).group_by("channel_id", "line").agg(seen=pl.len())
-    often = pl.col("seen") >= pl.max_horizontal(pl.lit(float(MIN_POSTS)), MIN_SHARE * pl.col("posts"))
-    few = pl.col("seen") >= pl.max_horizontal(pl.lit(float(FEW_POSTS)), FEW_SHARE * pl.col("posts"))
-    return seen.join(posts, on="channel_id").filter(often | few).select("channel_id", "line").sort("channel_id", "line")
+    from tgstudio_dagster.topics.footers import count_lines, repeated
+
+    return repeated(count_lines(messages)).select("channel_id", "line")
 
 
 def clean_texts(messages: pl.DataFrame, repeated: pl.DataFrame) -> pl.Series:
@@ -65,7 +57,7 @@ def own_texts(messages: pl.DataFrame, repeated: pl.DataFrame) -> pl.Series:
 
 def _kept(messages: pl.DataFrame, repeated: pl.DataFrame, form: str) -> pl.Series:
     kept = (
-        _lines(messages)
+        lines(messages)
         .join(repeated, on=["channel_id", "line"], how="anti")
         .sort("row", "place")
         .group_by("row", maintain_order=True)
@@ -75,7 +67,7 @@ def _kept(messages: pl.DataFrame, repeated: pl.DataFrame, form: str) -> pl.Serie
     return rows.join(kept, on="row", how="left", maintain_order="left")["kept"].fill_null("")
 
 
-def _lines(messages: pl.DataFrame) -> pl.DataFrame:
+def lines(messages: pl.DataFrame) -> pl.DataFrame:
     """Every line with anything in it: channel_id, row (of the frame), place (in the post), text, line (plain)."""
     return (
         messages.select("channel_id", pl.col("text").str.split("\n"))

@@ -1,33 +1,30 @@
 """The map: a place in the plane for each post of a window, near posts near each other. Reads features, writes places.
 
-UMAP on an SVD of the TF-IDF vectors. Measured on 1,500 posts, one core: import 1 s (10 s from a cold disk) and
-compilation 3.5 s once in a process, then .6 s a map. Neighbours are exact and handed in, so UMAP's own search, which
-takes longer to compile, is never started.
+UMAP (umap_layout.py) on an SVD of the TF-IDF vectors, held to yesterday's map. Measured by benchmarks/topic_map.py, CPU
+seconds of one core: import and compilation 5 s, once in a process; then the first map of 5,000 posts 2.0 s and each later
+day's 1.0 s, of 20,000 posts 10 s and 7 s. On six days of Russian news shared posts move .12 to .13 of the map's radius from
+one day to the next (UMAP's class, started from yesterday's places: .42 to 1.12).
 """
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Any
+import colorsys
+import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from tgstudio_dagster.lake.tables import TOPIC_MAP
+from tgstudio_dagster.topics.umap_layout import FEWEST, SEED, Places, lay_out_points
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-FEWEST = 15  # distinct posts; UMAP's neighbourhoods mean nothing below
-NEIGHBOURS = 12
-EPOCHS = 150
 DIMENSIONS = 32  # of the SVD; features that only one post has are left out, they bring nobody nearer
-SEED = 20240
 DIGITS = 4
-_CHUNK = 2000  # rows of the similarity matrix at a time
+WITHOUT_STORY = "#9ca3af"
 
-Places = NDArray[np.float64]
 _POST = ["channel_id", "msg_id"]
 
 
@@ -49,6 +46,39 @@ def lay_out(
         .with_columns(method=pl.lit(method))
         .select(TOPIC_MAP.schema.names())
     )
+
+
+def moved(topic_map: pl.DataFrame, previous: pl.DataFrame) -> float | None:
+    """How far the posts of both maps moved, on the mean, beside the radius of the previous one (root mean square).
+
+    0 is a map that stands still; None where no post, or no place, is in both.
+    """
+    both = topic_map.join(previous, on=_POST, suffix="_before")
+    if both.is_empty():
+        return None
+    before = previous.select("x", "y").to_numpy()
+    radius = float(np.sqrt(((before - before.mean(axis=0)) ** 2).sum(axis=1).mean()))
+    way = both.select("x", "y").to_numpy() - both.select("x_before", "y_before").to_numpy()
+    return float(np.hypot(*way.T).mean()) / radius if radius > 0 else None
+
+
+def story_colour(story_id: str | None) -> str:
+    """The story's colour on the map, as #rrggbb: the same on every day, grey for posts without a story.
+
+    The hue comes from the id's hash; it is dark enough to be seen on white (contrast of at least 3, as WCAG asks).
+    """
+    if story_id is None:
+        return WITHOUT_STORY
+    digest = hashlib.sha256(story_id.encode()).digest()
+    hue, full, light = int.from_bytes(digest[:2]) / 65536, 0.55 + 0.15 * (digest[2] % 4), 0.5
+    while _contrast_with_white(colour := colorsys.hls_to_rgb(hue, light, full)) < 3.1:
+        light -= 0.02
+    return "#" + "".join(f"{round(255 * part):02x}" for part in colour)
+
+
+def _contrast_with_white(colour: tuple[float, float, float]) -> float:
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour]
+    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
 
 
 def _places(rows: pl.DataFrame, previous: pl.DataFrame | None) -> tuple[Places, str]:
@@ -73,7 +103,10 @@ def _places(rows: pl.DataFrame, previous: pl.DataFrame | None) -> tuple[Places, 
         elif len(shared) <= DIMENSIONS:
             laid, method = _principal(matrix), f"pca: {len(shared)} features shared, umap needs {DIMENSIONS + 1}"
         else:
-            laid, method = _umap(_reduced(matrix[:, shared]), _known_places(rows[said][first], previous)), "umap"
+            laid, method = (
+                lay_out_points(_reduced(matrix[:, shared]), _known_places(rows[said][first], previous)),
+                "umap",
+            )
     places[:] = laid.mean(axis=0)
     places[said] = laid[unit]
     return places, method
@@ -88,54 +121,6 @@ def _known_places(rows: pl.DataFrame, previous: pl.DataFrame | None) -> Places:
     joined = rows.select(_POST).join(earlier, on=_POST, how="left", maintain_order="left")
     known: Places = joined.select("x", "y").fill_null(float("nan")).to_numpy()
     return known
-
-
-def _umap(reduced: Places, known: Places) -> Places:
-    indices, distances = _nearest(reduced)
-    start = _start(reduced, known, indices)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns that new points can't be added later; none will be
-        from umap import UMAP
-
-        laid: Places = (
-            UMAP(
-                n_neighbors=indices.shape[1],
-                n_epochs=EPOCHS,
-                init=start.astype(np.float32),
-                precomputed_knn=(indices, distances),
-                random_state=SEED,
-                n_jobs=1,
-            )
-            .fit_transform(reduced.astype(np.float32))
-            .astype(np.float64)
-        )
-    return _turned(laid - laid.mean(axis=0), known)
-
-
-def _start(reduced: Places, known: Places, indices: NDArray[np.int32]) -> Places:
-    """Known places; new posts in the middle of their known neighbours, else by the two strongest dimensions."""
-    shared = ~np.isnan(known[:, 0])
-    plain: Places = reduced[:, :2] - reduced[:, :2].mean(axis=0)
-    if shared.sum() < FEWEST:
-        return plain
-    spread = np.abs(known[shared]).max() / max(float(np.abs(plain).max()), 1e-9)
-    start = np.where(shared[:, None], known, plain * spread)
-    near = known[indices]
-    counted = (~np.isnan(near[:, :, :1])).sum(axis=1)
-    middle = np.nansum(near, axis=1) / np.maximum(counted, 1)
-    chosen: Places = np.where(~shared[:, None] & (counted > 0), middle, start)
-    return chosen
-
-
-def _turned(laid: Places, known: Places) -> Places:
-    """The layout turned (or mirrored) and moved onto the known places: orthogonal Procrustes."""
-    shared = ~np.isnan(known[:, 0])
-    if shared.sum() < FEWEST:
-        return laid
-    ours, theirs = laid[shared].mean(axis=0), known[shared].mean(axis=0)
-    left, _, right = np.linalg.svd((laid[shared] - ours).T @ (known[shared] - theirs))
-    turned: Places = (laid - ours) @ (left @ right) + theirs
-    return turned
 
 
 def _reduced(matrix: csr_matrix) -> Places:
@@ -159,20 +144,3 @@ def _principal(matrix: csr_matrix) -> Places:
     # The sign of an eigenvector is free: the entry farthest from 0 is made positive.
     places[:, : axes.shape[1]] = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] < 0, -1, 1)
     return places
-
-
-def _nearest(reduced: Places) -> tuple[NDArray[np.int32], NDArray[Any]]:
-    """Exact neighbours by distance between unit rows, each row its own first: indices and distances."""
-    size = min(NEIGHBOURS, len(reduced) - 1)
-    rows = reduced.astype(np.float32)
-    found, distances = [], []
-    for begin in range(0, len(rows), _CHUNK):
-        cosine = rows[begin : begin + _CHUNK] @ rows.T
-        cosine[np.arange(len(cosine)), begin + np.arange(len(cosine))] = np.inf
-        best = np.argpartition(-cosine, size - 1, axis=1)[:, :size]
-        value = np.take_along_axis(cosine, best, axis=1)
-        order = np.lexsort((best, -value), axis=1)
-        best, value = np.take_along_axis(best, order, axis=1), np.take_along_axis(value, order, axis=1)
-        found.append(best)
-        distances.append(np.sqrt(np.maximum(0.0, 2 - 2 * np.minimum(value, 1.0))))
-    return np.concatenate(found).astype(np.int32), np.concatenate(distances).astype(np.float32)

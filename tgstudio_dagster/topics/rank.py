@@ -1,15 +1,17 @@
-"""The ranking of posts and topics: its formula, terms and defaults. The engagement of a post is in counters.py.
+"""The ranking of posts and topics: its formula and terms. The engagement of a post is in counters.py, what a tenant may
+set in weights.py.
 
 For a post or topic, in a window of 24 hours (7 days) that ends at `as_of`:
   popularity P = sum over distinct channels of the best of their posts by audience * (1 + max(0, engagement)) * decay
     audience = log10(10 + the channel's median views) / 4, at most 1.5
     decay    = 2 ** (-age / half life), half life 12 h (60 h)
   trend T    = (recent - expected) / sqrt(expected + 1)
-    recent   = posts of the last 6 h (24 h); expected = the earlier rate scaled by the hours' usual volume, at least .5
+    recent   = channel-hours of the last 6 h (24 h): the posts of one channel within one hour count once, so a flood from
+               one channel is no trend; expected = the earlier rate scaled by the hours' usual volume, at least .5
   score      = P * (1 + .5 * ln(1 + max(0, T)))
 A post is a group of one. The parts come from Hacker News (decay), the winners of Telegram's clustering contest
 (distinct sources) and trend as a z-score; the weights are not tuned: no public data with forwards and reactions was
-found.
+found. `tgstudio rank-diff` shows what other weights would do to a tenant's own days.
 """
 
 from __future__ import annotations
@@ -17,10 +19,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import polars as pl
 
 from tgstudio_dagster.lake.tables import RANKINGS
-from tgstudio_dagster.topics.counters import WEIGHTS, engagement
+from tgstudio_dagster.topics.counters import engagement
+from tgstudio_dagster.topics.weights import COUNTERS, SHIPPED, RankingWeights
 
 HIGHEST_AUDIENCE = 1.5
 LEAST_EXPECTED = 0.5
@@ -34,25 +38,37 @@ class Window:
     name: str
     hours: int
     recent: int
-    half_life: float
+
+    def half_life(self, weights: RankingWeights) -> float:
+        """Hours in which a post of this window counts half."""
+        return {"24h": weights.half_life_24h, "7d": weights.half_life_7d}[self.name]
 
 
-WINDOWS = (Window("24h", 24, 6, 12.0), Window("7d", 168, 24, 60.0))
+WINDOWS = (Window("24h", 24, 6), Window("7d", 168, 24))
 
 _POST = ["channel_id", "msg_id"]
-_TERMS = [f"{counter}_term" for counter in WEIGHTS]
-_ROUNDED = ["popularity", "expected", "trend", "score", "engagement", "audience", "decay", *_TERMS]
+_ENTITY = ["entity_kind", "entity_id"]
+_OF_A_POST = [
+    *("engagement", "audience", "decay", "age", "read_age"),
+    *(f"{counter}_{part}" for part in ("term", "read", "usual") for counter in COUNTERS),
+]
+_ROUNDED = ["popularity", "expected", "trend", "score"]
 
 
 def rank(
-    messages: pl.DataFrame, stats: pl.DataFrame, topics: pl.DataFrame, topic_messages: pl.DataFrame, as_of: datetime
+    messages: pl.DataFrame,
+    stats: pl.DataFrame,
+    topics: pl.DataFrame,
+    topic_messages: pl.DataFrame,
+    as_of: datetime,
+    weights: RankingWeights = SHIPPED,
 ) -> pl.DataFrame:
     """The RANKINGS of a window: every post and topic of the 24 hours and of the 7 days until `as_of`.
 
     `messages`, `stats`: the window's MESSAGES and MESSAGE_STATS; `topics`, `topic_messages`: as `find_topics` gives
     them. Service messages, comments, deleted posts and posts dated after `as_of` take no part. Topics of two channels and more
-    rank before the others. A topic's engagement, audience, decay and counter terms are those of its strongest post.
-    Equal scores rank by id.
+    rank before the others. A topic's engagement, audience, decay, age and what stands behind them are those of its
+    strongest post. Equal scores rank by id.
     """
     age = (pl.lit(as_of) - pl.col("date")).dt.total_microseconds() / 3.6e9
     posts = (
@@ -62,16 +78,15 @@ def rank(
             pl.col("deleted_at").is_null(),
             pl.col("date") <= as_of,
         )
-        .select(*_POST, "date", age=age)
+        .select(*_POST, "date", "forwarded_from", age=age)
         .filter(pl.col("age") < max(window.hours for window in WINDOWS))
         .sort(_POST)
     )
     if posts.is_empty():
         return RANKINGS.empty()
     audience = ((10 + pl.col("channel_views").fill_null(0.0)).log10() / 4).clip(upper_bound=HIGHEST_AUDIENCE)
-    judged = posts.join(engagement(posts, stats, as_of), on=_POST, maintain_order="left").with_columns(
-        audience=audience
-    )
+    told = engagement(posts, stats, as_of, weights).drop(_POST)
+    judged = pl.concat([posts, told], how="horizontal").with_columns(audience=audience)
     alone = judged.with_columns(entity_kind=pl.lit("message"), entity_id=pl.format("{}/{}", *_POST))
     grouped = (
         topic_messages.join(topics.select("topic_id"), on="topic_id", how="semi")
@@ -79,65 +94,83 @@ def rank(
         .join(judged, on=_POST)
         .with_columns(entity_kind=pl.lit("topic"), entity_id=pl.col("topic_id"))
     )
-    members = pl.concat([alone, grouped.select(alone.columns)])
     volume = _hourly_volume(posts)
-    ranked = pl.concat([_ranked(members, volume, window) for window in WINDOWS])
+    ranked = pl.concat(
+        _ranked(members, lone, volume, window, weights)
+        for window in WINDOWS
+        for members, lone in ((alone, True), (grouped.select(alone.columns), False))
+    )
     return RANKINGS.conform(
         ranked.with_columns(as_of=pl.lit(as_of)).select(RANKINGS.schema.names()).cast(RANKINGS.schema)
     )
 
 
 def expected_share(volume: list[float], window: Window) -> float:
-    """How many posts the recent span usually has for one of the earlier span, by the hours' volume.
+    """What the recent span usually has for one of the earlier span, by the hours' volume.
 
-    `volume`: posts of the tenant by hours before "now", modulo 24.
+    `volume`: channel-hours of the tenant by hours before "now", modulo 24.
     """
     usual = [volume[hour % 24] for hour in range(window.hours)]
     return sum(usual[: window.recent]) / sum(usual[window.recent :])
 
 
 def _hourly_volume(posts: pl.DataFrame) -> list[float]:
-    """Posts by age in whole hours modulo 24, one added to each so that a silent hour is not an impossible one."""
-    volume = [1.0] * 24
-    for age in posts["age"].to_list():
-        volume[int(age) % 24] += 1.0
-    return volume
+    """Channel-hours by age in whole hours modulo 24, one added to each so that a silent hour is not an impossible one."""
+    hours = posts.select("channel_id", hour=pl.col("age").floor().cast(pl.Int64)).unique()["hour"]
+    return [float(count) + 1.0 for count in np.bincount(hours.to_numpy() % 24, minlength=24)]
 
 
-def _ranked(members: pl.DataFrame, volume: list[float], window: Window) -> pl.DataFrame:
-    entity = ["entity_kind", "entity_id"]
-    share = expected_share(volume, window)
-    decay = 2.0 ** (-pl.col("age") / window.half_life)
-    strength = pl.col("audience") * (1 + pl.col("engagement").clip(lower_bound=0)) * decay
+def _ranked(
+    members: pl.DataFrame, lone: bool, volume: list[float], window: Window, weights: RankingWeights
+) -> pl.DataFrame:
+    """One window's rows of RANKINGS but as_of; `lone`: each entity is one post."""
+    decay = 2.0 ** (-pl.col("age") / window.half_life(weights))
+    strength = (
+        pl.col("audience") ** weights.audience
+        * (1 + weights.engagement * pl.col("engagement").clip(lower_bound=0))
+        * pl.col("decay")
+    )
     inside = (
         members.filter(pl.col("age") < window.hours)
         .with_columns(decay=decay)
         .with_columns(strength=strength.round(DIGITS))
-        .sort(*entity, "strength", *_POST, descending=[False, False, True, False, False])
     )
-    spread = (
-        inside.unique([*entity, "channel_id"], keep="first", maintain_order=True)
-        .group_by(entity, maintain_order=True)
-        .agg(popularity=pl.col("strength").sum(), channels=pl.len())
-    )
-    earlier = pl.col("messages") - pl.col("recent")
+    counted = _single(inside, window) if lone else _gathered(inside, window)
+    earlier = pl.col("spread") - pl.col("recent")
     trend = (pl.col("recent") - pl.col("expected")) / (pl.col("expected") + 1).sqrt()
-    score = pl.col("popularity") * (1 + 0.5 * pl.col("trend").clip(lower_bound=0).log1p())
+    score = pl.col("popularity") * (1 + weights.trend * pl.col("trend").clip(lower_bound=0).log1p())
+    expected = (earlier * expected_share(volume, window)).clip(lower_bound=LEAST_EXPECTED)
     scored = (
-        inside.group_by(entity, maintain_order=True)
-        .agg(
-            pl.first("engagement", "audience", "decay", *_TERMS),
-            messages=pl.len().cast(pl.Int32),
-            recent=(pl.col("age") < window.recent).sum().cast(pl.Int32),
-        )
-        .join(spread, on=entity, maintain_order="left")
-        .with_columns(expected=(earlier * share).clip(lower_bound=LEAST_EXPECTED))
+        counted.with_columns(expected=expected)
         .with_columns(trend=trend)
         .with_columns(score=score)
-        .with_columns(pl.col(*_ROUNDED).round(DIGITS))
+        .with_columns(pl.col(*_ROUNDED, *(n for n in _OF_A_POST if not n.endswith("_read"))).round(DIGITS))
     )
-    lone_topic = (pl.col("entity_kind") == "topic") & (pl.col("channels") < 2)
-    order = pl.struct(lone=lone_topic, score=-pl.col("score"), entity_id="entity_id")
-    return scored.with_columns(
-        pl.lit(window.name).alias("window"), rank=order.rank("ordinal").over("entity_kind").cast(pl.Int32)
+    narrow = (pl.col("entity_kind") == "topic") & (pl.col("channels") < 2) & weights.wide_first
+    order = scored.select("entity_id", narrow=narrow, score=-pl.col("score")).with_row_index("row")
+    place = order.sort("narrow", "score", "entity_id")["row"].arg_sort() + 1
+    return scored.with_columns(place.cast(pl.Int32).alias("rank"), pl.lit(window.name).alias("window"))
+
+
+def _single(inside: pl.DataFrame, window: Window) -> pl.DataFrame:
+    recent = (pl.col("age") < window.recent).cast(pl.Int32)
+    one = pl.lit(1, pl.Int32)
+    return inside.select(
+        *_ENTITY, *_OF_A_POST, popularity="strength", channels=one, messages=one, recent=recent, spread=one
+    )
+
+
+def _gathered(inside: pl.DataFrame, window: Window) -> pl.DataFrame:
+    ordered = inside.sort(*_ENTITY, "strength", *_POST, descending=[False, False, True, False, False])
+    best = ordered.unique([*_ENTITY, "channel_id"], keep="first", maintain_order=True)
+    hours = ordered.select(*_ENTITY, "channel_id", hour=pl.col("age").floor()).unique()
+    counted = hours.group_by(_ENTITY).agg(
+        spread=pl.len().cast(pl.Int32), recent=(pl.col("hour") < window.recent).sum().cast(pl.Int32)
+    )
+    return (
+        best.group_by(_ENTITY, maintain_order=True)
+        .agg(pl.first(*_OF_A_POST), popularity=pl.col("strength").sum(), channels=pl.len().cast(pl.Int32))
+        .join(ordered.group_by(_ENTITY).agg(messages=pl.len().cast(pl.Int32)), on=_ENTITY, maintain_order="left")
+        .join(counted, on=_ENTITY, maintain_order="left")
+        .select(*_ENTITY, *_OF_A_POST, "popularity", "channels", "messages", "recent", "spread")
     )

@@ -1,0 +1,132 @@
+"""Searching by meaning: with related words where there is no model, by the nearest vectors where there is one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests import builders
+from tests.search import lakes
+from tests.search.lakes import ids, of_texts
+from tgstudio_dagster.errors import NotFoundError
+from tgstudio_dagster.lake.store import Lake
+from tgstudio_dagster.search.find import Encoder, Search
+from tgstudio_dagster.search.index import Filter
+from tgstudio_dagster.search.vectors import VectorIndex
+
+QUAKE = [
+    "Землетрясение в Турции: эпицентр у Измира",
+    "Землетрясение и подземные толчки разрушили дома у Измира",
+    "Подземные толчки землетрясения: эпицентр под городом",
+]
+OTHER = [f"Рынок акций вырос на {n} процентов за неделю" for n in range(30)]
+
+
+def test_a_post_that_tells_it_in_related_words_is_found(tmp_path: Path) -> None:
+    search = of_texts(tmp_path, *QUAKE, "Подземные толчки ощутили жители Измира", *OTHER)
+    assert 4 not in ids(search.find("землетрясение"))
+    page = search.find("землетрясение", by="meaning")
+    assert set(ids(page)[:4]) == {1, 2, 3, 4}
+    assert {"толчк", "измир"} <= set(page.related)
+    assert page.method == "related words"
+
+
+def test_what_no_post_joins_stays_unfound_without_a_model(tmp_path: Path) -> None:
+    search = of_texts(tmp_path, *QUAKE, "Earthquake hits Izmir", "Сейсмическая активность растёт", *OTHER)
+    assert not {4, 5} & set(ids(search.find("землетрясение", by="meaning")))
+
+
+def test_meaning_needs_one_of_the_words_and_leaves_out_what_words_leave_out(tmp_path: Path) -> None:
+    search = of_texts(tmp_path, *QUAKE, *OTHER)
+    assert set(ids(search.find("землетрясение вулкан", by="meaning"))) == {1, 2, 3}
+    assert 2 not in ids(search.find("землетрясение -разрушили", by="meaning"))
+    assert search.find("вулкан", by="meaning").hits == []
+
+
+def test_meaning_takes_a_whole_post_and_beginnings_and_phrases(tmp_path: Path) -> None:
+    search = of_texts(tmp_path, *QUAKE, *OTHER)
+    assert ids(search.find("\n".join(QUAKE), by="meaning"))[0] in {1, 2, 3}
+    assert set(ids(search.find("землетр*", by="meaning"))) == {1, 2, 3}
+    assert ids(search.find('"подземные толчки землетрясения"', by="meaning"))[0] == 3
+
+
+def test_words_that_stand_everywhere_are_not_related(tmp_path: Path) -> None:
+    footer = "Подписаться на канал"
+    search = of_texts(tmp_path, *(f"{text} {footer}" for text in [*QUAKE, *OTHER, *OTHER]))
+    assert not {"подписа", "кана"} & set(search.find("землетрясение", by="meaning").related)
+
+
+def dense_search(folder: Path, *, days: int = 1) -> Search:
+    """Posts on three axes, the same every day, with vectors of three values."""
+    vectors = [[1.0, 0.0, 0.1], [0.0, 1.0, 0.1], [0.7, 0.7, 0.1]]
+    lake = Lake(str(folder / "lake")).tenant("acme")
+    for n in range(days):
+        rows = [
+            {"msg_id": 10 * n + k, "text": text, "lang": lang, "date": builders.FIRST + timedelta(days=n, minutes=k)}
+            for k, (text, lang) in enumerate([("закон", "ru"), ("rain", "en"), ("закон и дождь", "ru")])
+        ]
+        lakes.materialized(lake, *rows, embeddings=lakes.dense(builders.messages(*rows), vectors))
+    return Search(lake, folder / "home")
+
+
+def encoder(*vector: float) -> Encoder:
+    return Encoder("model", lambda _text: np.array(vector, np.float32))
+
+
+def test_the_nearest_vectors_are_found_whatever_their_words(tmp_path: Path) -> None:
+    search = dense_search(tmp_path)
+    page = search.find("law", by="meaning", encoder=encoder(1, 0.1, 0))
+    assert (ids(page), page.method, page.total) == ([0, 2, 1], "model", None)
+    assert page.hits[0].score == pytest.approx(0.99, abs=0.02)
+    assert ids(search.find("law", by="meaning", encoder=encoder(1, 0.1, 0), langs=["en"])) == [1]
+
+
+def test_nearest_vectors_are_paged_and_narrowed_by_days(tmp_path: Path) -> None:
+    search = dense_search(tmp_path, days=3)
+    seen: list[int] = []
+    cursor = None
+    while True:
+        page = search.find("law", by="meaning", encoder=encoder(1, 0, 0), limit=2, cursor=cursor)
+        seen += ids(page)
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert sorted(seen) == [0, 1, 2, 10, 11, 12, 20, 21, 22] and seen[:3] == [20, 10, 0]
+    page = search.find("law", by="meaning", encoder=encoder(1, 0, 0), first=lakes.DAY + timedelta(2))
+    assert set(ids(page)) == {20, 21, 22}
+
+
+def test_a_model_without_vectors_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="model: no day has vectors of it"):
+        of_texts(tmp_path, "закон").find("закон", by="meaning", encoder=encoder(1, 0, 0))
+
+
+def test_damaged_vectors_are_made_anew(tmp_path: Path) -> None:
+    assert len(dense_search(tmp_path).find("law", by="meaning", encoder=encoder(1, 0, 0)).hits) == 3
+    for path in (tmp_path / "home").rglob("vectors.npy"):
+        path.write_bytes(b"garbage")
+    search = Search(Lake(str(tmp_path / "lake")).tenant("acme"), tmp_path / "home")
+    assert len(search.find("law", by="meaning", encoder=encoder(1, 0, 0)).hits) == 3
+
+
+@given(st.integers(1, 40), st.integers(0, 2**32 - 1))
+@settings(max_examples=15, deadline=None)
+def test_among_few_vectors_the_nearest_are_exactly_those(
+    tmp_path_factory: pytest.TempPathFactory, count: int, seed: int
+) -> None:
+    chance = np.random.default_rng(seed)
+    vectors = chance.normal(size=(count, 70)).astype(np.float32) + 3
+    messages = builders.messages(*({"text": f"w{n}"} for n in range(count)))
+    index = VectorIndex(tmp_path_factory.mktemp("vectors"))
+    rows = lakes.index_day(messages, lakes.dense(messages, vectors.tolist()))
+    index.replace_day(lakes.DAY, rows)
+    query = chance.normal(size=70).astype(np.float32) + 3
+    cosines = vectors @ query / np.linalg.norm(vectors, axis=1) / np.linalg.norm(query)
+    found = index.nearest("model", query, Filter(), count)
+    assert {msg for _, msg, _ in found} == set(range(1, count + 1))
+    assert [score for *_, score in found] == pytest.approx([cosines[msg - 1] for _, msg, _ in found], abs=0.01)

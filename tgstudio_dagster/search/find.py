@@ -1,0 +1,232 @@
+"""Answers: a page of posts for a query, by words or by meaning, from the local copy of a tenant's days.
+
+By words: a post must hold all that is asked for; the best by BM25, the newer of equals first.
+By meaning, without a model: a post may hold any of the words, or of those that stand beside them in the best posts
+(expand.py). With a dense model: the nearest vectors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+import numpy as np
+import polars as pl
+import tantivy
+from numpy.typing import NDArray
+
+from tgstudio_dagster.errors import LakeError, NotFoundError, QueryError
+from tgstudio_dagster.lake.store import TenantLake
+from tgstudio_dagster.search.copy import Gaps, LocalCopy
+from tgstudio_dagster.search.expand import expand
+from tgstudio_dagster.search.index import DamagedError, Filter
+from tgstudio_dagster.search.parse import Query, parse
+from tgstudio_dagster.search.snippet import snippet
+
+By = Literal["words", "meaning"]
+MAX_PAGE = 100
+MAX_DEPTH = 10_000
+T = TypeVar("T")
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A post that was found. `marks` has the start and end of each word asked for in `snippet`.
+
+    Of `score` only the order means anything; for the nearest vectors it is the cosine.
+    """
+
+    channel_id: int
+    msg_id: int
+    channel: str | None
+    channel_title: str
+    date: datetime
+    lang: str
+    comment: bool
+    deleted: bool
+    url: str
+    score: float
+    snippet: str
+    marks: list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of hits, best first. `total` counts all that match, None for nearest vectors: they have no end.
+
+    `cursor` asks for the next page, None on the last. `related` are the stems that meaning added to the query, best
+    first. `method` is words, related words or the dense model's name. `gaps` are the days that were not searched as
+    they now stand.
+    """
+
+    hits: list[Hit]
+    total: int | None
+    cursor: str | None
+    method: str
+    related: tuple[str, ...]
+    gaps: Gaps
+
+    def as_json(self) -> dict[str, Any]:
+        """The page in plain values: times in ISO 8601."""
+        found: dict[str, Any] = msgspec.to_builtins(self)
+        return found
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A dense model for queries: its name, as in `embeddings`, and what makes a text's vector."""
+
+    model: str
+    encode: Callable[[str], NDArray[np.float32]]
+
+
+class Search:
+    """Search of one tenant; `home` is the folder for local copies, shared by all tenants and lakes of this machine."""
+
+    def __init__(self, lake: TenantLake, home: Path) -> None:
+        root = hashlib.sha256(lake.root.encode()).hexdigest()[:12]
+        self._folder = home / "search" / root / f"tenant={lake.tenant}"
+        self._lake = lake
+        self._copy: LocalCopy | None = None
+
+    def refresh(self) -> Gaps:
+        """Take in what changed in the lake; `find` does it too. Of use after a long history was materialized."""
+        return self._readable(lambda copy: copy.refresh())
+
+    def find(
+        self,
+        text: str,
+        *,
+        by: By = "words",
+        first: date | None = None,
+        last: date | None = None,
+        channels: Sequence[str] = (),
+        langs: Sequence[str] = (),
+        comments: bool = False,
+        deleted: bool = False,
+        limit: int = 20,
+        cursor: str | None = None,
+        encoder: Encoder | None = None,
+    ) -> Page:
+        """A page of posts for what was typed (see `parse`).
+
+        `channels` are usernames or ids. A cursor belongs to its query and filters. With `encoder`, meaning is asked of
+        the dense vectors of its model. Raises QueryError for a query without a word, a foreign cursor, an empty range of
+        days or a page too large or too far, and NotFoundError for a channel of which no post is indexed, or a model
+        that no day has vectors of.
+        """
+        query = parse(text)
+        if first and last and first > last:
+            raise QueryError(f"days: {first} is after {last}; give the earlier one first.")
+        if not 1 <= limit <= MAX_PAGE:
+            raise QueryError(f"limit: {limit}: a page has 1 to {MAX_PAGE} posts.")
+        asked = (query, by, first, last, sorted(channels), sorted(langs), comments, deleted, encoder and encoder.model)
+        mark = hashlib.sha256(repr(asked).encode()).hexdigest()[:12]
+        offset = _offset(cursor, mark)
+        if offset + limit > MAX_DEPTH:
+            raise QueryError(
+                f"cursor: the first {MAX_DEPTH:,} posts can be paged through; narrow the query or the days."
+            )
+
+        def answer(copy: LocalCopy) -> Page:
+            gaps = copy.refresh()
+            ids = tuple(_channel(copy, channel) for channel in channels)
+            where = Filter(first, last, ids, tuple(langs), comments, deleted)
+            if by == "meaning" and encoder is not None:
+                return _nearest(copy, query, encoder.model, encoder.encode(text), where, limit, offset, mark, gaps)
+            return _by_words(copy, query, by, where, limit, offset, mark, gaps)
+
+        return self._readable(answer)
+
+    def _readable(self, ask: Callable[[LocalCopy], T]) -> T:
+        """The answer; where the local copy turns out to be damaged, from one made anew."""
+        try:
+            self._copy = self._copy or LocalCopy(self._lake, self._folder)
+            try:
+                return ask(self._copy)
+            except DamagedError:
+                self._copy.start_again()
+                return ask(self._copy)
+        except DamagedError as error:
+            raise LakeError(
+                f"{self._folder}: cannot be read or made anew ({error}). Check the disk, remove it."
+            ) from error
+        except OSError as error:
+            raise LakeError(
+                f"{self._folder}: {error.strerror or error}. Make room there, or set TGSTUDIO_HOME."
+            ) from error
+
+
+def _by_words(
+    copy: LocalCopy, query: Query, by: By, where: Filter, limit: int, offset: int, mark: str, gaps: Gaps
+) -> Page:
+    index = copy.words
+    related: tuple[str, ...] = ()
+    without = [(tantivy.Occur.MustNot, index.holds(clause)) for clause in query.unwanted]
+    if by == "words":
+        parts = [(tantivy.Occur.Must, index.holds(clause)) for clause in query.wanted]
+    else:
+        weights = expand(index, query, without, where)
+        related = tuple(weights.added)
+        boosts = weights.own | weights.added
+        parts = [(tantivy.Occur.Should, index.word(stem, boost)) for stem, boost in boosts.items()]
+        parts += [(tantivy.Occur.Should, index.holds(clause)) for clause in query.wanted if clause.kind != "word"]
+    found = index.search(index.query([*parts, *without], where), limit=limit, offset=offset)
+    shown = set(related)
+    hits = [_hit(row, lambda stem: query.marks(stem) or stem in shown) for row in found.posts.iter_rows(named=True)]
+    further = _cursor(offset + limit, mark) if found.total > offset + limit else None
+    return Page(hits, found.total, further, "words" if by == "words" else "related words", related, gaps)
+
+
+def _nearest(
+    copy: LocalCopy,
+    query: Query,
+    model: str,
+    vector: NDArray[np.float32],
+    where: Filter,
+    limit: int,
+    offset: int,
+    mark: str,
+    gaps: Gaps,
+) -> Page:
+    if not copy.vectors.days(model):
+        raise NotFoundError(
+            f"model {model}: no day has vectors of it. Materialize embeddings and search_index with it, or search without."
+        )
+    near = copy.vectors.nearest(model, vector, where, offset + limit + 1)
+    page = near[offset : offset + limit]
+    order = pl.DataFrame(page, schema={"channel_id": pl.Int64, "msg_id": pl.Int64, "score": pl.Float64}, orient="row")
+    posts = copy.words.by_keys([(channel, message) for channel, message, _ in page])
+    rows = order.join(posts, on=["channel_id", "msg_id"], how="inner", maintain_order="left")
+    hits = [_hit(row, query.marks) for row in rows.iter_rows(named=True)]
+    further = _cursor(offset + limit, mark) if len(near) > offset + limit else None
+    return Page(hits, None, further, model, (), gaps)
+
+
+def _hit(row: dict[str, object], marks: Callable[[str], bool]) -> Hit:
+    shown, places = snippet(str(row["text"]), marks)
+    return msgspec.convert({**row, "snippet": shown, "marks": places}, Hit)
+
+
+def _channel(copy: LocalCopy, name: str) -> int:
+    found = copy.words.channel_id(name)
+    if found is None:
+        raise NotFoundError(f"channel {name}: no post of it is indexed. `tgstudio subscriptions` lists the channels.")
+    return found
+
+
+def _cursor(offset: int, mark: str) -> str:
+    return f"{offset}-{mark}"
+
+
+def _offset(cursor: str | None, mark: str) -> int:
+    if cursor is None:
+        return 0
+    offset, _, of = cursor.partition("-")
+    if of != mark or not offset.isascii() or not offset.isdecimal():
+        raise QueryError("cursor: it is of another query or other filters; ask for the first page again.")
+    return int(offset)

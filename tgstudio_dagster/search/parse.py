@@ -1,0 +1,84 @@
+"""What a person typed to what is meant: words, phrases in quotes, beginnings with *, and words to leave out with -.
+
+Nothing else is syntax: brackets, AND, colons and the like are signs or words as any other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from tgstudio_dagster.errors import QueryError
+from tgstudio_dagster.search.words import says_nothing, terms, written
+
+MAX_CHARS = 4096  # a whole post may be pasted: Telegram's own limit
+MIN_PREFIX = 2
+_QUOTES = str.maketrans(dict.fromkeys("«»“”„‟〝〞＂", '"'))
+_PART = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"?|(?P<bare>[^\s"]+))')
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One thing that a post must hold: a word (one stem), a phrase (stems in a row) or a beginning of a word.
+
+    Of a beginning, `terms` has it as written, then the stem it would be as a whole word: letters that stemming cuts
+    off are in no index.
+    """
+
+    kind: Literal["word", "phrase", "prefix"]
+    terms: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Query:
+    """Every one of `wanted` must be in a post, none of `unwanted` may."""
+
+    wanted: tuple[Clause, ...]
+    unwanted: tuple[Clause, ...]
+
+    def marks(self, stem: str) -> bool:
+        """Whether a word with this stem is one of those asked for."""
+        return any(
+            stem.startswith(clause.terms[0]) or stem == clause.terms[1]
+            if clause.kind == "prefix"
+            else stem in clause.terms
+            for clause in self.wanted
+        )
+
+
+def parse(text: str) -> Query:
+    """The query that was typed. A quote that is not closed reaches to the end; a word with a hyphen is a phrase.
+
+    Stop words outside quotes are passed over, unless there is nothing else to find. Raises QueryError where no word is
+    named, or only ones to leave out, or more than a post's length is given.
+    """
+    if len(text) > MAX_CHARS:
+        raise QueryError(f"query: has {len(text):,} characters; give at most {MAX_CHARS:,}.")
+    wanted: dict[Clause, bool] = {}
+    unwanted: dict[Clause, bool] = {}
+    for part in _PART.finditer(text.translate(_QUOTES)):
+        found = part["phrase"] if part["bare"] is None else part["bare"]
+        clause = _clause(found, prefix=part["bare"] is not None and found.endswith("*"))
+        if clause is not None:
+            side = unwanted if part["minus"] else wanted
+            side[clause] = part["bare"] is not None and all(says_nothing(word) for word in written(found))
+    if not wanted:
+        mend = "name one to find beside those to leave out." if unwanted else "type at least one word or number."
+        raise QueryError(f"query: no word to look for; {mend}")
+    telling = tuple(clause for clause, nothing in wanted.items() if not nothing)
+    return Query(telling or tuple(wanted), tuple(unwanted))
+
+
+def _clause(found: str, *, prefix: bool) -> Clause | None:
+    stems = tuple(terms(found))
+    if not stems:
+        return None
+    if len(stems) > 1:
+        return Clause("phrase", stems)
+    if not prefix:
+        return Clause("word", stems)
+    begin = written(found)[0]
+    if len(begin) < MIN_PREFIX:
+        raise QueryError(f"query: {found!r}: write at least {MIN_PREFIX} letters before the *.")
+    return Clause("prefix", (begin, stems[0]))

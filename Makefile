@@ -17,7 +17,7 @@ up: $(VENV)/.installed  ## Dagster's UI and daemon on loopback; Ctrl-C ends them
 	$(BIN)/tgstudio up
 
 test: $(VENV)/.installed-dev  ## Every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -7,11 +7,13 @@ Builders of data stand in builders.py.
 from __future__ import annotations
 
 import shutil
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.postgres import PostgresServer
 from tests.servers.s3 import BUCKET, S3Server
@@ -19,6 +21,12 @@ from tests.servers.telegram import TelegramServer
 from tgstudio_dagster.catalog.database import Catalog
 
 _TEMPLATE = "catalog_template"
+
+# How long an example takes depends on what else the machine does; speed is measured in benchmarks/.
+settings.register_profile("tgstudio", deadline=None)
+settings.load_profile("tgstudio")
+# A test run in the background of a script ignores Ctrl-C, and so would every process that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

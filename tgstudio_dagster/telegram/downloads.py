@@ -7,7 +7,6 @@ order, and what becomes of each file when something goes wrong.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
 import time
 from collections import Counter, defaultdict
@@ -39,7 +38,7 @@ from tgstudio_dagster.errors import (
     UnreachableError,
     VaultError,
 )
-from tgstudio_dagster.lake.store import StoredFile, TenantLake
+from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.settings import TelegramSettings
 from tgstudio_dagster.telegram.media import (
     OUT_OF_TIME,
@@ -214,6 +213,8 @@ class _Account:
     def __init__(self, run: _Run, account_id: str, files: Files, held: Lease) -> None:
         self._run, self._account_id, self._files, self._held = run, account_id, files, held
         self._places = asyncio.Semaphore(run.settings.media_parallel)
+        # Apart from the places: the line is not to stand still while a file is flushed to the disk.
+        self._storing = asyncio.Semaphore(run.settings.media_parallel)
         self._unreachable = 0
         self._unspent = 0
 
@@ -247,21 +248,20 @@ class _Account:
         await _together([self._settle(item, found.get(item.member_id)) for item in items])
 
     async def _settle(self, item: Item, found: Found | None) -> None:
-        async with self._places:
-            try:
-                outcome = await self._outcome(item, found)
-                self._unreachable = 0
-            except ChannelLostError as error:
-                outcome = Outcome(f"pending: {error}")
-            except UnreachableError as error:
-                self._unreachable += 1
-                if self._unreachable >= _UNREACHABLE_IN_A_ROW:
-                    raise
-                outcome = Outcome(f"pending: {error}")
-            except (FloodError, AuthorityLostError):
+        try:
+            outcome = await self._outcome(item, found)
+            self._unreachable = 0
+        except ChannelLostError as error:
+            outcome = Outcome(f"pending: {error}")
+        except UnreachableError as error:
+            self._unreachable += 1
+            if self._unreachable >= _UNREACHABLE_IN_A_ROW:
                 raise
-            except TelegramError as error:
-                outcome = Outcome(f"{REFUSED}{error}")
+            outcome = Outcome(f"pending: {error}")
+        except (FloodError, AuthorityLostError):
+            raise
+        except TelegramError as error:
+            outcome = Outcome(f"{REFUSED}{error}")
         self._run.result.outcomes[item] = outcome
 
     async def _outcome(self, item: Item, found: Found | None) -> Outcome:
@@ -279,30 +279,30 @@ class _Account:
 
     async def _stored(self, item: Item, found: Found) -> Record | None:
         """Download the file and its thumbnail and put both into the lake; None where the staged bytes can't be trusted."""
+        async with self._places:
+            thumbnail = await self._thumbnail(found.thumbnail) if found.thumbnail else None
+            fetched = await self._fetched(found.file)
+            # Before the place is given up: no more wait in memory than may be stored at once.
+            await self._storing.acquire()
+        try:
+            self._held.check()
+            keeping = asyncio.create_task(
+                asyncio.to_thread(_keep, self._run, found.file, fetched, thumbnail, item.extension)
+            )
+            try:
+                return await asyncio.shield(keeping)
+            except asyncio.CancelledError:
+                # Another file has ended the reading, by a flood say: this one is downloaded, and is stored.
+                return await keeping
+        finally:
+            self._storing.release()
+
+    async def _fetched(self, file: RemoteFile) -> bytes | StagedFile:
+        """The whole file: in memory where it comes in one part, which has nothing to go on with after a break."""
         from tgstudio_dagster.telegram.mtproto.files import PART
 
-        thumbnail = await self._thumbnail(found.thumbnail) if found.thumbnail else None
-        # What comes in one part has nothing to go on with after a break.
-        fetch = self._stored_at_once if found.file.size <= PART else self._stored_in_parts
-        stored = await fetch(found.file, item.extension)
-        if stored is None:
-            return None
-        small = await asyncio.to_thread(self._run.lake.put_file, thumbnail, "jpg") if thumbnail is not None else None
-        record = Record(
-            stored.sha256, stored.uri, stored.size, small.sha256 if small else None, small.uri if small else None
-        )
-        self._run.staging.note_stored(found.file.name, record)
-        return record
-
-    async def _stored_at_once(self, file: RemoteFile, extension: str) -> StoredFile | None:
-        content = await self._content(file)
-        self._held.check()
-        stored = await asyncio.to_thread(self._run.lake.put_file, content, extension)
-        return stored if stored.sha256 == hashlib.sha256(content).hexdigest() else None
-
-    async def _stored_in_parts(self, file: RemoteFile, extension: str) -> StoredFile | None:
-        from tgstudio_dagster.telegram.mtproto.files import PART
-
+        if file.size <= PART:
+            return await self._content(file)
         staged = await asyncio.to_thread(self._run.staging.open, file.name, whole=file.size, part=PART)
         before = staged.size
         try:
@@ -310,10 +310,7 @@ class _Account:
         finally:
             self._unspent += staged.size - before
             staged.close()
-        self._held.check()
-        stored = await asyncio.to_thread(_put, self._run.lake, staged, extension)
-        staged.discard()
-        return stored if (stored.sha256, stored.size) == (staged.sha256, file.size) else None
+        return staged
 
     async def _thumbnail(self, file: RemoteFile) -> bytes | None:
         """The thumbnail; None where Telegram refuses it, which is no reason to go without the file."""
@@ -334,9 +331,24 @@ class _Account:
         return content.getvalue()
 
 
-def _put(lake: TenantLake, staged: StagedFile, extension: str) -> StoredFile:
-    with staged.path.open("rb") as stream:
-        return lake.put_file(stream, extension)
+def _keep(
+    run: _Run, file: RemoteFile, fetched: bytes | StagedFile, thumbnail: bytes | None, extension: str
+) -> Record | None:
+    """Put a file and its thumbnail into the lake; None where what was staged is not what was downloaded."""
+    if isinstance(fetched, StagedFile):
+        with fetched.path.open("rb") as stream:
+            stored = run.lake.put_file(stream, extension)
+        fetched.discard()
+        if (stored.sha256, stored.size) != (fetched.sha256, file.size):
+            return None
+    else:
+        stored = run.lake.put_file(fetched, extension)
+    small = run.lake.put_file(thumbnail, "jpg") if thumbnail is not None else None
+    record = Record(
+        stored.sha256, stored.uri, stored.size, small.sha256 if small else None, small.uri if small else None
+    )
+    run.staging.note_stored(file.name, record)
+    return record
 
 
 def _in_turn(items: Sequence[Item]) -> list[tuple[int, list[Item]]]:

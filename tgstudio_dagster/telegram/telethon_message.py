@@ -144,6 +144,7 @@ class Messages:
         self._channel = channel
         self._absent = absent
         self._channels: dict[int, ChannelSeen] = {}
+        self._seen: dict[int, ChannelSeen] = {}
         self._names: dict[int, str] = {}
         self._earliest, self._latest = span.earliest, span.latest
         self._observed = normalize.to_micros(span.observed_at)
@@ -167,6 +168,7 @@ class Messages:
                 kind="supergroup" if item.megagroup else "channel",
             )
             self._names[channel] = item.title or ""
+            self._seen.pop(channel, None)
 
     def post(self, given: Item | Mapping[str, Any], observed_at: datetime | None = None) -> Post | Bad | str:
         """The post of a message; why there is none (`Bad`: it can't be read); why it is left out (a text).
@@ -211,13 +213,15 @@ class Messages:
 
     def seen(self, channel_id: int) -> ChannelSeen:
         """The channel, from what was met and what was known before."""
-        met = self._channels.get(channel_id)
-        return ChannelSeen(
-            channel_id=channel_id,
-            username=self._channel or (met.username if met else None) or self._usernames.get(channel_id),
-            title=(met.title if met else "") or self._titles.get(channel_id, ""),
-            kind=met.kind if met else "channel",
-        )
+        if channel_id not in self._seen:
+            met = self._channels.get(channel_id)
+            self._seen[channel_id] = ChannelSeen(
+                channel_id=channel_id,
+                username=self._channel or (met.username if met else None) or self._usernames.get(channel_id),
+                title=(met.title if met else "") or self._titles.get(channel_id, ""),
+                kind=met.kind if met else "channel",
+            )
+        return self._seen[channel_id]
 
     def _fill(self, post: Post, item: Item, edited: int | None) -> None:
         """Give the post what its message says."""

@@ -26,7 +26,7 @@ from tgstudio_dagster.partitions import TenantDay, tenant_day, tenant_days, trai
 from tgstudio_dagster.search.build import index_day
 from tgstudio_dagster.topics.cluster import Topics, find_topics
 from tgstudio_dagster.topics.embed import embed
-from tgstudio_dagster.topics.footers import add_counts, count_lines, repeated
+from tgstudio_dagster.topics.footers import LEARNT_DAYS, add_counts, count_lines, repeated
 from tgstudio_dagster.topics.frequencies import background, count_features
 from tgstudio_dagster.topics.map import lay_out, moved
 from tgstudio_dagster.topics.rank import rank
@@ -35,7 +35,6 @@ from tgstudio_dagster.topics.window import as_of, window_days
 
 GROUP = "understand"
 OWNERS = ["team:understand"]
-LEARNT_DAYS = 30
 LINES = dg.AssetDep("channel_lines", partition_mapping=trailing_window)
 WINDOW = dg.AssetIn(partition_mapping=trailing_window)
 

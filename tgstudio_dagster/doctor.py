@@ -17,8 +17,9 @@ from tgstudio_dagster.catalog.vault import Vault
 from tgstudio_dagster.errors import SettingsError, TGStudioError
 from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.lake.tables import MESSAGES
+from tgstudio_dagster.lake.tables import CHANNEL_LINES, MESSAGES
 from tgstudio_dagster.settings import Settings, telegram_settings
+from tgstudio_dagster.topics.footers import LEARNT_DAYS, add_counts, repeated
 
 LOW_DISK = 2 * 2**30
 
@@ -45,7 +46,7 @@ def examine(settings: Settings) -> list[Finding]:
         findings.append(Finding(what="tenants", status="missing", detail="none; `tgstudio tenant add NAME`"))
     findings.append(_telegram())
     for tenant in tenants:
-        findings += [_tenant(settings, tenant), *_accounts(catalog, tenant)]
+        findings += [_tenant(settings, tenant), *_lines(settings, tenant), *_accounts(catalog, tenant)]
     return [*findings, _port(settings), *_extras()]
 
 
@@ -72,6 +73,24 @@ def _tenant(settings: Settings, tenant: str) -> Finding:
     if not days:
         return Finding(what=what, status="missing", detail=f"no messages; `tgstudio import PATH --tenant {tenant}`")
     return Finding(what=what, status="ok", detail=f"{len(days)} days, {min(days)} … {max(days)}, up to date")
+
+
+def _lines(settings: Settings, tenant: str) -> list[Finding]:
+    """What the tenant's channels were found to repeat, which topics leave out; nothing before any was counted."""
+    try:
+        lake = Lake.open(settings).tenant(tenant)
+        counted = [lake.read(CHANNEL_LINES, days=[day]) for day in lake.days(CHANNEL_LINES)[-LEARNT_DAYS:]]
+    except (TGStudioError, OSError) as error:
+        return [Finding(what=f"lines of {tenant}", status="failed", detail=str(error))]
+    found = repeated(add_counts(counted)).sort("share", "line", descending=[True, False])
+    if found.is_empty():
+        return []
+    first = found.row(0, named=True)
+    detail = (
+        f"{found.height} lines that {found['channel_id'].n_unique()} channels repeat are left out of topics, for example "
+        f"{first['line'][:60]!r} in {first['seen']} of {first['posts']} posts ({first['rule']})"
+    )
+    return [Finding(what=f"lines of {tenant}", status="ok", detail=detail)]
 
 
 def _telegram() -> Finding:

@@ -49,6 +49,8 @@ def test_the_readme_s_tour_runs_after_the_demo(tmp_path: Path) -> None:
     run("tgstudio demo --json", tmp_path / "home", tmp_path)
     printed = run("\n".join(blocks("README.md")), tmp_path / "home", tmp_path)
     assert "https://t.me/" in printed
+    assert "Kendall tau" in run("\n".join(blocks("docs/topics.md")), tmp_path / "home", tmp_path)
+    assert (tmp_path / "rankings.svg").exists()
     assert (tmp_path / "demo.zip").stat().st_size > 10_000
 
 

@@ -16,7 +16,7 @@ from tests.servers.telegram import TelegramServer
 from tgstudio_dagster.cli import app
 from tgstudio_dagster.home import PROJECT
 
-DOCUMENTS = ["README.md", "docs/operation.md", "docs/telegram.md"]
+DOCUMENTS = ["README.md", "docs/operation.md", "docs/telegram.md", "docs/topics.md"]
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from tgstudio_dagster.cli.output import (
     shorten,
 )
 from tgstudio_dagster.errors import LakeError, NotFoundError, SettingsError
-from tgstudio_dagster.topics.weights import COUNTERS, RankingWeights
+from tgstudio_dagster.topics.weights import RankingWeights
 
 if TYPE_CHECKING:
     import polars as pl
@@ -113,12 +113,11 @@ def rank_diff(
 
 
 def explained() -> dict[str, Cell]:
-    """The columns that `top --explain` adds: what the score is made of, then why, in words."""
+    """The columns that `top --explain` adds: what the score is made of, then why, in words (--json has every term)."""
     from tgstudio_dagster.topics.reasons import reasons
 
-    numbers = ("popularity", "trend", "engagement", "audience", "decay", "recent", "expected")
-    terms = [*numbers, *(f"{counter}_term" for counter in COUNTERS)]
-    columns: dict[str, Cell] = {f"#{name.removesuffix('_term')}": _number(name) for name in terms}
+    numbers = ("popularity", "trend", "engagement", "audience", "decay")
+    columns: dict[str, Cell] = {f"#{name}": _number(name) for name in numbers}
     return columns | {"why": lambda row: "; ".join(reasons(row))}
 
 

@@ -90,6 +90,7 @@ def top(
         "#channels": lambda row: str(row["channels"]),
     }
     if explain:
+        del columns["#posts"], columns["#channels"]
         columns |= explained()
     else:
         columns["link"] = lambda row: row["url"]

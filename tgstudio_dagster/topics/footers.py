@@ -21,6 +21,7 @@ FEW_POSTS = 4
 FEW_SHARE = 0.5
 EDGE_POSTS = 4
 EDGE_SHARE = 0.02
+LEARNT_DAYS = 30  # days whose counts are summed
 LONGEST = 300  # characters; what is longer is no footer and isn't counted
 
 COUNTS = pl.Schema(

@@ -27,7 +27,7 @@ from tgstudio_dagster.search.build import index_day
 from tgstudio_dagster.topics.cluster import Topics, find_topics
 from tgstudio_dagster.topics.embed import embed
 from tgstudio_dagster.topics.footers import LEARNT_DAYS, add_counts, count_lines, repeated
-from tgstudio_dagster.topics.frequencies import background, count_features
+from tgstudio_dagster.topics.frequencies import FREQUENCIES, background, count_features
 from tgstudio_dagster.topics.map import lay_out, moved
 from tgstudio_dagster.topics.rank import rank
 from tgstudio_dagster.topics.vectors import Background
@@ -86,7 +86,9 @@ def _repeated(lake: Lake, key: TenantDay) -> pl.DataFrame:
 )
 def feature_counts(context: dg.AssetExecutionContext, messages: Upstream, embeddings: Upstream) -> Frames:
     """Features of the days' posts, counted."""
-    return Frames((key, count_features(messages.day(key), embeddings.day(key))) for key in tenant_days(context))
+    return Frames(
+        (key, count_features(messages.day(key), embeddings.day(key)).drop("day")) for key in tenant_days(context)
+    )
 
 
 @dg.asset(
@@ -151,7 +153,7 @@ def _background(lake: Lake, key: TenantDay) -> dict[str, Background]:
     """What earlier posts say of words: the tenant's newest days before the window."""
     store, first = lake.tenant(key.tenant), window_days(key.day)[0]
     earlier = [day for day in store.days(FEATURE_COUNTS) if first - timedelta(days=LEARNT_DAYS) <= day < first]
-    return background(store.read(FEATURE_COUNTS, days=earlier), first)
+    return background(store.read(FEATURE_COUNTS, days=earlier, with_partition=True).select(FREQUENCIES.names()), first)
 
 
 def _previous(lake: Lake, key: TenantDay, found: Mapping[TenantDay, Topics]) -> Topics | None:

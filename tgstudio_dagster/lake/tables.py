@@ -198,7 +198,6 @@ FEATURE_COUNTS = Table(
     "tenant_day",
     ("lang",),
     {
-        "day": Column(pl.Date, "Day of the posts (UTC)."),
         "lang": Column(pl.String, "ISO 639-1 code."),
         "posts": Column(pl.Int64, "Different texts."),
         "features": Column(pl.List(pl.UInt32), "Numbers of the features, rising."),

@@ -97,6 +97,10 @@ def _places(rows: pl.DataFrame, previous: pl.DataFrame | None) -> tuple[Places, 
         return places, "pca: no post with features"
     matrix = weigh(raw[said][first]).matrix
     shared = np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1]) >= 2)
+    if len(first) >= FEWEST and len(shared) > DIMENSIONS:
+        # Before the limit, which holds for libraries that are loaded: the first map of a process must not be another.
+        import sklearn.decomposition  # noqa: F401
+        import umap.umap_  # noqa: F401
     with threadpool_limits(1):  # sums in another order give other last bits, and UMAP another map
         if len(first) < FEWEST:
             laid, method = _principal(matrix), f"pca: {len(first)} distinct posts, umap needs {FEWEST}"

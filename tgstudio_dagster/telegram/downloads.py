@@ -7,7 +7,6 @@ order, and what becomes of each file when something goes wrong.
 from __future__ import annotations
 
 import asyncio
-import io
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -306,7 +305,7 @@ class _Account:
         staged = await asyncio.to_thread(self._run.staging.open, file.name, whole=file.size, part=PART)
         before = staged.size
         try:
-            await self._files.download(file, staged, offset=before, part=PART)
+            await self._files.download(file, _OnDisk(staged), offset=before, part=PART)
         finally:
             self._unspent += staged.size - before
             staged.close()
@@ -323,12 +322,37 @@ class _Account:
 
     async def _content(self, file: RemoteFile) -> bytes:
         """All of a small file."""
-        content = io.BytesIO()
+        content = _InMemory()
         try:
             await self._files.download(file, content)
         finally:
-            self._unspent += content.tell()
-        return content.getvalue()
+            self._unspent += len(content.bytes)
+        return bytes(content.bytes)
+
+
+class _InMemory:
+    """A small file on its way."""
+
+    def __init__(self) -> None:
+        self.bytes = bytearray()
+
+    async def write(self, content: bytes) -> None:
+        self.bytes += content
+
+
+class _OnDisk:
+    """A staged file on its way: written and hashed beside the loop, which has the next parts to decrypt."""
+
+    def __init__(self, staged: StagedFile) -> None:
+        self._staged = staged
+
+    async def write(self, content: bytes) -> None:
+        writing = asyncio.create_task(asyncio.to_thread(self._staged.write, content))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await writing
+            raise
 
 
 def _keep(

@@ -41,8 +41,8 @@ _SIZED = (types.PhotoSize, types.PhotoSizeProgressive)
 class Sink(Protocol):
     """Where a file's bytes go."""
 
-    def write(self, content: bytes, /) -> object:
-        """Take the next bytes."""
+    async def write(self, content: bytes, /) -> None:
+        """Take the next bytes: all of them, also where the wait for it is cancelled."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Files:
             try:
                 async with aclosing(self._parts(file, offset, part, ahead)) as parts:
                     async for content in parts:
-                        sink.write(content)
+                        await sink.write(content)
                         offset += len(content)
                         tries = 0
             except (*_EXPIRED, errors.FileMigrateError) as error:

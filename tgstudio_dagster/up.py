@@ -56,9 +56,10 @@ def up(settings: Settings, say: Callable[[str], None]) -> None:
     try:
         workspace = ["-w", str(PROJECT / "workspace.yaml")]
         start("web server", "dagster_webserver", *workspace, "-h", HOST, "-p", str(port))
-        start("daemon", "dagster._daemon", "run", *workspace)
         say(f"starting; log: {log.name}")
         _wait_for(f"http://{HOST}:{port}/server_info", children)
+        # One after the other: in a new home both would make Dagster's SQLite tables at once, and one of them fail for good.
+        start("daemon", "dagster._daemon", "run", *workspace)
         say(f"Dagster  http://{HOST}:{port}   (lineage, runs, backfills; the operator's, never a tenant's)")
         say("Ctrl-C ends everything.")
         while True:

@@ -99,8 +99,16 @@ def test_it_refreshes_what_lands_fulfils_an_order_backfills_a_range_and_ends_cle
     lake.land(
         landing(
             *(
-                {"channel_id": 7, "msg_id": number, "date": moment, "observed_at": moment, "views": 5}
+                {
+                    "channel_id": channel,
+                    "msg_id": number,
+                    "date": moment,
+                    "observed_at": moment,
+                    "views": 5,
+                    "text": f"The harbour bridge of day {number} was opened by the mayor after long repairs",
+                }
                 for number, moment in enumerate(moments, 1)
+                for channel in (7, 8)
             )
         )
     )

@@ -158,6 +158,6 @@ def inside(folder: Path, name: str) -> Path | None:
     root = folder.resolve()
     try:
         target = (root / name).resolve()
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, UnicodeEncodeError):
         return None
     return target if target.is_relative_to(root) and target != root else None

@@ -14,7 +14,7 @@ import polars as pl
 
 from tgstudio_dagster.topics.compare import TOP, Comparison
 
-WIDTH, HEIGHT = 1120, 460
+WIDTH, HEIGHT = 1200, 460
 LEFT, TOP_EDGE, BOTTOM = 46, 64, 420
 LINES_END = 380
 BEFORE_X, AFTER_X = 720, 840

@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.orders import get_order
+from tgstudio_dagster.catalog.orders import begin_order
 from tgstudio_dagster.catalog.tenants import tenant_settings
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import CONTENT_PACKAGES, EXPORTS
@@ -31,7 +31,7 @@ def content_packages(
 ) -> pl.DataFrame:
     """The order's packages."""
     tenant, order_id = order_key(context.partition_key)
-    order = get_order(catalog, tenant, order_id)
+    order = begin_order(catalog, order_id, context.run_id)
     settings = tenant_settings(catalog, tenant)
     return publish(
         editor_results.row(0, named=True),
@@ -56,9 +56,11 @@ def exports(
     content_packages: pl.DataFrame,
     editor_results: pl.DataFrame,
     lake: dg.ResourceParam[Lake],
+    catalog: dg.ResourceParam[Catalog],
 ) -> pl.DataFrame:
     """The order's packages as JSON and CSV among the tenant's files."""
     tenant, order_id = order_key(context.partition_key)
+    begin_order(catalog, order_id, context.run_id)
     files = package_files(order_id, content_packages, editor_results)
     stored = {kind: lake.tenant(tenant).put_file(content, kind) for kind, content in files.items()}
     return pl.DataFrame(

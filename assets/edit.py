@@ -1,17 +1,20 @@
-"""From an order to an original text and its pictures. One partition is one order."""
+"""From an order to an original text and its pictures. One partition is one order.
+
+Each step begins with `begin_order`, which says that the order is at work and ends the run of one that was cancelled.
+"""
 
 import dagster as dg
 import polars as pl
 
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.orders import get_order
+from tgstudio_dagster.catalog.orders import begin_order
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import EDITOR_RESULTS, IMAGE_BRIEFS, IMAGES
 from tgstudio_dagster.llm.base import Painter, Writer
 from tgstudio_dagster.newsroom.brief import brief
 from tgstudio_dagster.newsroom.editor import edit
 from tgstudio_dagster.newsroom.painter import paint
-from tgstudio_dagster.newsroom.topic_sources import read_topic
+from tgstudio_dagster.newsroom.topic_sources import read_source
 from tgstudio_dagster.partitions import order_key, orders
 
 GROUP = "edit"
@@ -34,8 +37,8 @@ def editor_results(
 ) -> pl.DataFrame:
     """The order's text, every sentence with its sources."""
     tenant, order_id = order_key(context.partition_key)
-    order = get_order(catalog, tenant, order_id)
-    source = read_topic(lake.tenant(tenant), order.topic_id, order.day)
+    order = begin_order(catalog, order_id, context.run_id)
+    source = read_source(lake.tenant(tenant), order.day, topic_id=order.topic_id, messages=order.messages)
     return edit(
         writer,
         topic=source.topic,
@@ -58,8 +61,8 @@ def image_briefs(
     context: dg.AssetExecutionContext, editor_results: pl.DataFrame, catalog: dg.ResourceParam[Catalog]
 ) -> pl.DataFrame:
     """One brief per image size that the order's platforms use."""
-    tenant, order_id = order_key(context.partition_key)
-    return brief(editor_results.row(0, named=True), get_order(catalog, tenant, order_id).platforms)
+    order = begin_order(catalog, context.partition_key, context.run_id)
+    return brief(editor_results.row(0, named=True), order.platforms)
 
 
 @dg.asset(
@@ -73,9 +76,11 @@ def images(
     context: dg.AssetExecutionContext,
     image_briefs: pl.DataFrame,
     lake: dg.ResourceParam[Lake],
+    catalog: dg.ResourceParam[Catalog],
     painter: dg.ResourceParam[Painter],
 ) -> pl.DataFrame:
     """The images, stored among the tenant's files."""
     tenant, order_id = order_key(context.partition_key)
+    begin_order(catalog, order_id, context.run_id)
     store = lake.tenant(tenant)
     return paint(painter, image_briefs, store.put_file, store.read(IMAGES, order=order_id))

@@ -24,16 +24,25 @@ from tgstudio_dagster.lake.tables import (
 )
 from tgstudio_dagster.partitions import TenantDay, tenant_day, tenant_days, trailing_window
 from tgstudio_dagster.search.build import index_day
-from tgstudio_dagster.topics.cluster import Topics, find_topics
+from tgstudio_dagster.topics.as_of import Known
+from tgstudio_dagster.topics.blend import Dense
+from tgstudio_dagster.topics.cluster import Topics
 from tgstudio_dagster.topics.embed import embed
-from tgstudio_dagster.topics.footers import LEARNT_DAYS, add_counts, count_lines, repeated
-from tgstudio_dagster.topics.frequencies import FREQUENCIES, background, count_features
+from tgstudio_dagster.topics.footers import count_lines
+from tgstudio_dagster.topics.frequencies import count_features
+from tgstudio_dagster.topics.hourly import standing_topics
+from tgstudio_dagster.topics.learnt import learnt_lines, learnt_words, topics_before
 from tgstudio_dagster.topics.map import lay_out, moved
 from tgstudio_dagster.topics.rank import rank
-from tgstudio_dagster.topics.vectors import Background
+from tgstudio_dagster.topics.remembered import Remembered
+from tgstudio_dagster.topics.sentence import Encoder
 from tgstudio_dagster.topics.window import as_of, window_days
 
 GROUP = "understand"
+LACKING = (
+    "%s: %d posts of the window have no vector of %s and are compared by words alone; "
+    "materialize embeddings of their days again"
+)
 OWNERS = ["team:understand"]
 LINES = dg.AssetDep("channel_lines", partition_mapping=trailing_window)
 WINDOW = dg.AssetIn(partition_mapping=trailing_window)
@@ -58,22 +67,27 @@ def channel_lines(context: dg.AssetExecutionContext, messages: Upstream) -> Fram
     group_name=GROUP,
     owners=OWNERS,
     kinds={"polars", "scikitlearn"},
-    ins={"messages": WINDOW},
     deps=[LINES],
     description=f"{EMBEDDINGS.description}\n\nKey: channel_id, msg_id. The days before teach which lines a channel repeats.",
 )
-def embeddings(context: dg.AssetExecutionContext, messages: Upstream, lake: dg.ResourceParam[Lake]) -> Frames:
-    """Features of the days' posts."""
+def embeddings(
+    context: dg.AssetExecutionContext,
+    messages: Upstream,
+    lake: dg.ResourceParam[Lake],
+    encoder: dg.ResourceParam[Encoder | None],
+) -> Frames:
+    """Features of the days' posts; the log says how far the sentence model is, where one is set."""
+
+    def of_day(key: TenantDay) -> Encoder | None:
+        def said(done: int, total: int) -> None:
+            context.log.info("%s: %d of %d new texts have vectors", key.day, done, total)
+
+        return None if encoder is None else Remembered(encoder, lake.vectors, key.day, said)
+
     return Frames(
-        (key, embed(messages.day(key), messages.window(key), _repeated(lake, key))) for key in tenant_days(context)
+        (key, embed(messages.day(key), repeated=learnt_lines(lake.tenant(key.tenant), key.day), encoder=of_day(key)))
+        for key in tenant_days(context)
     )
-
-
-def _repeated(lake: Lake, key: TenantDay) -> pl.DataFrame:
-    """The lines that the tenant's channels repeat, learnt from the LEARNT_DAYS that end with the day."""
-    days = [key.day - timedelta(days=n) for n in range(LEARNT_DAYS)]
-    store = lake.tenant(key.tenant)
-    return repeated(add_counts(store.read(CHANNEL_LINES, days=[day]) for day in days))
 
 
 @dg.asset(
@@ -108,7 +122,7 @@ def search_index(context: dg.AssetExecutionContext, messages: Upstream, embeddin
     name="find_topics",
     partitions_def=tenant_day,
     backfill_policy=ONE_RUN,
-    ins={"messages": WINDOW, "embeddings": WINDOW, "message_stats": WINDOW},
+    ins={"messages": WINDOW, "message_versions": WINDOW, "message_stats": WINDOW, "embeddings": WINDOW},
     deps=[LINES, dg.AssetDep("feature_counts", partition_mapping=trailing_window)],
     outs={
         table.name: dg.AssetOut(
@@ -123,8 +137,9 @@ def search_index(context: dg.AssetExecutionContext, messages: Upstream, embeddin
 def topics(
     context: dg.AssetExecutionContext,
     messages: Upstream,
-    embeddings: Upstream,
+    message_versions: Upstream,
     message_stats: Upstream,
+    embeddings: Upstream,
     lake: dg.ResourceParam[Lake],
 ) -> Iterator[dg.Output[Frames]]:
     """Topics of the window, which posts belong to them, and which of the topics before split or merged."""
@@ -133,15 +148,25 @@ def topics(
 
     def in_turn() -> Iterator[tuple[TenantDay, pl.DataFrame]]:
         for key in keys:
-            window = messages.window(key)
-            found[key] = find_topics(
-                window,
+            known = Known(messages.window(key), message_versions.window(key), message_stats.window(key))
+            days = [embeddings.day(TenantDay(key.tenant, day)) for day in window_days(key.day)]
+            dense = Dense.read(days, known.messages)
+            if dense is not None and dense.lacking:
+                context.log.warning(LACKING, key.day, dense.lacking, dense.model)
+            standing = standing_topics(
+                key.day,
+                known,
                 embeddings.window(key),
-                as_of(key.day, window, message_stats.window(key)),
-                repeated=_repeated(lake, key),
-                background=_background(lake, key),
+                as_of(key.day, known.messages, known.stats),
+                repeated=learnt_lines(lake.tenant(key.tenant), key.day),
+                background=learnt_words(lake.tenant(key.tenant), key.day),
                 previous=_previous(lake, key, found),
+                dense=dense,
+                kept=lake.tenant(key.tenant).kept,
             )
+            clustered = f"{standing.clustered_at:%Y-%m-%d %H:%M}"
+            context.log.info("%s: clustered as of %s, %d posts attached", key.day, clustered, standing.attached)
+            found[key] = standing.topics
             yield key, found[key].topics
 
     yield dg.Output(Frames(in_turn()), "topics")
@@ -149,21 +174,12 @@ def topics(
     yield dg.Output(Frames((key, TOPIC_CHANGES.conform(found[key].changes)) for key in keys), "topic_changes")
 
 
-def _background(lake: Lake, key: TenantDay) -> dict[str, Background]:
-    """What earlier posts say of words: the tenant's newest days before the window."""
-    store, first = lake.tenant(key.tenant), window_days(key.day)[0]
-    earlier = [day for day in store.days(FEATURE_COUNTS) if first - timedelta(days=LEARNT_DAYS) <= day < first]
-    return background(store.read(FEATURE_COUNTS, days=earlier, with_partition=True).select(FREQUENCIES.names()), first)
-
-
 def _previous(lake: Lake, key: TenantDay, found: Mapping[TenantDay, Topics]) -> Topics | None:
     """Whose ids stay: the topics of the day before. Never the day's own earlier ones: a re-run gives the same bytes."""
     before = TenantDay(key.tenant, key.day - timedelta(days=1))
     if before in found:
         return found[before]
-    store = lake.tenant(key.tenant)
-    known = store.read(TOPICS, days=[before.day])
-    return None if known.is_empty() else Topics(known, store.read(TOPIC_MESSAGES, days=[before.day]))
+    return topics_before(lake.tenant(key.tenant), key.day)
 
 
 @dg.asset(

@@ -1,20 +1,23 @@
-"""How fast topics are found: messages per second of embed and find_topics, seconds of rank, beside HDBSCAN.
+"""How fast topics are found and how well, beside others: text to labelled topics, ranking, growth, HDBSCAN, BERTopic.
 
-    python -m benchmarks.topics [--posts 5000] [--window 1] [--file posts.jsonl]
+    python -m benchmarks.topics [--posts 5000] [--window 1] [--file posts.jsonl] [--vectors vectors.parquet]
+    python -m benchmarks.topics --growth 10000 20000 35000 50000 100000 [--window 7] [--file posts.parquet]
 
-`--file`: JSON Lines with channel, message_id, date (ISO 8601), text and, where labelled, event and story: then also
-pairwise F1. Without it posts are generated. `--window`: days of as many posts each. CPU seconds, imports not counted.
+`--file`: JSON Lines or Parquet with channel, message_id, date (ISO 8601), text and, where labelled, event and story: then
+also pairwise F1. Without it posts are generated. `--window`: days of as many posts each. `--vectors`: a Parquet file with
+channel, message_id and vector, which BERTopic is given too. `--growth`: each number of posts over the window in a process
+of its own, without rivals; a file that holds fewer is told again, one word in eleven left out. Run it with
+OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 for one core. What attaching takes is in benchmarks/attach.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import random
+import subprocess
 import sys
-import time
-from collections.abc import Callable
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,18 +26,21 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.timing import Spent, peak_megabytes, spent
+from benchmarks.topic_rivals import rivals
 from tests import builders
 from tgstudio_dagster.lake.tables import MESSAGE_STATS
-from tgstudio_dagster.topics.attach import attach, prepare
-from tgstudio_dagster.topics.cluster import find_topics
+from tgstudio_dagster.topics.blend import Dense
+from tgstudio_dagster.topics.clean import clean_texts
+from tgstudio_dagster.topics.cluster import Topics, find_topics
 from tgstudio_dagster.topics.embed import embed, topical
 from tgstudio_dagster.topics.evaluate import pair_score
+from tgstudio_dagster.topics.footers import count_lines, repeated
 from tgstudio_dagster.topics.rank import rank
 
 END = datetime(2026, 3, 15, 23, 59, tzinfo=UTC)
 CHANNELS = 30
-NEW_POSTS = 500
-LARGEST_MATRIX = 10_000  # rows; 800 MB of distances
+LEFT_OUT = 11  # one word in so many, where posts are told again
 
 
 def generated(posts: int, days: int) -> list[dict[str, Any]]:
@@ -65,10 +71,15 @@ def generated(posts: int, days: int) -> list[dict[str, Any]]:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The posts of a JSON Lines file."""
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    """The posts of a JSON Lines or Parquet file; `channel` is numbered, `name` is what the file calls it."""
+    if path.suffix == ".parquet":
+        rows = pl.read_parquet(path).filter(pl.col("text") != "").to_dicts()
+    else:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
     channels = {name: number for number, name in enumerate(sorted({row["channel"] for row in rows}))}
-    return [{**row, "channel": channels[row["channel"]], "date": datetime.fromisoformat(row["date"])} for row in rows]
+    return [
+        {**row, "channel": channels[row["channel"]], "name": row["channel"], "date": _time(row["date"])} for row in rows
+    ]
 
 
 def main() -> None:
@@ -77,57 +88,124 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=5000)
     parser.add_argument("--window", type=int, default=1)
     parser.add_argument("--file", type=Path)
+    parser.add_argument("--vectors", type=Path)
+    parser.add_argument("--growth", type=int, nargs="*")
+    parser.add_argument("--step", type=Path, help="One step of --growth: a Parquet file of MESSAGES.")
     given = parser.parse_args()
-    rows = read(given.file) if given.file else generated(given.posts, given.window)
+    if given.growth is not None:
+        _growth(given.growth, given.window, given.file)
+    elif given.step is not None:
+        _step(pl.read_parquet(given.step))
+    else:
+        _beside(read(given.file) if given.file else generated(given.posts, given.window), given.vectors)
+
+
+def _beside(rows: list[dict[str, Any]], vectors: Path | None) -> None:
     messages = _messages(rows)
+    _warm(messages)
+    embeddings, found, took = _topics(messages)
     stats = _stats(messages)
-    newest = max(row["date"] for row in rows)
-    day = messages.filter(pl.col("date") > newest - timedelta(days=1))
-    find_topics(messages.head(20), embed(messages.head(20), messages.head(20)), newest)  # imports
+    newest = messages["date"].max()
+    assert isinstance(newest, datetime)
+    ranked, ranking = spent(lambda: rank(messages, stats, found.topics, found.topic_messages, newest))
+    print(f"{messages.height} posts; topics: {found.topics.height}; rows of the ranking: {ranked.height:,d}")
+    for step, one in took.items():
+        print(f"{step:<22}{one}  {messages.height / one.cpu:9,.0f} posts a CPU second")
+    print(f"{'rank':<22}{ranking}")
 
-    _, day_seconds = _timed(lambda: embed(day, messages))
-    embeddings, _ = _timed(lambda: embed(messages, messages))
-    found, topic_seconds = _timed(lambda: find_topics(messages, embeddings, newest))
-    ranked, rank_seconds = _timed(lambda: rank(messages, stats, found.topics, found.topic_messages, newest))
-    print(f"window: {messages.height} posts, its last day: {day.height}; topics: {found.topics.height}")
-    print(f"embed (day)         {day_seconds:7.2f} s  {day.height / day_seconds:9,.0f} messages/s")
-    print(f"find_topics         {topic_seconds:7.2f} s  {messages.height / topic_seconds:9,.0f} messages/s")
-    print(f"rank                {rank_seconds:7.2f} s  {ranked.height:9,d} rows")
-    print(f"all three           {day_seconds + topic_seconds + rank_seconds:7.2f} s")
-
-    _attaching(messages, embeddings, newest)
-    if importlib.util.find_spec("bertopic") is None:
-        print("BERTopic: not installed; to have it beside: pip install bertopic, then run again in that environment")
-    if messages.height > LARGEST_MATRIX:
-        print(f"HDBSCAN: left out, its matrix would hold {messages.height**2:,} distances")
-        return
-    labels, seconds = _timed(lambda: _hdbscan(messages, embeddings))
-    print(f"HDBSCAN, same features {seconds:.2f} s: {seconds / topic_seconds:.1f} times find_topics (which labels too)")
-    if all("event" in row for row in rows):
-        key = pl.format("{}/{}", "channel_id", "msg_id")
-        topic = dict(found.topic_messages.select(key, "topic_id").iter_rows())
-        named = [topic.get(f"{row['channel'] + 1}/{row['message_id']}", str(n)) for n, row in enumerate(rows)]
-        events = [row["event"] for row in rows]
-        stories = [row.get("story", row["event"]) for row in rows]
-        order = {key: n for n, key in enumerate(topical(messages).select(key).to_series())}
-        peers = [labels[order[f"{row['channel'] + 1}/{row['message_id']}"]] for row in rows]
-        for name, clusters in (("topics", named), ("HDBSCAN", peers)):
-            apart = pair_score(events, clusters, stories).f1
-            print(f"{name}: F1 {apart:.3f} (same story ignored), {pair_score(events, clusters).f1:.3f} strict")
+    name = {(row["channel"] + 1, row["message_id"]): row.get("name", row["channel"]) for row in rows}
+    key = pl.format("{}/{}", "channel_id", "msg_id")
+    embeddings = embeddings.sort("channel_id", "msg_id")
+    posts = topical(messages).join(embeddings, on=["channel_id", "msg_id"], how="semi")
+    said = clean_texts(posts, repeated(count_lines(messages))).to_list()
+    keys = [f"{name[post]}/{post[1]}" for post in posts.select("channel_id", "msg_id").iter_rows()]
+    others = rivals(said, embeddings, keys, vectors)
+    topic = dict(found.topic_messages.select(key, "topic_id").iter_rows())
+    order = posts.select(key).to_series().to_list()
+    # Vectors are made by us for all of them: what is compared is the way from vectors to topics.
+    ours = [topic.get(post, f"alone {n}") for n, post in enumerate(order)]
+    labels = {f"{row['channel'] + 1}/{row['message_id']}": row for row in rows if "event" in row}
+    _judged("topics (labels counted)", ours, took["find_topics"], took["find_topics"], labels, order)
+    if vectors is not None:
+        mixed, taking = spent(lambda: _blended(messages, embeddings, vectors, dict(zip(order, keys, strict=True))))
+        topic = dict(mixed.topic_messages.select(key, "topic_id").iter_rows())
+        named = [topic.get(post, f"alone {n}") for n, post in enumerate(order)]
+        _judged(f"topics, words and {vectors.name}", named, taking, took["find_topics"], labels, order)
+    for rival in others:
+        _judged(rival.name, rival.clusters, rival.took, took["find_topics"], labels, order)
 
 
-def _attaching(messages: pl.DataFrame, embeddings: pl.DataFrame, newest: datetime) -> None:
-    """Attach the newest posts (500 at most) to the topics of the others."""
-    ordered = messages.sort("date", "channel_id", "msg_id")
-    new = min(NEW_POSTS, ordered.height // 4)
-    before, after = ordered.head(ordered.height - new), ordered.tail(new)
-    known = find_topics(before, embeddings, newest)
-    index, prepare_seconds = _timed(lambda: prepare(before, embeddings, known, newest))
-    of_new = embeddings.join(after, on=["channel_id", "msg_id"], how="semi")
-    _, seconds = _timed(lambda: attach(index, after, of_new))
+def _blended(messages: pl.DataFrame, embeddings: pl.DataFrame, vectors: Path, name: dict[str, str]) -> Topics:
+    """Our topics with the vectors blended in; `name`: what the file calls the post with this key."""
+    newest = messages["date"].max()
+    assert isinstance(newest, datetime)
+    names = pl.DataFrame({"key": list(name), "named": list(name.values())})
+    given = pl.read_parquet(vectors).select("vector", named=pl.format("{}/{}", "channel", "message_id"))
+    return find_topics(messages, embeddings, newest, dense=Dense(names.join(given, on="named").select("key", "vector")))
+
+
+def _judged(
+    name: str, clusters: list[Any], took: Spent, ours: Spent, labels: dict[str, dict[str, Any]], order: list[str]
+) -> None:
+    line = f"{name:<58}{took}  {took.cpu / ours.cpu:6.1f} times ours"
+    if labels:
+        events = [labels[key]["event"] for key in order]
+        stories = [labels[key].get("story", labels[key]["event"]) for key in order]
+        apart, strict = pair_score(events, clusters, stories).f1, pair_score(events, clusters).f1
+        line += f"  F1 {apart:.3f} (same story ignored), {strict:.3f} strict"
+    print(line)
+
+
+def _topics(messages: pl.DataFrame) -> tuple[pl.DataFrame, Topics, dict[str, Spent]]:
+    """Text to labelled topics as the assets go: lines and embeddings of each day, topics of the window."""
+    newest = messages["date"].max()
+    assert isinstance(newest, datetime)
+    days = [day for _, day in messages.group_by(pl.col("date").dt.date(), maintain_order=True)]
+    lines, counting = spent(lambda: repeated(count_lines(messages)))
+    embeddings, embedding = spent(lambda: pl.concat([embed(day, day, lines) for day in days], rechunk=True))
+    found, finding = spent(lambda: find_topics(messages, embeddings, newest, repeated=lines))
+    took = {"repeated lines": counting, "embed": embedding, "find_topics": finding}
+    return embeddings, found, {**took, "text to topics": counting + embedding + finding}
+
+
+def _warm(messages: pl.DataFrame) -> None:
+    """Imports, which are not counted."""
+    few = messages.head(20)
+    find_topics(few, embed(few, few), END)
+
+
+def _growth(sizes: list[int], days: int, file: Path | None) -> None:
+    rows = read(file) if file else generated(-(-max(sizes) // days), days)
+    with tempfile.TemporaryDirectory() as place:
+        for size in sizes:
+            posts = Path(place) / f"{size}.parquet"
+            _messages(_spread(rows, size, days)).write_parquet(posts)
+            subprocess.run([sys.executable, "-m", "benchmarks.topics", "--step", str(posts)], check=True)
+
+
+def _step(messages: pl.DataFrame) -> None:
+    _warm(messages)
+    before = peak_megabytes()
+    _, found, took = _topics(messages)
     print(
-        f"attach              {seconds:7.2f} s  {new} posts to {before.height}; the index, once: {prepare_seconds:.2f} s"
+        f"{messages.height:7d} posts: {took['text to topics']} (embed {took['embed'].cpu:.2f}, topics "
+        f"{took['find_topics'].cpu:.2f} CPU); {found.topics.height} topics; at most {peak_megabytes():,.0f} MB, "
+        f"{before:,.0f} of it before"
     )
+
+
+def _spread(rows: list[dict[str, Any]], size: int, days: int) -> list[dict[str, Any]]:
+    """So many of the newest posts, evenly over the days until END; told again where there are fewer."""
+    told = sorted(rows, key=lambda row: (row["date"], row["channel"], row["message_id"]))[-size:]
+    gap = timedelta(days=days) / size
+    every: list[dict[str, Any]] = []
+    for again in range(-(-size // len(told))):
+        for row in told[: size - len(every)]:
+            words = row["text"].split(" ")
+            text = " ".join(word for n, word in enumerate(words) if not again or (n * 7 + again * 3) % LEFT_OUT)
+            every.append({**row, "channel": row["channel"] + 1000 * again, "text": text, "again": again})
+    every.sort(key=lambda row: (row["date"], row["again"]))
+    return [{**row, "date": END - gap * (size - 1 - n)} for n, row in enumerate(every)]
 
 
 def _messages(rows: list[dict[str, Any]]) -> pl.DataFrame:
@@ -165,23 +243,8 @@ def _stats(messages: pl.DataFrame) -> pl.DataFrame:
     return MESSAGE_STATS.conform(pl.concat(readings))
 
 
-def _hdbscan(messages: pl.DataFrame, embeddings: pl.DataFrame) -> list[int]:
-    """The named alternative: scikit-learn's HDBSCAN on the same vectors; a post in no cluster stands alone."""
-    import numpy as np
-    from sklearn.cluster import HDBSCAN
-
-    from tgstudio_dagster.topics.vectors import raw_weights, weigh
-
-    matrix = weigh(raw_weights(embeddings)).matrix
-    distance = np.clip(1 - (matrix @ matrix.T).toarray(), 0, 1).astype(np.float64)
-    np.fill_diagonal(distance, 0)
-    labels = HDBSCAN(min_cluster_size=2, min_samples=1, metric="precomputed", copy=False).fit_predict(distance)
-    return [int(label) if label >= 0 else -2 - n for n, label in enumerate(labels)]
-
-
-def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    start = time.process_time()
-    return work(), time.process_time() - start
+def _time(date: datetime | str) -> datetime:
+    return date if isinstance(date, datetime) else datetime.fromisoformat(date)
 
 
 if __name__ == "__main__":

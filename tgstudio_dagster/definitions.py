@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 import assets
+from tgstudio_dagster.automation.bundles import build_bundle
 from tgstudio_dagster.automation.jobs import JOBS
 from tgstudio_dagster.automation.sensors import SENSORS
 from tgstudio_dagster.resources import default_resources
@@ -17,7 +18,7 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     return dg.Definitions(
         assets=dg.load_assets_from_package_module(assets),
         asset_checks=dg.load_asset_checks_from_package_module(assets),
-        jobs=JOBS,
+        jobs=[*JOBS, build_bundle],
         sensors=SENSORS,
         resources=default_resources() | overrides,
         executor=dg.in_process_executor,

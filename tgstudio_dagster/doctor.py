@@ -20,6 +20,7 @@ from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import CHANNEL_LINES, MESSAGES
 from tgstudio_dagster.settings import Settings, telegram_settings
 from tgstudio_dagster.topics.footers import LEARNT_DAYS, add_counts, repeated
+from tgstudio_dagster.topics.sentence import DEFAULT, DEFAULT_MODEL, LEXICAL
 
 LOW_DISK = 2 * 2**30
 
@@ -47,7 +48,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings.append(_telegram())
     for tenant in tenants:
         findings += [_tenant(settings, tenant), *_lines(settings, tenant), *_accounts(catalog, tenant)]
-    return [*findings, _port(settings), *_extras()]
+    return [*findings, _model(settings), _port(settings), *_extras()]
 
 
 def _home(settings: Settings) -> Finding:
@@ -116,6 +117,17 @@ def _accounts(catalog: Catalog, tenant: str) -> list[Finding]:
         for account in list_accounts(catalog, tenant)
         if account.status != "removed"
     ]
+
+
+def _model(settings: Settings) -> Finding:
+    """What posts are compared by. A model is not loaded for this: that takes seconds, or a download."""
+    what, name = "sentence model", settings.embeddings_model
+    if name == LEXICAL:
+        return Finding(what=what, status="ok", detail="none: words alone (TGSTUDIO_EMBEDDINGS_MODEL)")
+    if importlib.util.find_spec("sentence_transformers") is None:
+        detail = f"TGSTUDIO_EMBEDDINGS_MODEL is {name}; pip install 'tgstudio[ml]'"
+        return Finding(what=what, status="failed", detail=detail)
+    return Finding(what=what, status="ok", detail=f"{DEFAULT_MODEL if name == DEFAULT else name}, loaded when used")
 
 
 def _port(settings: Settings) -> Finding:

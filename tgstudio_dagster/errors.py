@@ -49,6 +49,27 @@ class NewsroomError(TGStudioError):
     """An order cannot be written, drawn or published as asked."""
 
 
+class SignInError(TGStudioError):
+    """Nobody is signed in, or the proof of who it is does not hold: wrong, too old, used before, or ended."""
+
+
+class ForbiddenError(TGStudioError):
+    """Who asks is known, and may not: their role, their key's scope, or where they ask from does not allow it."""
+
+
+class QuotaError(TGStudioError):
+    """A limit of a minute or a day is used up until `until`; `name` is the limit's."""
+
+    def __init__(self, name: str, until: datetime, message: str | None = None) -> None:
+        super().__init__(message or f"{name}: used up until {until:%Y-%m-%d %H:%M:%S} UTC; wait, or ask for another plan.")
+        self.name = name
+        self.until = until
+
+
+class RunsError(TGStudioError):
+    """Dagster's web server does not answer, or could not do what was asked of a run."""
+
+
 class VaultError(TGStudioError):
     """A stored session cannot be opened: its key is missing or wrong, or the cipher was moved or damaged."""
 

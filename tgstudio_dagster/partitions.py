@@ -17,6 +17,8 @@ from tgstudio_dagster.topics.window import WINDOW_DAYS
 
 TENANT_TAG = "tenant"
 ORDER_TAG = "order"
+FOR_TAG = "tgstudio/for"
+"""The tenant that a run was asked for by, where it may run beside the tenant's refresh: orders and bundles."""
 
 tenants = dg.DynamicPartitionsDefinition(name="tenants")
 days = dg.DailyPartitionsDefinition(start_date=settings().first_day, timezone="UTC", end_offset=1)

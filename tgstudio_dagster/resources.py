@@ -1,4 +1,4 @@
-"""What assets and sensors are handed: the lake, the catalog, Telegram, the writer and the painter, made from settings.
+"""What assets and sensors are handed, made from settings: the lake, the catalog, Telegram, the models.
 
 A resource is opened in the process that runs the step, never when the definitions are loaded.
 """
@@ -14,6 +14,7 @@ from tgstudio_dagster.llm.offline_painter import OfflinePainter
 from tgstudio_dagster.llm.offline_writer import OfflineWriter
 from tgstudio_dagster.settings import settings
 from tgstudio_dagster.telegram.pull import Telegram
+from tgstudio_dagster.topics.sentence import open_encoder
 
 
 def default_resources() -> dict[str, dg.ResourceDefinition]:
@@ -21,6 +22,7 @@ def default_resources() -> dict[str, dg.ResourceDefinition]:
     return {
         "lake": dg.ResourceDefinition(lambda _: Lake.open(settings())),
         "catalog": dg.ResourceDefinition(lambda _: Catalog.open(settings())),
+        "encoder": dg.ResourceDefinition(lambda _: open_encoder(settings())),
         "telegram": dg.ResourceDefinition(lambda _: Telegram.open(settings())),
         "writer": dg.ResourceDefinition(lambda _: OfflineWriter()),
         "painter": dg.ResourceDefinition(lambda _: OfflinePainter()),

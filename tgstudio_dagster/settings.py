@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     s3_access_key_id: str | None = Field(default=None, description="S3 key id; unset: the AWS default chain.")
     s3_secret_access_key: SecretStr | None = Field(default=None, description="S3 secret.")
     dagster_port: int = Field(default=3070, ge=1, le=65535, description="Port of Dagster's UI, on loopback.")
+    dagster_url: str | None = Field(
+        default=None, description="Dagster's web server, where runs are asked after; default: its port on loopback."
+    )
     alert_url: SecretStr | None = Field(
         default=None, description="Address that is sent a POST of JSON when runs fail; it may carry a token."
     )
@@ -48,6 +51,22 @@ class Settings(BaseSettings):
         pattern=r"^\d{4}-\d{2}-\d{2}$",
         description="First day (UTC) of the `date` partitions; older messages are rejected by name.",
     )
+    embeddings_model: str = Field(
+        default="lexical",
+        min_length=1,
+        description="`lexical`: words alone; `ml`: the extra's own sentence model; or another model's name or folder.",
+    )
+    embeddings_device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where the sentence model runs; auto: the GPU where there is one."
+    )
+    embeddings_batch: int | None = Field(
+        default=None, ge=1, description="Texts at a time. Default: 1 on a CPU (as quick as more), 32 on a GPU."
+    )
+
+    @property
+    def dagster_address(self) -> str:
+        """Where Dagster's web server answers."""
+        return self.dagster_url or f"http://127.0.0.1:{self.dagster_port}"
 
     @property
     def catalog_url(self) -> str:
@@ -119,6 +138,59 @@ class TelegramSettings(BaseSettings):
     login_attempts: int = Field(default=3, ge=1, description="Wrong codes or passwords before a pairing fails.")
 
 
+class WebSettings(BaseSettings):
+    """The web app: `TGSTUDIO_WEB_*` variables. Lists are separated by commas."""
+
+    model_config = SettingsConfigDict(env_prefix="TGSTUDIO_WEB_", extra="ignore", frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 only behind a proxy with TLS.")
+    port: int = Field(default=3080, ge=1, le=65535, description="Port of the web app.")
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/\s?#@]+$",
+        description="What people type: `https://studio.example.org`. Default: `http://127.0.0.1:PORT`.",
+    )
+    session_keys: SecretStr | None = Field(
+        default=None,
+        description="Keys that sign sessions, each of 32 characters or more: the first signs, all are accepted. Default: "
+        "a random one, kept in the home.",
+    )
+    session_hours: float = Field(default=12, gt=0, description="A session ends when it is not used for so long.")
+    sign_up: bool = Field(
+        default=False, description="Whether an unknown person who signs in gets a tenant of their own."
+    )
+    bot_token: SecretStr | None = Field(
+        default=None, description="Token of the bot whose login widget signs people in."
+    )
+    bot_name: str | None = Field(default=None, pattern=r"^\w{5,32}$", description="Username of that bot, without @.")
+    oidc_issuer: str = Field(
+        default="https://oauth.telegram.org",
+        pattern=r"^https?://\S+$",
+        description="Issuer of Telegram's OpenID Connect.",
+    )
+    oidc_client_id: str | None = Field(default=None, description="The bot's id, as BotFather's Web Login shows it.")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="The secret that BotFather shows beside it.")
+    cors_origins: str = Field(default="", description="Origins whose pages may call `/v1` with a key; none by default.")
+    trusted_proxies: str = Field(
+        default="", description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed."
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="`redis://…` that counts calls of a minute for several web processes; else each counts.",
+    )
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of what people type."""
+        return self.public_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Origins whose pages are this web app's own."""
+        own = {self.origin}
+        return frozenset(own if self.public_url else own | {f"http://localhost:{self.port}"})
+
+
 @cache
 def settings() -> Settings:
     """The process's settings, read once. Raises SettingsError that names the variable and what it should be."""
@@ -129,6 +201,12 @@ def settings() -> Settings:
 def telegram_settings() -> TelegramSettings:
     """How this process reaches Telegram, read once. Raises SettingsError as `settings` does."""
     return _read(TelegramSettings)
+
+
+@cache
+def web_settings() -> WebSettings:
+    """How this process serves the web app, read once. Raises SettingsError as `settings` does."""
+    return _read(WebSettings)
 
 
 def _read(kind: type[_S]) -> _S:

@@ -1,10 +1,11 @@
-"""The processes of the embedded profile, started together on loopback and ended together.
+"""The processes of the embedded profile, started together on loopback and ended together: Dagster's, and the web app.
 
-Dagster's web server and daemon share one code server. The front end joins them later.
+Dagster's web server and daemon share one code server.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -18,13 +19,18 @@ from types import FrameType
 
 import psutil
 
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.tenants import add_tenant, list_tenants
 from tgstudio_dagster.errors import ConflictError, TGStudioError
 from tgstudio_dagster.home import PROJECT, prepare_home
-from tgstudio_dagster.settings import Settings
+from tgstudio_dagster.settings import Settings, WebSettings
+from tgstudio_dagster.web.auth.local import LocalAccounts, new_password
 
 HOST = "127.0.0.1"
-START_SECONDS = 90
+START_SECONDS = 120
 STOP_SECONDS = 15
+FIRST_TENANT = "main"
+FIRST_LOGIN = "operator"
 
 
 @dataclass
@@ -35,32 +41,45 @@ class Process:
     popen: subprocess.Popen[bytes]
 
 
-def up(settings: Settings, say: Callable[[str], None]) -> None:
+def up(settings: Settings, web: WebSettings, say: Callable[[str], None]) -> None:
     """Start everything, say the addresses, and stay until Ctrl-C; raises TGStudioError where a process ends by itself."""
     home = prepare_home(settings)
-    port = settings.dagster_port
-    if _answers(port):
-        raise ConflictError(
-            f"TGSTUDIO_DAGSTER_PORT: {port} is taken on {HOST}. End what listens there, or set another."
-        )
+    for variable, port in (("TGSTUDIO_DAGSTER_PORT", settings.dagster_port), ("TGSTUDIO_WEB_PORT", web.port)):
+        if _answers(port):
+            raise ConflictError(f"{variable}: {port} is taken on {HOST}. End what listens there, or set another.")
+    for line in first_start(settings):
+        say(line)
     log = (home.parent / "up.log").open("ab")
     children: list[Process] = []
+    # Children work in the project's folder, where another home would be meant by a relative one.
+    environment = os.environ | {"TGSTUDIO_HOME": str(settings.home.resolve())}
 
     def start(name: str, *command: str) -> None:
         popen = subprocess.Popen(
-            [sys.executable, "-m", *command], cwd=PROJECT, stdout=log, stderr=log, start_new_session=True
+            [sys.executable, "-m", *command],
+            cwd=PROJECT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         children.append(Process(name, popen))
 
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         workspace = ["-w", str(PROJECT / "workspace.yaml")]
-        start("web server", "dagster_webserver", *workspace, "-h", HOST, "-p", str(port))
+        start("web server of Dagster", "dagster_webserver", *workspace, "-h", HOST, "-p", str(settings.dagster_port))
+        start("web app", "tgstudio_dagster.web")
         say(f"starting; log: {log.name}")
-        _wait_for(f"http://{HOST}:{port}/server_info", children)
+        _wait_for(f"http://{HOST}:{settings.dagster_port}/server_info", children)
         # One after the other: in a new home both would make Dagster's SQLite tables at once, and one of them fail for good.
         start("daemon", "dagster._daemon", "run", *workspace)
-        say(f"Dagster  http://{HOST}:{port}   (lineage, runs, backfills; the operator's, never a tenant's)")
+        _wait_for(f"http://{HOST}:{web.port}/readyz", children)
+        say(f"Studio   {web.origin}   (sign in here)")
+        say(
+            f"Dagster  http://{HOST}:{settings.dagster_port}   (lineage, runs, backfills; the operator's, never a tenant's)"
+        )
         say("Ctrl-C ends everything.")
         while True:
             _check(children)
@@ -70,6 +89,29 @@ def up(settings: Settings, say: Callable[[str], None]) -> None:
     finally:
         _stop(children)
         log.close()
+
+
+def first_start(settings: Settings) -> list[str]:
+    """Make a tenant where there is none, and an operator's account where nobody has a local one; returns what to say.
+
+    The account's password is random, and in what is returned only.
+    """
+    said = []
+    catalog = Catalog.open(settings)
+    try:
+        if not list_tenants(catalog):
+            add_tenant(catalog, FIRST_TENANT, FIRST_TENANT.title())
+            said.append(f"Made the tenant {FIRST_TENANT} to work in.")
+    finally:
+        catalog.close()
+    accounts = LocalAccounts(settings)
+    if not accounts.all():
+        password = new_password()
+        accounts.put(FIRST_LOGIN, "Operator", password, operator=True)
+        said.append(f"Made an account to sign in with. It is shown this once: login {FIRST_LOGIN}, password")
+        said.append(f"    {password.get_secret_value()}")
+        said.append(f"`tgstudio user password {FIRST_LOGIN}` sets another.")
+    return said
 
 
 def _interrupt(_signum: int, _frame: FrameType | None) -> None:

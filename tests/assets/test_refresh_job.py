@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +23,8 @@ from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES, RANKINGS, TABLES, TOPIC_MESSAGES
 from tgstudio_dagster.partitions import tenant_day_key, tenants
+from tgstudio_dagster.topics import hourly
+from tgstudio_dagster.topics.travel import known_at
 
 DAY = date(2026, 3, 14)
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -171,3 +174,66 @@ def test_an_empty_day_is_materialized_as_no_rows(platform: Platform) -> None:
     assert platform.refresh().success
     assert platform.lake.tenant("acme").days(MESSAGES) == [DAY]
     assert platform.read("topic_map").is_empty()
+
+
+def told(since: datetime, *minutes: int) -> list[dict[str, object]]:
+    """Posts of channels of their own, each seen the minute after it was made; every 20th tells the same story."""
+    chance = random.Random(minutes[0])
+    found = []
+    for minute in minutes:
+        words = ("".join(chance.choices([a + b for a in "бвгдклмнпрст" for b in "аеиоуыя"], k=3)) for _ in range(15))
+        at = since + timedelta(minutes=minute)
+        text = f"{STORY}, {next(words)}" if minute % 20 == 0 else " ".join(words)
+        seen = at + timedelta(minutes=1)
+        found.append(post(minute + 1, channel_id=1000 + minute, date=at, observed_at=seen, text=text, views=minute))
+    return found
+
+
+def test_between_two_hours_new_posts_are_attached_and_nothing_is_clustered_again(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clustered = []
+    real = hourly.cluster_posts
+    monkeypatch.setattr(
+        hourly, "cluster_posts", lambda posts, *given: clustered.append(posts.height) or real(posts, *given)
+    )
+    since = NOON - timedelta(hours=2)
+    platform.land(*told(since, *range(118)))
+    platform.refresh()
+    platform.land(*told(since, 120, 121))  # at twelve and a minute later
+    assert platform.refresh().success
+    first = platform.read("topics")
+    platform.land(*told(since, 125, 140))
+    assert platform.refresh().success
+    # What was known before noon is what was known at noon.
+    assert clustered == [118]
+    assert set(first["topic_id"]) == set(platform.read("topics")["topic_id"])
+    assert platform.read("topics")["messages"].max() == 8
+    assert platform.read("rankings").filter(entity_kind="topic", window="24h")["messages"].max() == 8
+    platform.land(*told(since, 181))
+    platform.refresh()
+    assert clustered == [118, 122]
+
+
+def test_what_was_known_at_an_hour_is_what_a_run_made_then(platform: Platform) -> None:
+    lake, since = platform.lake.tenant("acme"), NOON - timedelta(hours=2)
+    made = []
+    for minutes in (range(118), range(120, 124), range(125, 150, 5)):
+        platform.land(*told(since, *minutes))
+        assert platform.refresh().success
+        moment = since + timedelta(minutes=minutes[-1] + 1)
+        made.append((moment, *(platform.read(name) for name in ("topics", "topic_messages", "rankings"))))
+    later = NOON + timedelta(hours=3)
+    platform.land(
+        *told(since, *range(200, 260)),
+        post(1, channel_id=1000, date=since, observed_at=later, text="Совсем о другом: на выходных ждут снег"),
+        post(
+            21, channel_id=1020, date=since + timedelta(minutes=20), observed_at=later, deleted_at=later, type="deleted"
+        ),
+    )
+    assert platform.refresh().success
+    for moment, topics, members, rankings in made:
+        then = known_at(lake, moment)
+        assert then.found.topics.equals(topics)
+        assert then.found.topic_messages.equals(members)
+        assert then.rankings.equals(rankings)

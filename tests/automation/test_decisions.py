@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import given
@@ -160,11 +161,13 @@ def test_a_backlog_that_was_tried_again_gets_another_run() -> None:
 
 
 def test_an_order_starts_once_and_again_when_it_is_queued_again() -> None:
-    one = orders.Waiting("acme-1", "acme", NOW)
+    one = orders.Waiting("acme-1", "acme", NOW, ("editor_results",))
     (first,), (same,) = orders.decide([one], set()), orders.decide([one], {"acme-1"})
     assert (first.run_key, first.new_partition, same.new_partition) == (same.run_key, True, False)
-    (again,) = orders.decide([orders.Waiting("acme-1", "acme", NOW + MINUTE)], {"acme-1"})
+    (again,) = orders.decide([replace(one, changed_at=NOW + MINUTE)], {"acme-1"})
     assert again.run_key != first.run_key
+    assert first.assets == ("editor_results",)
+    assert orders.decide([replace(one, missing=())], set()) == []
 
 
 def told(count: int, apart: timedelta = MINUTE) -> list[int | str | None]:

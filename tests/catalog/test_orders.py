@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -10,10 +11,25 @@ import pytest
 
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.orders import Order, create_order, get_order, list_orders, mark_order, pending_orders
+from tgstudio_dagster.catalog.models_work import Quota
+from tgstudio_dagster.catalog.orders import (
+    MAX_MESSAGES,
+    Order,
+    begin_order,
+    cancel_order,
+    create_order,
+    get_order,
+    list_orders,
+    mark_order,
+    orders_to_stop,
+    pending_orders,
+    requeue_order,
+    settle_order,
+)
+from tgstudio_dagster.catalog.plans import spent
 from tgstudio_dagster.catalog.principals import Principal
 from tgstudio_dagster.catalog.tenants import delete_tenant
-from tgstudio_dagster.errors import ConflictError, NewsroomError, NotFoundError
+from tgstudio_dagster.errors import ConflictError, ForbiddenError, NewsroomError, NotFoundError, QuotaError
 
 NOW = datetime(2026, 3, 15, 9, tzinfo=UTC)
 
@@ -51,8 +67,16 @@ def test_an_order_that_cannot_be_fulfilled_names_its_field(catalog: Catalog, fie
 
 def test_a_viewer_does_not_order(catalog: Catalog) -> None:
     make_tenant(catalog)
-    with pytest.raises(ConflictError, match="role"):
-        _order(catalog, Principal("demo", None, "viewer"))
+    viewer = Principal("demo", None, "viewer")
+    with pytest.raises(ForbiddenError, match="role"):
+        _order(catalog, viewer)
+    order = _order(catalog, Principal("demo", None, "editor"))
+    for forbidden in (
+        lambda: cancel_order(catalog, viewer, order.id, now=NOW),
+        lambda: requeue_order(catalog, viewer, order.id, goal="packages", images=0, now=NOW),
+    ):
+        with pytest.raises(ForbiddenError, match="role"):
+            forbidden()
 
 
 def test_orders_wait_in_turn_over_all_tenants_until_marked(catalog: Catalog) -> None:
@@ -90,3 +114,114 @@ def test_an_unknown_order_is_named(catalog: Catalog, order_id: str) -> None:
         mark_order(catalog, order_id, "done")
     with pytest.raises(NotFoundError, match="order"):
         get_order(catalog, "demo", order_id)
+
+
+def test_an_order_names_either_a_topic_or_messages(catalog: Catalog) -> None:
+    principal = make_tenant(catalog)
+    order = _order(catalog, principal, topic_id=None, messages=[(1, 2), (1, 2), (3, 4)])
+    assert (order.topic_id, get_order(catalog, "demo", order.id).messages) == (None, [[1, 2], [3, 4]])
+    too_many = [(1, n) for n in range(MAX_MESSAGES + 1)]
+    for wrong in (
+        {"messages": [(1, 2)]},
+        {"topic_id": None},
+        *({"topic_id": None, "messages": m} for m in ([], too_many)),
+    ):
+        with pytest.raises(NewsroomError, match="messages"):
+            _order(catalog, principal, **wrong)
+
+
+def _limit(catalog: Catalog, **limits: int) -> None:
+    with catalog.tenant_session("demo", writing=True) as session:
+        session.add_all([Quota(tenant="demo", name=name, limit=limit) for name, limit in limits.items()])
+
+
+def test_the_day_s_orders_and_images_are_counted_when_the_row_is_written(catalog: Catalog) -> None:
+    principal = make_tenant(catalog)
+    _limit(catalog, orders_per_day=2, images_per_day=3)
+    _order(catalog, principal, images=2)
+    with pytest.raises(QuotaError, match="images_per_day") as refused:
+        _order(catalog, principal, images=2)
+    assert (refused.value.name, refused.value.until) == ("images_per_day", datetime(2026, 3, 16, tzinfo=UTC))
+    _order(catalog, principal, images=1)
+    with pytest.raises(QuotaError, match="orders_per_day"):
+        _order(catalog, principal)
+    assert len(list_orders(catalog, principal)) == spent(catalog, "demo", "orders_per_day", NOW.date()) == 2
+    _order(catalog, principal, now=NOW + timedelta(days=1), images=3)
+
+
+def test_orders_placed_at_once_never_pass_the_limit(catalog: Catalog) -> None:
+    principal = make_tenant(catalog)
+    _limit(catalog, orders_per_day=3)
+    refused: list[QuotaError] = []
+
+    def ask() -> None:
+        try:
+            _order(catalog, principal)
+        except QuotaError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(list_orders(catalog, principal)), len(refused)) == (3, 5)
+
+
+def test_one_that_waits_is_cancelled_at_once_and_one_that_runs_is_told(catalog: Catalog) -> None:
+    principal = make_tenant(catalog)
+    waiting, running, done = (_order(catalog, principal) for _ in range(3))
+    begin_order(catalog, running.id, "r1")
+    mark_order(catalog, done.id, "done")
+    assert cancel_order(catalog, principal, waiting.id, now=NOW).status == "cancelled"
+    assert cancel_order(catalog, principal, waiting.id, now=NOW).status == "cancelled"
+    told = cancel_order(catalog, principal, running.id, now=NOW)
+    assert (told.status, told.cancel_at) == ("running", NOW)
+    with pytest.raises(ConflictError, match="is done"):
+        cancel_order(catalog, principal, done.id, now=NOW)
+    with pytest.raises(ConflictError, match="cancelled"):
+        begin_order(catalog, waiting.id, "r2")
+    with pytest.raises(ConflictError, match="cancelled"):
+        begin_order(catalog, running.id, "r1")
+    assert pending_orders(catalog) == []
+    assert {order.id for order in orders_to_stop(catalog, NOW)} == {waiting.id, running.id}
+    assert {order.id for order in orders_to_stop(catalog, NOW + timedelta(hours=1))} == {running.id}
+    assert settle_order(catalog, running.id, "r1", "failed", error="stopped").status == "cancelled"
+
+
+def test_a_run_s_end_is_said_of_the_wish_that_it_answered_only(catalog: Catalog) -> None:
+    principal = make_tenant(catalog)
+    order = _order(catalog, principal, goal="text")
+    begin_order(catalog, order.id, "r1")
+    assert settle_order(catalog, order.id, "another", "failed", error="?").status == "running"
+    assert settle_order(catalog, order.id, "r1", "done").status == "done"
+    again = requeue_order(catalog, principal, order.id, goal="packages", images=0, now=NOW + timedelta(hours=1))
+    # The first run's end may be told twice: by the command that ran it, and by the sensor.
+    assert settle_order(catalog, order.id, "r1", "done").status == "queued"
+    asked = again.updated_at.isoformat()
+    never_begun = settle_order(catalog, order.id, "r2", "failed", asked_at=asked, error="no code server")
+    assert (never_begun.status, never_begun.error) == ("failed", "no code server")
+
+
+def test_a_goal_is_raised_never_lowered_and_not_while_it_runs(catalog: Catalog) -> None:
+    principal = make_tenant(catalog)
+    order = _order(catalog, principal, goal="images")
+    begin_order(catalog, order.id, "r1")
+    with pytest.raises(ConflictError, match="is running"):
+        requeue_order(catalog, principal, order.id, goal="packages", images=0, now=NOW)
+    settle_order(catalog, order.id, "r1", "done")
+    assert requeue_order(catalog, principal, order.id, goal="text", images=0, now=NOW).status == "done"
+    mark_order(catalog, order.id, "failed", error="disk full")
+    again = requeue_order(catalog, principal, order.id, goal="text", images=0, now=NOW)
+    assert (again.status, again.goal, again.error, again.run_id) == ("queued", "images", None, None)
+    with pytest.raises(NewsroomError, match="goal"):
+        requeue_order(catalog, principal, order.id, goal="film", images=0, now=NOW)  # type: ignore[arg-type]
+
+
+def test_another_tenant_neither_stops_nor_raises_an_order(catalog: Catalog) -> None:
+    order = _order(catalog, make_tenant(catalog))
+    other = make_tenant(catalog, "other")
+    with pytest.raises(NotFoundError):
+        cancel_order(catalog, other, order.id, now=NOW)
+    with pytest.raises(NotFoundError):
+        requeue_order(catalog, other, order.id, goal="packages", images=0, now=NOW)

@@ -11,8 +11,8 @@ from sqlalchemy import delete, update
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.models_work import Plan, Quota
-from tgstudio_dagster.catalog.plans import Limits, limits_of, set_plan, spend, spent
-from tgstudio_dagster.errors import NotFoundError, SettingsError
+from tgstudio_dagster.catalog.plans import Limits, limits_of, set_plan, spend, spent, take
+from tgstudio_dagster.errors import NotFoundError, QuotaError, SettingsError
 
 DAY = date(2026, 3, 15)
 GIB = 2**30
@@ -21,9 +21,9 @@ GIB = 2**30
 @pytest.mark.parametrize(
     ("plan", "limits"),
     [
-        ("free", (60, 50, 1, GIB, 20)),
-        ("pro", (15, 500, 5, 20 * GIB, 200)),
-        ("enterprise", (5, 5000, 50, 500 * GIB, 2000)),
+        ("free", (60, 50, 1, GIB, 20, 20, 1_000, 500, 60)),
+        ("pro", (15, 500, 5, 20 * GIB, 200, 400, 50_000, 20_000, 300)),
+        ("enterprise", (5, 5000, 50, 500 * GIB, 2000, 4_000, 1_000_000, 500_000, 1_200)),
     ],
 )
 def test_a_plan_gives_its_limits(catalog: Catalog, plan: str, limits: tuple[int, ...]) -> None:
@@ -99,3 +99,35 @@ def test_nothing_that_is_used_at_once_is_lost(catalog: Catalog) -> None:
     for thread in threads:
         thread.join()
     assert spent(catalog, "demo", "media_bytes_per_day", DAY) == 40
+
+
+def test_what_is_taken_never_goes_beyond_the_limit(catalog: Catalog) -> None:
+    make_tenant(catalog)
+    with catalog.tenant_session("demo", writing=True) as session:
+        session.add(Quota(tenant="demo", name="api_calls_per_day", limit=10))
+    taken: list[int] = []
+    refused: list[tuple[str, str]] = []
+
+    def use() -> None:
+        for _ in range(5):
+            try:
+                taken.append(take(catalog, "demo", "api_calls_per_day", DAY))
+            except QuotaError as error:
+                refused.append((error.name, error.until.isoformat()))
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == list(range(1, 11))
+    assert refused == [("api_calls_per_day", "2026-03-16T00:00:00+00:00")] * 10
+    assert spent(catalog, "demo", "api_calls_per_day", DAY) == 10
+
+
+def test_more_than_is_left_is_not_taken_in_part(catalog: Catalog) -> None:
+    make_tenant(catalog)
+    with pytest.raises(QuotaError, match="orders_per_day: 0 of 20 are used"):
+        take(catalog, "demo", "orders_per_day", DAY, 21)
+    assert take(catalog, "demo", "orders_per_day", DAY, 20) == 20
+    assert take(catalog, "demo", "orders_per_day", date(2026, 3, 16), 1) == 1

@@ -31,7 +31,7 @@ from tgstudio_dagster.catalog.subscriptions import (
     requests,
     subscribe,
 )
-from tgstudio_dagster.errors import ConflictError, NotFoundError, SettingsError
+from tgstudio_dagster.errors import ConflictError, NotFoundError, QuotaError, SettingsError
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 ANN = Principal("demo", None, "editor")
@@ -114,7 +114,7 @@ def test_the_plan_limits_what_is_followed_and_asked_for(catalog: Catalog, accoun
     _limit(catalog, 2)
     make_subscription(catalog, account, 1)
     _ask(catalog, "@two")
-    with pytest.raises(ConflictError, match="allows 2, and 2 are"):
+    with pytest.raises(QuotaError, match="allows 2, and 2 are"):
         _ask(catalog, "@three")
     # What is followed or asked for already takes no second place.
     again = _ask(catalog, "@channel1", comments=True)
@@ -127,12 +127,12 @@ def test_the_plan_limits_what_is_followed_and_asked_for(catalog: Catalog, accoun
 def test_a_subscription_over_the_limit_is_refused(catalog: Catalog, account: TgAccount) -> None:
     _limit(catalog, 1)
     make_subscription(catalog, account, 1)
-    with pytest.raises(ConflictError, match="allows 1"):
+    with pytest.raises(QuotaError, match="allows 1"):
         make_subscription(catalog, account, 2)
     make_subscription(catalog, account, 1)
     end_subscription(catalog, ANN, 1)
     make_subscription(catalog, account, 2)
-    with pytest.raises(ConflictError, match="allows 1"):
+    with pytest.raises(QuotaError, match="allows 1"):
         make_subscription(catalog, account, 1)
 
 

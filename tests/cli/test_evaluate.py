@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tgstudio_dagster.cli import app
-from tgstudio_dagster.errors import ContractError, SourceError, TGStudioError
+from tgstudio_dagster.errors import SettingsError, SourceError, TGStudioError
 
 EVENTS = {
     "bridge": "The rebuilt harbour bridge was opened to traffic by the mayor on Monday after three years of repairs",
@@ -61,24 +61,18 @@ def test_a_history_of_the_channels_may_be_given(tmp_path: Path) -> None:
     assert json.loads(evaluate(str(day), "--history", str(past), "--json"))["f1_strict"] == 1.0
 
 
-@pytest.mark.parametrize(
-    ("content", "error", "told"),
-    [
-        ("not json", SourceError, "no JSON Lines"),
-        ('{"channel": "a", "message_id": 1}', ContractError, "are missing"),
-        (
-            '{"channel": "a", "message_id": 1, "date": "yesterday", "text": "x", "event": "e", "story": "s"}',
-            SourceError,
-            "line 1: date 'yesterday'",
-        ),
-    ],
-)
-def test_a_file_of_another_shape_is_named_with_what_is_wrong(
-    tmp_path: Path, content: str, error: type[TGStudioError], told: str
-) -> None:
+def test_chosen_thresholds_are_tried(tmp_path: Path) -> None:
+    day = str(write(tmp_path / "day.jsonl"))
+    told = json.loads(evaluate(day, "--threshold", "0.9", "--threshold", "0.2", "--json"))
+    assert [row["threshold"] for row in told["sweep"]] == [0.2, 0.9]
+    with pytest.raises(SettingsError, match="between 0 and 1"):
+        evaluate(day, "--threshold", "2")
+
+
+def test_a_file_of_another_shape_is_named_with_what_is_wrong(tmp_path: Path) -> None:
     file = tmp_path / "bad.jsonl"
-    file.write_text(content)
-    with pytest.raises(error, match=told):
+    file.write_text("not json")
+    with pytest.raises(SourceError, match=r"bad\.jsonl, line 1"):
         evaluate(str(file))
 
 

@@ -37,16 +37,22 @@ DAYS = [date(2026, 3, 14), date(2026, 3, 15)]
 COMMAND = [sys.executable, "-c", "from tgstudio_dagster.cli import main; main()", "up"]
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 class Up:
     """A running `tgstudio up` in a home of its own."""
 
     def __init__(self, home: Path, **environment: str) -> None:
         self.settings = Settings(home=home)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port, self.web_port = free_port(), free_port()
         self.environment = os.environ | environment
         self.environment |= {"TGSTUDIO_HOME": str(home), "TGSTUDIO_DAGSTER_PORT": str(self.port)}
+        self.environment |= {"TGSTUDIO_WEB_PORT": str(self.web_port)}
         self.process = subprocess.Popen(COMMAND, env=self.environment, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.said = []
@@ -93,6 +99,14 @@ def wait_for(condition: Any, seconds: float, what: str) -> None:
 
 def test_it_refreshes_what_lands_fulfils_an_order_backfills_a_range_and_ends_cleanly(up: Up) -> None:
     assert any(f"http://127.0.0.1:{up.port}" in line for line in up.said)
+    assert any(f"http://127.0.0.1:{up.web_port}" in line for line in up.said)
+    with urllib.request.urlopen(f"http://127.0.0.1:{up.web_port}/login", timeout=30) as page:
+        assert page.status == 200
+    # The operator's password was shown, and is kept nowhere as it is.
+    password = up.said[next(n for n, line in enumerate(up.said) if "login operator" in line) + 1].strip()
+    assert len(password) == 20
+    kept = [path for path in up.settings.home.rglob("*") if path.is_file()]
+    assert not [path for path in kept if password.encode() in path.read_bytes()]
     catalog = Catalog.open(up.settings)
     lake = Lake.open(up.settings).tenant("acme")
     moments = [datetime(day.year, day.month, day.day, 9, tzinfo=UTC) for day in DAYS]

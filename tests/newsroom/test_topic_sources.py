@@ -12,7 +12,7 @@ from tests.builders import frame, messages
 from tgstudio_dagster.errors import NotFoundError
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables import MESSAGES, TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.newsroom.topic_sources import read_topic
+from tgstudio_dagster.newsroom.topic_sources import chosen_id, missing_posts, read_chosen, read_source, read_topic
 
 DAY = date(2026, 3, 14)
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -60,3 +60,31 @@ def test_a_topic_whose_posts_are_all_deleted_says_so(lake: TenantLake) -> None:
     lake.write(MESSAGES, gone, day=DAY)
     with pytest.raises(NotFoundError, match="deleted"):
         read_topic(lake, "t-1", DAY)
+
+
+def test_chosen_posts_are_read_as_if_they_were_a_topic_the_most_viewed_first(lake: TenantLake) -> None:
+    posts = lake.read(MESSAGES, days=[DAY])
+    lake.write(MESSAGES, posts.with_columns(views=pl.when(msg_id=7).then(900).otherwise(5).cast(pl.Int64)), day=DAY)
+    source = read_chosen(lake, [(1, 9), (1, 1), (1, 7), (1, 3)], DAY)
+    assert source.messages["msg_id"].to_list() == [7, 1, 9]
+    assert source.topic == {"topic_id": chosen_id([(1, 1), (1, 3), (1, 7), (1, 9)]), "keywords": []}
+    assert FOOTER not in source.messages["text"][0]
+
+
+def test_chosen_posts_take_the_keywords_of_the_topic_most_of_them_belong_to(lake: TenantLake) -> None:
+    topic = lake.read(TOPICS, days=[DAY]).with_columns(keywords=pl.lit(["метро"]))
+    lake.write(TOPICS, topic, day=DAY)
+    assert read_chosen(lake, [(1, 1), (1, 8)], DAY).topic["keywords"] == ["метро"]
+    assert read_chosen(lake, [(1, 8)], DAY).topic["keywords"] == []
+
+
+def test_a_post_that_is_not_in_the_window_is_named(lake: TenantLake) -> None:
+    assert missing_posts(lake, [(1, 1), (1, 99), (2, 1)], DAY) == [(1, 99), (2, 1)]
+    with pytest.raises(NotFoundError, match="1/99, 2/1 are not among"):
+        read_chosen(lake, [(1, 1), (1, 99), (2, 1)], DAY)
+    with pytest.raises(NotFoundError, match="1/1 is not among"):
+        read_source(lake, DAY - timedelta(days=1), topic_id=None, messages=[[1, 1]])
+
+
+def test_the_id_of_chosen_posts_does_not_depend_on_their_order() -> None:
+    assert chosen_id([(1, 2), (3, 4)]) == chosen_id([(3, 4), (1, 2), (1, 2)]) != chosen_id([(1, 2)])

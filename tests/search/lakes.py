@@ -37,7 +37,10 @@ def ids(page: Page) -> list[int]:
 
 
 def dense(messages: pl.DataFrame, vectors: list[list[float]], model: str = "model") -> pl.DataFrame:
-    """EMBEDDINGS of a dense model, a vector for each row of `messages`."""
+    """EMBEDDINGS with a sentence model's vector for each row of `messages`."""
     keys = messages.select("channel_id", "msg_id", "text_hash").to_dicts()
-    rows = [{**key, "model": model, "vector": vector} for key, vector in zip(keys, vectors, strict=True)]
+    rows = [
+        {**key, "model": "lexical", "indices": [1], "vector": [1.0], "dense_model": model, "dense": vector}
+        for key, vector in zip(keys, vectors, strict=True)
+    ]
     return builders.frame(EMBEDDINGS, rows)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from tests.search import lakes
 from tgstudio_dagster.lake.tables import SEARCH_INDEX
 from tgstudio_dagster.search.build import index_day, small
 from tgstudio_dagster.search.words import spans, terms
+from tgstudio_dagster.topics.embed import embed
 
 
 def test_posts_with_a_word_are_in_it_as_stems_and_as_they_were_written() -> None:
@@ -53,10 +53,10 @@ def test_dense_vectors_of_the_text_as_it_stands_are_taken_in_whole_numbers() -> 
     assert index_day(messages, embeddings)["vector"].to_list() == [[64, -127], [0, 0], None]
 
 
-def test_sparse_vectors_are_left_to_the_topics() -> None:
+def test_lexical_features_are_left_to_the_topics() -> None:
     messages = builders.messages({"text": "one"})
-    sparse = lakes.dense(messages, [[1.0]]).with_columns(indices=pl.lit([7], pl.List(pl.UInt32)))
-    assert index_day(messages, sparse)["vector"].to_list() == [None]
+    row = index_day(messages, embed(messages)).select("model", "vector").row(0)
+    assert row == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,13 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from tests import builders
 from tests.search import lakes
 from tests.search.lakes import ids, of_texts
 from tgstudio_dagster.errors import NotFoundError
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.search.find import Encoder, Search
+from tgstudio_dagster.search.find import Search
 from tgstudio_dagster.search.index import Filter
 from tgstudio_dagster.search.vectors import VectorIndex
 
@@ -61,8 +64,21 @@ def test_words_that_stand_everywhere_are_not_related(tmp_path: Path) -> None:
     assert not {"подписа", "кана"} & set(search.find("землетрясение", by="meaning").related)
 
 
-def dense_search(folder: Path, *, days: int = 1) -> Search:
-    """Posts on three axes, the same every day, with vectors of three values."""
+@dataclass
+class Asks:
+    """A model that gives every query one vector and keeps what it was asked."""
+
+    vector: tuple[float, ...]
+    asked: list[str] = field(default_factory=list)
+    model: str = "model"
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.asked += texts
+        return np.array([self.vector for _ in texts], np.float32)
+
+
+def dense_search(folder: Path, *vector: float, days: int = 1, encoder: Asks | None = None) -> Search:
+    """Posts on three axes, the same every day, with vectors of three values; `vector` is every query's."""
     vectors = [[1.0, 0.0, 0.1], [0.0, 1.0, 0.1], [0.7, 0.7, 0.1]]
     lake = Lake(str(folder / "lake")).tenant("acme")
     for n in range(days):
@@ -71,47 +87,56 @@ def dense_search(folder: Path, *, days: int = 1) -> Search:
             for k, (text, lang) in enumerate([("закон", "ru"), ("rain", "en"), ("закон и дождь", "ru")])
         ]
         lakes.materialized(lake, *rows, embeddings=lakes.dense(builders.messages(*rows), vectors))
-    return Search(lake, folder / "home")
-
-
-def encoder(*vector: float) -> Encoder:
-    return Encoder("model", lambda _text: np.array(vector, np.float32))
+    return Search(lake, folder / "home", encoder or Asks(vector))
 
 
 def test_the_nearest_vectors_are_found_whatever_their_words(tmp_path: Path) -> None:
-    search = dense_search(tmp_path)
-    page = search.find("law", by="meaning", encoder=encoder(1, 0.1, 0))
+    search = dense_search(tmp_path, 1, 0.1, 0)
+    page = search.find("law", by="meaning")
     assert (ids(page), page.method, page.total) == ([0, 2, 1], "model", None)
     assert page.hits[0].score == pytest.approx(0.99, abs=0.02)
-    assert ids(search.find("law", by="meaning", encoder=encoder(1, 0.1, 0), langs=["en"])) == [1]
+    assert ids(search.find("law", by="meaning", langs=["en"])) == [1]
 
 
 def test_nearest_vectors_are_paged_and_narrowed_by_days(tmp_path: Path) -> None:
-    search = dense_search(tmp_path, days=3)
+    search = dense_search(tmp_path, 1, 0, 0, days=3)
     seen: list[int] = []
     cursor = None
     while True:
-        page = search.find("law", by="meaning", encoder=encoder(1, 0, 0), limit=2, cursor=cursor)
+        page = search.find("law", by="meaning", limit=2, cursor=cursor)
         seen += ids(page)
         cursor = page.cursor
         if cursor is None:
             break
     assert sorted(seen) == [0, 1, 2, 10, 11, 12, 20, 21, 22] and seen[:3] == [20, 10, 0]
-    page = search.find("law", by="meaning", encoder=encoder(1, 0, 0), first=lakes.DAY + timedelta(2))
-    assert set(ids(page)) == {20, 21, 22}
+    assert set(ids(search.find("law", by="meaning", first=lakes.DAY + timedelta(2)))) == {20, 21, 22}
+
+
+def test_what_is_left_out_is_left_out_of_the_nearest_and_no_part_of_the_question(tmp_path: Path) -> None:
+    encoder = Asks((1, 0.1, 0))
+    search = dense_search(tmp_path, encoder=encoder)
+    assert ids(search.find('new* "law of" -дожди', by="meaning")) == [0, 1]
+    assert encoder.asked == ["new law of"]
+
+
+def test_searching_by_words_asks_no_model(tmp_path: Path) -> None:
+    encoder = Asks((1, 0, 0))
+    assert ids(dense_search(tmp_path, encoder=encoder).find("дождь")) == [2]
+    assert encoder.asked == []
 
 
 def test_a_model_without_vectors_is_a_clear_error(tmp_path: Path) -> None:
+    lake = lakes.materialized(Lake(str(tmp_path / "lake")).tenant("acme"), {"text": "закон"})
     with pytest.raises(NotFoundError, match="model: no day has vectors of it"):
-        of_texts(tmp_path, "закон").find("закон", by="meaning", encoder=encoder(1, 0, 0))
+        Search(lake, tmp_path / "home", Asks((1, 0, 0))).find("закон", by="meaning")
 
 
 def test_damaged_vectors_are_made_anew(tmp_path: Path) -> None:
-    assert len(dense_search(tmp_path).find("law", by="meaning", encoder=encoder(1, 0, 0)).hits) == 3
+    assert len(dense_search(tmp_path, 1, 0, 0).find("law", by="meaning").hits) == 3
     for path in (tmp_path / "home").rglob("vectors.npy"):
         path.write_bytes(b"garbage")
-    search = Search(Lake(str(tmp_path / "lake")).tenant("acme"), tmp_path / "home")
-    assert len(search.find("law", by="meaning", encoder=encoder(1, 0, 0)).hits) == 3
+    search = Search(Lake(str(tmp_path / "lake")).tenant("acme"), tmp_path / "home", Asks((1, 0, 0)))
+    assert len(search.find("law", by="meaning").hits) == 3
 
 
 @given(st.integers(1, 40), st.integers(0, 2**32 - 1))

@@ -8,14 +8,12 @@ import sys
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests import builders
 from tests.topics import posts
 from tgstudio_dagster.lake.tables import TOPIC_MAP, TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.embed import embed
-from tgstudio_dagster.topics.map import lay_out, moved, story_colour
+from tgstudio_dagster.topics.map import lay_out, moved
 
 
 def crowd(count: int) -> pl.DataFrame:
@@ -64,14 +62,6 @@ def test_maps_without_shared_posts_have_not_moved() -> None:
 def test_a_map_that_fell_back_is_no_anchor() -> None:
     before = laid(crowd(60)).with_columns(method=pl.lit("pca: few"), x=pl.col("x") * 1000)
     assert laid(crowd(70), before).equals(laid(crowd(70)))
-
-
-@given(st.text("0123456789abcdef", min_size=12, max_size=12))
-def test_a_story_has_one_colour_that_is_seen_on_white(digits: str) -> None:
-    colour = story_colour(f"s-{digits}")
-    assert colour == story_colour(f"s-{digits}") != story_colour(None)
-    linear = [(int(colour[n : n + 2], 16) / 255) ** 2.2 for n in (1, 3, 5)]
-    assert 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05) >= 3
 
 
 def test_the_map_s_heavy_imports_touch_no_other_step() -> None:

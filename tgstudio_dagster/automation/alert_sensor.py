@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from tgstudio_dagster.automation import alerts
-from tgstudio_dagster.partitions import TENANT_TAG
+from tgstudio_dagster.partitions import FOR_TAG, TENANT_TAG
 from tgstudio_dagster.settings import settings
 
 TIMEOUT = 10.0
@@ -24,8 +24,8 @@ LOOK_BACK = 200
 def run_failed(context: dg.RunFailureSensorContext) -> None:
     """Every job of the platform is watched. A webhook that can't be reached fails this tick, which is then repeated."""
     run = context.dagster_run
-    tenant = run.tags.get(TENANT_TAG)
-    tags = {TENANT_TAG: tenant} if tenant else {}
+    tags = {tag: run.tags[tag] for tag in (TENANT_TAG, FOR_TAG) if tag in run.tags}
+    tenant = next(iter(tags.values()), None)
     records = context.instance.get_run_records(
         dg.RunsFilter(job_name=run.job_name, statuses=[dg.DagsterRunStatus.FAILURE], tags=tags), limit=LOOK_BACK
     )

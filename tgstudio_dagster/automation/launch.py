@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
 
 from tgstudio_dagster.automation.jobs import FULFIL_ORDER, REFRESH
-from tgstudio_dagster.automation.tags import range_tags
+from tgstudio_dagster.automation.tags import order_tags, range_tags
 from tgstudio_dagster.definitions import build_definitions
-from tgstudio_dagster.partitions import ORDER_TAG, TENANT_TAG, order_key, orders, tenants
+from tgstudio_dagster.partitions import order_key, orders, tenants
 
 # The events are in the instance for Dagster's UI; a terminal needs only what went wrong, and `report` says that.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -34,19 +35,31 @@ def materialize_days(tenant: str, first: date, last: date) -> RunOutcome:
         return _run(instance, REFRESH, tags=range_tags(tenant, first, last), partition_key=None)
 
 
-def fulfil_order(order: str) -> RunOutcome:
-    """Fulfil one order, in one run."""
+def fulfil_order(order: str, assets: Sequence[str]) -> RunOutcome:
+    """Make these of an order's assets, in one run."""
     with dg.DagsterInstance.get() as instance:
         instance.add_dynamic_partitions(str(orders.name), [order])
-        tags = {TENANT_TAG: order_key(order).tenant, ORDER_TAG: order}
-        return _run(instance, FULFIL_ORDER, tags=tags, partition_key=order)
+        tags = order_tags(order_key(order).tenant, order)
+        return _run(instance, FULFIL_ORDER, tags=tags, partition_key=order, assets=assets)
 
 
-def _run(instance: dg.DagsterInstance, job: str, *, tags: dict[str, str], partition_key: str | None) -> RunOutcome:
+def _run(
+    instance: dg.DagsterInstance,
+    job: str,
+    *,
+    tags: dict[str, str],
+    partition_key: str | None,
+    assets: Sequence[str] | None = None,
+) -> RunOutcome:
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     resolved = build_definitions().resolve_job_def(job)
     result = resolved.execute_in_process(
-        instance=instance, tags=tags, partition_key=partition_key, run_config=QUIET, raise_on_error=False
+        instance=instance,
+        tags=tags,
+        partition_key=partition_key,
+        run_config=QUIET,
+        raise_on_error=False,
+        asset_selection=None if assets is None else [dg.AssetKey(name) for name in assets],
     )
     failed = tuple(
         sorted(

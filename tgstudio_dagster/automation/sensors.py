@@ -15,8 +15,10 @@ from tgstudio_dagster.automation import history, media, reading
 from tgstudio_dagster.automation import refresh as refresh_rule
 from tgstudio_dagster.automation import tenants as tenants_rule
 from tgstudio_dagster.automation.alert_sensor import run_failed
+from tgstudio_dagster.automation.bundles import BUNDLE_SENSORS
 from tgstudio_dagster.automation.jobs import fetch_media, refresh
 from tgstudio_dagster.automation.order_sensors import ORDER_SENSORS
+from tgstudio_dagster.automation.rule_sensor import rules_sensor
 from tgstudio_dagster.automation.tags import HISTORY, KIND_TAG, VERSION_TAG, range_tags
 from tgstudio_dagster.catalog.accounts import list_accounts
 from tgstudio_dagster.catalog.database import Catalog
@@ -213,4 +215,13 @@ def _backlogs(catalog: Catalog, tenant: str) -> list[history.Backlog]:
     )
 
 
-SENSORS = [tenants_sensor, refresh_sensor, subscriptions_sensor, media_sensor, *ORDER_SENSORS, run_failed]
+SENSORS = [
+    tenants_sensor,
+    refresh_sensor,
+    subscriptions_sensor,
+    media_sensor,
+    rules_sensor,
+    *ORDER_SENSORS,
+    *BUNDLE_SENSORS,
+    run_failed,
+]

@@ -37,10 +37,14 @@ _UPGRADE_LOCK = 0x7467_7374
 
 
 class Catalog:
-    """What people decided, in SQLite or PostgreSQL. Rows that a session returned stay readable after it has closed."""
+    """What people decided, in SQLite or PostgreSQL. Rows that a session returned stay readable after it has closed.
+
+    `writes` counts the transactions of this process that may have written: what was remembered before is old then.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
+        self.writes = 0
         self._engine = self.engine()
 
     @classmethod
@@ -66,6 +70,7 @@ class Catalog:
         """
         with Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
+        self.writes += 1
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -87,6 +92,8 @@ class Catalog:
             if tenant is None or tenant.deleted_at is not None:
                 raise NotFoundError(f"There is no tenant {slug!r}; `tgstudio tenant list` names those that exist.")
             yield session
+        if writing:
+            self.writes += 1
 
     def upgrade(self) -> None:
         """Create the tables, or bring them to this version's state; does nothing where they are in it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tgstudio_dagster.catalog.base import ID_LENGTH, SLUG_LENGTH, Base, TenantOwned, new_id, one_of, utc_now
@@ -32,7 +32,10 @@ class Tenant(Base):
 
 
 class User(Base):
-    """A person who may log in: by Telegram, or (an operator of this machine) with a local password."""
+    """A person who may log in: by Telegram, or (an operator of this machine) by `login` and a local password.
+
+    `username` is Telegram's. `language` is what the person reads the studio in; null: their browser's.
+    """
 
     __tablename__ = "users"
 
@@ -40,7 +43,9 @@ class User(Base):
     name: Mapped[str] = mapped_column(String(200))
     telegram_id: Mapped[int | None] = mapped_column(BigInteger, unique=True)
     username: Mapped[str | None] = mapped_column(String(64))
+    login: Mapped[str | None] = mapped_column(String(64), unique=True)
     password_hash: Mapped[str | None] = mapped_column(String(200))
+    language: Mapped[str | None] = mapped_column(String(5))
     is_operator: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     disabled_at: Mapped[datetime | None]
@@ -69,15 +74,25 @@ class TenantSettingsRow(TenantOwned, Base):
 
 
 class ApiKey(TenantOwned, Base):
-    """A key for the REST interface and for language models' tools. Only its hash is stored."""
+    """A key for the REST interface and for language models' tools. Only its hash is stored; `prefix` tells keys apart.
+
+    `role` is the most it may do, never more than its user may; `scopes` are what it is for. Null `ips`, `user_agents` and
+    `tools` mean no restriction; null `rate_per_minute` the plan's.
+    """
 
     __tablename__ = "api_keys"
     __table_args__ = (CheckConstraint(one_of("role", "owner", "editor", "viewer"), name="role"),)
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(200))
+    prefix: Mapped[str] = mapped_column(String(16))
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     role: Mapped[str] = mapped_column(String(10))
+    scopes: Mapped[list[str]]
+    rate_per_minute: Mapped[int | None]
+    ips: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    user_agents: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    tools: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     user_id: Mapped[str] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime | None]
@@ -86,13 +101,17 @@ class ApiKey(TenantOwned, Base):
 
 
 class LoginSession(Base):
-    """A browser that is logged in, by the hash of its cookie."""
+    """A browser that is logged in, by the hash of the session id its cookie names; `tenant` is where it works now."""
 
     __tablename__ = "login_sessions"
 
-    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sid_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     user_id: Mapped[str] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"), index=True)
+    tenant: Mapped[str | None] = mapped_column(String(SLUG_LENGTH), ForeignKey("tenants.slug"))
+    way: Mapped[str] = mapped_column(String(10))
+    user_agent: Mapped[str | None] = mapped_column(String(300))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    seen_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
 

@@ -1,4 +1,4 @@
-"""The catalog's tables of work: orders, rules, plans, quotas, what models cost, imports and leases.
+"""The catalog's tables of work: orders and edits, rules, watches, requests, plans, quotas, costs, imports and leases.
 
 People and logins stand in models.py, Telegram in models_telegram.py. One class is one table; no query belongs here.
 Times are UTC.
@@ -13,34 +13,86 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, Float, ForeignKey, Ind
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tgstudio_dagster.catalog.base import ID_LENGTH, SLUG_LENGTH, Base, TenantOwned, new_id, one_of, utc_now
-from tgstudio_dagster.catalog.tenant_settings import Language, PlatformName, Tone
+from tgstudio_dagster.catalog.tenant_settings import Goal, Language, PlatformName, Tone
 
 KEY_LENGTH = SLUG_LENGTH + 1 + ID_LENGTH
 """Length of `<tenant>-<ulid>`."""
 
 
 class Order(TenantOwned, Base):
-    """A request to turn a topic of a day into packages. The id, `<tenant>-<ulid>`, is its partition key in Dagster."""
+    """A request to turn a topic of a day, or chosen messages, into packages.
+
+    The id, `<tenant>-<ulid>`, is its partition key in Dagster. Either `topic_id` or `messages` is set; `messages` are
+    pairs of channel_id and msg_id within the window that ends with `day`. `goal` is how far it is to be worked: to the
+    text, the image briefs, the images or the packages; a goal that is raised queues it again. `cancel_at` is when its
+    user asked to stop it.
+    """
 
     __tablename__ = "orders"
     __table_args__ = (
-        CheckConstraint(one_of("status", "queued", "running", "done", "failed"), name="status"),
+        CheckConstraint(one_of("status", "queued", "running", "done", "failed", "cancelled"), name="status"),
+        CheckConstraint(one_of("goal", "text", "briefs", "images", "packages"), name="goal"),
+        CheckConstraint("(topic_id is null) <> (messages is null)", name="subject"),
         Index(None, "status", "id"),
         Index(None, "tenant", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(KEY_LENGTH), primary_key=True)
-    topic_id: Mapped[str] = mapped_column(String(40))
+    topic_id: Mapped[str | None] = mapped_column(String(40))
+    messages: Mapped[list[list[int]] | None] = mapped_column(JSON(none_as_null=True))
     day: Mapped[date]
     platforms: Mapped[list[PlatformName]] = mapped_column(JSON)
     language: Mapped[Language] = mapped_column(String(5))
     tone: Mapped[Tone] = mapped_column(String(20))
+    goal: Mapped[Goal] = mapped_column(String(10), default="packages")
+    rule_id: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("rules.id"))
     created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
     created_at: Mapped[datetime]
     status: Mapped[str] = mapped_column(String(10), default="queued")
     run_id: Mapped[str | None] = mapped_column(String(64))
     error: Mapped[str | None] = mapped_column(Text)
+    cancel_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+
+
+class PackageEdit(TenantOwned, Base):
+    """A person's version of a package: what is previewed and exported in place of the text that was made. Never changed.
+
+    `n` counts the versions of a package from 1; null `image` keeps the package's own, else it is the n of one of the
+    order's images.
+    """
+
+    __tablename__ = "package_edits"
+
+    order_id: Mapped[str] = mapped_column(String(KEY_LENGTH), ForeignKey("orders.id"), primary_key=True)
+    platform: Mapped[PlatformName] = mapped_column(String(20), primary_key=True)
+    n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    text: Mapped[str] = mapped_column(Text)
+    hashtags: Mapped[list[str]]
+    image: Mapped[int | None]
+    created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Bundle(TenantOwned, Base):
+    """A request for analysts' files: tables of a range of days, as one archive among the tenant's files."""
+
+    __tablename__ = "bundles"
+    __table_args__ = (CheckConstraint(one_of("status", "queued", "running", "done", "failed"), name="status"),)
+
+    id: Mapped[str] = mapped_column(String(KEY_LENGTH), primary_key=True)
+    first: Mapped[date]
+    last: Mapped[date]
+    tables: Mapped[list[str]]
+    format: Mapped[str] = mapped_column(String(10))
+    status: Mapped[str] = mapped_column(String(10), default="queued")
+    run_id: Mapped[str | None] = mapped_column(String(64))
+    uri: Mapped[str | None] = mapped_column(Text)
+    bytes: Mapped[int | None] = mapped_column(BigInteger)
+    error: Mapped[str | None] = mapped_column(Text)
+    created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
 
 
 class Rule(TenantOwned, Base):
@@ -105,6 +157,56 @@ class AiUsage(TenantOwned, Base):
     cost_micro_usd: Mapped[int] = mapped_column(BigInteger, default=0)
     result: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Request(TenantOwned, Base):
+    """A call of the REST interface or of a tool: what was asked with which key, and how it ended. No secret, no text."""
+
+    __tablename__ = "requests"
+    __table_args__ = (CheckConstraint(one_of("kind", "api", "mcp"), name="kind"), Index(None, "tenant", "at"))
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    at: Mapped[datetime] = mapped_column(default=utc_now)
+    kind: Mapped[str] = mapped_column(String(5))
+    name: Mapped[str] = mapped_column(String(200))
+    arguments: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    api_key_id: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("api_keys.id"))
+    user_id: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
+    status: Mapped[int]
+    milliseconds: Mapped[int]
+    results: Mapped[int | None]
+
+
+class KeptAnswer(TenantOwned, Base):
+    """What a POST with an idempotency key answered, so that the same key is never carried out twice.
+
+    `status` is null while the first one is at work; `request_hash` tells a repeat from another request.
+    """
+
+    __tablename__ = "kept_answers"
+
+    tenant: Mapped[str] = mapped_column(String(SLUG_LENGTH), ForeignKey("tenants.slug"), primary_key=True)
+    key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None]
+    body: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Watch(TenantOwned, Base):
+    """What a program watches: posts that fit `definition`; `seen` is the cursor up to which it was told of them."""
+
+    __tablename__ = "watches"
+    __table_args__ = (UniqueConstraint("tenant", "name"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(200))
+    definition: Mapped[dict[str, Any]]
+    seen: Mapped[str | None] = mapped_column(Text)
+    created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
 
 
 class ImportState(TenantOwned, Base):

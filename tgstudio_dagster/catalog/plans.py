@@ -5,7 +5,7 @@ Whoever spends asks here first; what something costs in money is not this module
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import select
@@ -15,9 +15,20 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.models import Tenant
 from tgstudio_dagster.catalog.models_work import Plan, Quota, QuotaUsage
 from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.errors import NotFoundError, SettingsError
+from tgstudio_dagster.errors import NotFoundError, QuotaError, SettingsError
 
-__all__ = ["Limits", "limits_of", "limits_within", "lock_tenant", "set_plan", "spend", "spent"]
+__all__ = [
+    "Limits",
+    "limits_of",
+    "limits_within",
+    "lock_tenant",
+    "next_midnight",
+    "set_plan",
+    "spend",
+    "spent",
+    "take",
+    "take_within",
+]
 
 DEFAULT_PLAN = "free"
 
@@ -32,6 +43,10 @@ class Limits(BaseModel):
     accounts: int = Field(ge=0, description="Paired Telegram accounts.")
     media_bytes_per_day: int = Field(ge=0, description="Bytes of media downloaded a day.")
     orders_per_day: int = Field(ge=0, description="Orders a day.")
+    images_per_day: int = Field(ge=0, description="Images drawn a day.")
+    api_calls_per_day: int = Field(ge=0, description="Calls of the REST interface with a key a day.")
+    mcp_calls_per_day: int = Field(ge=0, description="Calls of tools a day.")
+    calls_per_minute: int = Field(ge=1, description="Calls a minute of one key, where the key says nothing less.")
 
 
 def limits_of(catalog: Catalog, tenant: Principal | str) -> Limits:
@@ -75,6 +90,34 @@ def set_plan(catalog: Catalog, tenant: str, name: str) -> None:
             known = ", ".join(session.scalars(select(Plan.name).order_by(Plan.name)))
             raise NotFoundError(f"plan: there is no {name!r}; choose from {known}.")
         session.get_one(Tenant, tenant).plan = name
+
+
+def take(catalog: Catalog, tenant: Principal | str, name: str, day: date, amount: int = 1) -> int:
+    """Use `amount` of a limit of the day, if so much is left; returns the day's total.
+
+    Raises QuotaError until the next day (UTC) where it is not, and nothing is used.
+    """
+    slug = tenant if isinstance(tenant, str) else tenant.tenant
+    with catalog.tenant_session(slug, writing=True) as session:
+        return take_within(session, slug, name, day, amount)
+
+
+def take_within(session: Session, tenant: str, name: str, day: date, amount: int = 1) -> int:
+    """As `take`, in a writing transaction of the tenant that is open already."""
+    lock_tenant(session, tenant)
+    limit: int = getattr(limits_within(session, tenant), name)
+    used = session.get(QuotaUsage, (tenant, day, name)) or QuotaUsage(tenant=tenant, day=day, name=name, amount=0)
+    if used.amount + amount > limit:
+        until = datetime.combine(day + timedelta(days=1), time(), UTC)
+        raise QuotaError(name, until, f"{name}: {used.amount} of {limit} are used today; wait until {until:%H:%M} UTC.")
+    session.add(used)
+    used.amount += amount
+    return used.amount
+
+
+def next_midnight(now: datetime) -> datetime:
+    """When the limits of a day begin anew (UTC)."""
+    return datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
 
 
 def spend(catalog: Catalog, tenant: str, name: str, day: date, amount: int) -> int:

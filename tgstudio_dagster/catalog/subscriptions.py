@@ -26,10 +26,10 @@ from tgstudio_dagster.catalog.models_telegram import (
     SubscriptionRequest,
     TgAccount,
 )
-from tgstudio_dagster.catalog.plans import limits_within, lock_tenant
+from tgstudio_dagster.catalog.plans import limits_within, lock_tenant, next_midnight
 from tgstudio_dagster.catalog.principals import Principal
 from tgstudio_dagster.catalog.reading import furthest
-from tgstudio_dagster.errors import ConflictError, NotFoundError, SettingsError
+from tgstudio_dagster.errors import ConflictError, NotFoundError, QuotaError, SettingsError
 
 __all__ = [
     "Subscription",
@@ -102,7 +102,7 @@ def request_subscription(
     """Ask to follow what `reference` names, `since` a day or (None) with all of its history; an equal queued wish stands.
 
     Raises SettingsError for a reference that can't be one, NotFoundError for an unknown account, ConflictError for a
-    viewer, an account that is not active, or where the plan allows no more channels.
+    viewer or an account that is not active, QuotaError where the plan allows no more channels.
     """
     _may_edit(principal)
     reference = reference.strip()
@@ -193,7 +193,7 @@ def subscribe(
     """Follow a channel that the tenant has seen, read by the account; one that is followed already becomes active.
 
     The deeper `since` of the two is kept (None, all of history, is the deepest). Raises NotFoundError for an unknown
-    account or channel, ConflictError where the account is not active or the plan allows no more channels.
+    account or channel, ConflictError where the account is not active, QuotaError where the plan allows no more channels.
     """
     with catalog.tenant_session(tenant, writing=True) as session:
         lock_tenant(session, tenant)
@@ -318,9 +318,11 @@ def _subscribed(session: Session) -> int:
 def _refuse_over_limit(session: Session, tenant: Principal | str, *, used: int) -> None:
     limit = limits_within(session, tenant).channels
     if used >= limit:
-        raise ConflictError(
+        raise QuotaError(
+            "channels",
+            next_midnight(utc_now()),
             f"channels: the tenant's plan allows {limit}, and {used} are followed or asked for; end one, or change the "
-            "plan."
+            "plan.",
         )
 
 

@@ -6,6 +6,7 @@ Kept as JSON in the catalog's `settings` rows (see `tenants.py`); applied by `te
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -16,6 +17,7 @@ from tgstudio_dagster.topics.weights import RankingWeights
 
 Language = Literal["ru", "en"]
 Tone = Literal["neutral", "lively", "formal"]
+Goal = Literal["text", "briefs", "images", "packages"]
 PlatformName = Literal["tg", "vk", "x", "ig", "threads", "fb", "li"]
 
 
@@ -54,13 +56,16 @@ class TenantSettings(BaseModel):
     platforms: tuple[PlatformName, ...] = Field(default=("tg", "vk", "x", "ig"), description="Packages of an order.")
     vk_text_limit: int = Field(default=16384, ge=100, description="VK's post limit: sources say 2048 or 16384.")
     sending: bool = Field(default=False, description="Whether its accounts may post to Telegram (`tgstudio send`).")
+    allowed_ips: tuple[str, ...] = Field(
+        default=(), description="Addresses or networks (CIDR) that may use the studio and the API; empty: any."
+    )
     filters: Filters = Filters()
     ranking: RankingWeights = Field(default=RankingWeights(), description="Weights of the ranking formula.")
 
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value not in _zones():
             raise ValueError(f"{value!r} is no IANA time zone; write for example Europe/Moscow")
         return value
 
@@ -68,6 +73,12 @@ class TenantSettings(BaseModel):
     def zone(self) -> ZoneInfo:
         """The time zone."""
         return ZoneInfo(self.time_zone)
+
+
+@cache
+def _zones() -> set[str]:
+    # It looks through the machine's files: too slow to do whenever settings are read.
+    return available_timezones()
 
 
 class OrderRequest(BaseModel):
@@ -78,13 +89,16 @@ class OrderRequest(BaseModel):
     platforms: tuple[PlatformName, ...] = ()
     language: Language | None = None
     tone: Tone | None = None
+    goal: Goal = "packages"
 
     @classmethod
-    def parse(cls, *, platforms: str | None, language: str | None, tone: str | None) -> OrderRequest:
+    def parse(
+        cls, *, platforms: str | None, language: str | None, tone: str | None, goal: str = "packages"
+    ) -> OrderRequest:
         """From a command line's words; raises SettingsError that names the field and what it may be."""
         names = tuple(dict.fromkeys(part.strip() for part in platforms.split(","))) if platforms else ()
         try:
-            return cls.model_validate({"platforms": names, "language": language, "tone": tone})
+            return cls.model_validate({"platforms": names, "language": language, "tone": tone, "goal": goal})
         except ValidationError as error:
             first = error.errors()[0]
             raise SettingsError(

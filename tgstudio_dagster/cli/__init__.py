@@ -15,12 +15,14 @@ from tgstudio_dagster.cli import (
     channels,
     evaluate,
     live,
+    mcp,
     newsroom,
     operate,
     rank,
     read,
     search,
     tenants,
+    topic,
     work,
 )
 from tgstudio_dagster.cli.output import errors
@@ -41,12 +43,17 @@ app.command()(work.export)
 app.command()(read.feed)
 app.command()(read.top)
 app.command()(read.topics)
+app.command()(topic.topic)
 app.command("rank-diff")(rank.rank_diff)
 app.command()(search.search)
 app.command()(read.sql)
 app.command()(newsroom.orders)
 app.command()(newsroom.packages)
+app.command()(newsroom.edit)
 app.command()(newsroom.explain)
+app.command()(newsroom.cancel)
+app.command()(newsroom.rules)
+app.command()(newsroom.usage)
 app.command()(channels.subscribe)
 app.command()(channels.unsubscribe)
 app.command()(channels.subscriptions)
@@ -54,6 +61,7 @@ app.command()(channels.refresh)
 app.command()(channels.backfill)
 app.command()(live.listen)
 app.command()(live.send)
+app.command()(mcp.mcp)
 app.command()(accounts.login)
 app.command()(accounts.accounts)
 app.command()(accounts.logout)

@@ -27,11 +27,11 @@ def doctor(as_json: JsonOption = False) -> None:
 
 
 def up() -> None:
-    """Start Dagster's UI and daemon on loopback; Ctrl-C ends them."""
-    from tgstudio_dagster.settings import settings
+    """Start the studio's web app, Dagster's UI and daemon on loopback; Ctrl-C ends them."""
+    from tgstudio_dagster.settings import settings, web_settings
     from tgstudio_dagster.up import up as start
 
-    start(settings(), lambda text: console.print(text, highlight=False))
+    start(settings(), web_settings(), lambda text: console.print(text, highlight=False, soft_wrap=True))
 
 
 def demo(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,6 +38,17 @@ def parse_day(value: str | None) -> date | None:
         return date.fromisoformat(value)
     except ValueError as error:
         raise typer.BadParameter(f"{value!r} is no day; write it as 2026-03-15") from error
+
+
+def parse_moment(value: str | None) -> datetime | None:
+    """A `YYYY-MM-DDTHH:MM` argument as a moment (UTC unless it says otherwise), None where it is not given."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise typer.BadParameter(f"{value!r} is no moment; write it as 2026-03-15T12:00") from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def open_studio(tenant: str) -> Studio:

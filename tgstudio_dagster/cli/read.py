@@ -14,16 +14,24 @@ from tgstudio_dagster.cli.output import (
     console,
     open_studio,
     parse_day,
+    parse_moment,
     print_json,
     print_rows,
     print_table,
     shorten,
 )
 from tgstudio_dagster.cli.rank import explained
+from tgstudio_dagster.cli.topic import CHANGE, known_then
 from tgstudio_dagster.errors import TGStudioError
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="At most so many rows.")]
 DayOption = Annotated[str | None, typer.Option("--day", help="Day (UTC) whose window is meant; default: the newest.")]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", help="As it was known at a moment (UTC), for example 2026-03-15T12:00: made anew, not stored."
+    ),
+]
 
 
 def _number(value: float | None) -> str:
@@ -71,13 +79,21 @@ def top(
     by: Annotated[Literal["topic", "message"], typer.Option("--by", help="What to rank.")] = "topic",
     window: Annotated[Literal["24h", "7d"], typer.Option("--window", help="Over what time.")] = "24h",
     day: DayOption = None,
+    as_of: AsOfOption = None,
     limit: Limit = 10,
     explain: Annotated[bool, typer.Option("--explain", help="Show each term of the formula.")] = False,
     ids: IdsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """The best ranked topics or posts."""
-    found = open_studio(tenant).top(by=by, window=window, day=parse_day(day), limit=limit)
+    studio, moment = open_studio(tenant), parse_moment(as_of)
+    if moment is None:
+        found = studio.top(by=by, window=window, day=parse_day(day), limit=limit)
+    else:
+        from tgstudio_dagster.lake.query import top_of
+
+        then = known_then(studio, moment, day, quiet=as_json or ids)
+        found = top_of(then.rankings, then.found.topics, then.messages, by=by, window=window, limit=limit)
     if ids:
         print("\n".join(found["entity_id"]))
         return
@@ -101,11 +117,19 @@ def topics(
     tenant: TenantOption,
     topic: Annotated[str | None, typer.Argument(help="A topic's id: show its posts.")] = None,
     day: DayOption = None,
+    as_of: AsOfOption = None,
+    changes: Annotated[bool, typer.Option("--changes", help="What split or merged since the day before.")] = False,
     limit: Limit = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """Topics, largest first; or the posts of one."""
-    studio = open_studio(tenant)
+    """Topics, largest first; or the posts of one; or which of them split or merged."""
+    studio, moment = open_studio(tenant), parse_moment(as_of)
+    if (topic is not None) + changes + (moment is not None) > 1:
+        raise typer.BadParameter("give a topic's id, --changes or --as-of: one of them")
+    if changes:
+        found = studio.topic_changes(day=parse_day(day)).head(limit)
+        print_rows(found, CHANGE, as_json=as_json, empty="Nothing split or merged since the day before.")
+        return
     if topic is not None:
         print_rows(
             studio.topic_posts(topic, day=parse_day(day)),
@@ -120,8 +144,14 @@ def topics(
             empty="No posts.",
         )
         return
+    if moment is None:
+        found = studio.topics(day=parse_day(day), limit=limit)
+    else:
+        from tgstudio_dagster.lake.query import topics_of
+
+        found = topics_of(known_then(studio, moment, day, quiet=as_json).found.topics, limit=limit)
     print_rows(
-        studio.topics(day=parse_day(day), limit=limit),
+        found,
         {
             "id": lambda row: row["topic_id"],
             "title": lambda row: shorten(row["title"], 80),

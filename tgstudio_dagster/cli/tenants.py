@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tgstudio_dagster.catalog.tenant_settings import TenantSettings
 
 tenant_app = typer.Typer(help="Tenants: add, list, settings, plan, delete.", no_args_is_help=True)
-user_app = typer.Typer(help="Users: add.", no_args_is_help=True)
+user_app = typer.Typer(help="Users: add, password.", no_args_is_help=True)
 
 
 @tenant_app.command("add")
@@ -110,16 +110,74 @@ def tenant_delete(
 @user_app.command("add")
 def user_add(
     name: Annotated[str, typer.Argument(help="The user's name.")],
-    tenant: Annotated[str, typer.Option("--tenant", "-t", help="Tenant to belong to.")],
+    tenant: Annotated[str | None, typer.Option("--tenant", "-t", help="Tenant to belong to.")] = None,
     role: Annotated[Literal["owner", "editor", "viewer"], typer.Option("--role", help="What they may do.")] = "editor",
+    operator: Annotated[
+        bool, typer.Option("--operator", help="They run this machine: all tenants, no --tenant.")
+    ] = False,
+    telegram_id: Annotated[int | None, typer.Option("--telegram-id", min=1, help="They sign in by Telegram.")] = None,
+    login: Annotated[str | None, typer.Option("--login", help="They sign in by this login and a password.")] = None,
 ) -> None:
-    """Add a user to a tenant."""
+    """Add a user to a tenant, or an operator. With --login a random password is shown, once."""
+    from tgstudio_dagster.catalog.logins import local_user
     from tgstudio_dagster.catalog.tenants import add_member, add_user, get_tenant
+    from tgstudio_dagster.errors import ConflictError
+    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.web.auth.local import LocalAccounts, new_password
 
+    if operator == (tenant is not None):
+        raise typer.BadParameter("give a --tenant, or --operator for all of them")
+    if login is not None and telegram_id is not None:
+        raise typer.BadParameter("give --login or --telegram-id, not both: a person is one user either way")
+    if operator and login is None and telegram_id is None:
+        raise typer.BadParameter("give --login or --telegram-id: an operator has to sign in somehow")
     catalog = _catalog()
-    get_tenant(catalog, tenant)
-    add_member(catalog, tenant, add_user(catalog, name).id, role)
-    console.print(f"user [bold]{name}[/] is {role} of {tenant}")
+    if tenant is not None:
+        get_tenant(catalog, tenant)
+    if login is not None:
+        accounts = LocalAccounts(settings())
+        if login in {one.login for one in accounts.all()}:
+            raise ConflictError(
+                f"login: there is {login!r} already; `tgstudio user password {login}` sets its password."
+            )
+        password = new_password()
+        accounts.put(login, name, password, operator=operator)
+        user = local_user(catalog, login, name, is_operator=operator)
+        console.print(
+            f"login {login}, password, shown this once: [bold]{password.get_secret_value()}[/]", highlight=False
+        )
+    else:
+        user = add_user(catalog, name, telegram_id=telegram_id, is_operator=operator)
+    if tenant is not None:
+        add_member(catalog, tenant, user.id, role)
+    console.print(f"user [bold]{name}[/] is {f'{role} of {tenant}' if tenant else 'an operator'}")
+
+
+@user_app.command("password")
+def user_password(
+    login: Annotated[str, typer.Argument(help="The local login, for example operator.")],
+    ask: Annotated[bool, typer.Option("--ask", help="Type it, instead of having one made.")] = False,
+) -> None:
+    """Set a local login's password, and end the sessions it has open. Without --ask a random one is shown, once."""
+    from pydantic import SecretStr
+
+    from tgstudio_dagster.catalog.base import utc_now
+    from tgstudio_dagster.catalog.logins import end_sessions_of, local_user
+    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.web.auth.local import LocalAccounts, new_password
+
+    typed = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if ask else None
+    password = new_password() if typed is None else SecretStr(typed)
+    account = LocalAccounts(settings()).reset(login, password)
+    catalog = _catalog()
+    user = local_user(catalog, account.login, account.name, is_operator=account.is_operator)
+    end_sessions_of(catalog, user.id, utc_now())
+    if typed is None:
+        console.print(
+            f"login {login}, password, shown this once: [bold]{password.get_secret_value()}[/]", highlight=False
+        )
+    else:
+        console.print(f"the password of [bold]{login}[/] is set")
 
 
 def _catalog() -> Catalog:

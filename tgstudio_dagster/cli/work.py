@@ -206,49 +206,77 @@ def materialize_ranges(studio: Studio, todo: list[DayRange]) -> list[RunOutcome]
 
 def order(
     tenant: TenantOption,
-    topic: Annotated[str, typer.Option("--topic", help="The topic's id; `tgstudio top` shows them.")],
+    topic: Annotated[str | None, typer.Option("--topic", help="The topic's id; `tgstudio top` shows them.")] = None,
+    messages: Annotated[
+        str | None, typer.Option("--messages", help="Chosen posts instead: channel_id/msg_id, separated by commas.")
+    ] = None,
     platforms: Annotated[str | None, typer.Option("--platforms", help="For example tg,vk,x,ig.")] = None,
     language: Annotated[str | None, typer.Option("--language", help="ru or en.")] = None,
     tone: Annotated[str | None, typer.Option("--tone", help="neutral, lively or formal.")] = None,
+    goal: Annotated[
+        str, typer.Option("--goal", help="text, briefs, images or packages: how far to work it.")
+    ] = "packages",
     day: Annotated[str | None, typer.Option("--day", help="Day (UTC) of the topic; default: the newest.")] = None,
     wait: Annotated[bool, typer.Option("--wait/--queue", help="Fulfil it now, or leave it to the sensor.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Turn a topic into packages."""
+    """Turn a topic, or chosen posts, into packages."""
     from tgstudio_dagster.catalog.tenant_settings import OrderRequest
 
-    request = OrderRequest.parse(platforms=platforms, language=language, tone=tone)
+    request = OrderRequest.parse(platforms=platforms, language=language, tone=tone, goal=goal)
     studio = open_studio(tenant)
     made = studio.order(
         topic,
+        None if messages is None else parse_messages(messages),
         now=datetime.now(UTC),
         day=parse_day(day),
         platforms=request.platforms,
         language=request.language,
         tone=request.tone,
+        goal=request.goal,
     )
     if wait:
         fulfil(tenant, made.id)
         made = next(one for one in studio.orders() if one.id == made.id)
     if as_json:
-        print_json({"order": made.id, "status": made.status, "topic": topic, "platforms": made.platforms})
+        print_json({"order": made.id, "status": made.status, "topic": topic, "platforms": made.platforms, "goal": goal})
     else:
         console.print(f"order [bold]{made.id}[/]: {made.status}")
         console.print(f"Next: `tgstudio packages --tenant {tenant} --order {made.id}`")
 
 
+def parse_messages(value: str) -> list[tuple[int, int]]:
+    """`1001/5,1001/7` as pairs of channel_id and msg_id."""
+    found = []
+    for part in value.split(","):
+        channel, mark, message = part.strip().partition("/")
+        if not (mark and channel.lstrip("-").isdecimal() and message.isdecimal()):
+            raise typer.BadParameter(
+                f"{part!r} is no post; write channel_id/msg_id, as `tgstudio feed --json` shows them"
+            )
+        found.append((int(channel), int(message)))
+    return found
+
+
 def fulfil(tenant: str, order_id: str) -> None:
     """Run the order's assets in this process and say in the catalog how it ended; raises TGStudioError on failure."""
-    from tgstudio_dagster.catalog.orders import mark_order
+    from tgstudio_dagster.catalog.orders import Status, get_order, mark_order
     from tgstudio_dagster.home import prepare_home
+    from tgstudio_dagster.newsroom.steps import made_of, missing
     from tgstudio_dagster.settings import settings
 
     prepare_home(settings())
     from tgstudio_dagster.automation.launch import fulfil_order
 
-    catalog = open_studio(tenant).catalog
-    outcome = fulfil_order(order_id)
-    mark_order(catalog, order_id, "done" if outcome.success else "failed", run_id=outcome.run_id, error=outcome.error)
+    studio = open_studio(tenant)
+    assets = missing(get_order(studio.catalog, tenant, order_id).goal, made_of(studio.lake, order_id))
+    if not assets:
+        mark_order(studio.catalog, order_id, "done")
+        return
+    outcome = fulfil_order(order_id, assets)
+    stopped = get_order(studio.catalog, tenant, order_id).cancel_at is not None
+    ended: Status = "done" if outcome.success else "cancelled" if stopped else "failed"
+    mark_order(studio.catalog, order_id, ended, run_id=outcome.run_id, error=None if stopped else outcome.error)
     report(outcome, order_id)
 
 

@@ -2,10 +2,12 @@
 
 {asset}/tenant={tenant}/date={date}/part-0.parquet        {asset}/tenant={tenant}/order={order}/part-0.parquet
 landing/tenant={tenant}/date={date}/{content hash}.parquet        files/tenant={tenant}/{sha256}.{ext}
+vectors/model={name}-{hash}/{date}.parquet        kept/tenant={tenant}/{hash}.zip
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import date
 
@@ -13,6 +15,7 @@ from tgstudio_dagster.errors import LakeError
 from tgstudio_dagster.lake.contract import Table
 
 PART = "part-0.parquet"
+VECTORS = "vectors"
 _TENANT = re.compile(r"[a-z0-9]{1,63}")
 _ORDER = re.compile(r"[a-z0-9]{1,63}-[a-z0-9]{1,63}")
 _FILE = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,16}")
@@ -62,6 +65,24 @@ def file_path(tenant: str, uri: str) -> str:
     if not _FILE.fullmatch(uri):
         raise LakeError(f"uri: {uri!r} is no stored file; it reads <sha256>.<extension>.")
     return f"files/tenant={tenant}/{uri}"
+
+
+def vectors_path(model: str, day: date) -> str:
+    """The object of a model's vectors of one day's texts: of all tenants. Its folder is readable, and no two are one."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", model)[:60].strip("-")
+    return f"{VECTORS}/model={name}-{hashlib.sha256(model.encode()).hexdigest()[:8]}/{day.isoformat()}.parquet"
+
+
+def kept_folder(tenant: str) -> str:
+    """The folder of what is kept of a tenant's work to be spared doing it again."""
+    return f"kept/tenant={tenant}"
+
+
+def kept_path(tenant: str, key: str) -> str:
+    """The object of one key; raises LakeError where it is not the hash of what was worked on."""
+    if not _HASH.fullmatch(key):
+        raise LakeError(f"kept: {key!r} is no key; it reads as 32 hex digits.")
+    return f"{kept_folder(tenant)}/{key}.zip"
 
 
 def partition_value(path: str) -> str:

@@ -139,6 +139,7 @@ class S3Objects:
         import s3fs
 
         self.root = root.removeprefix("s3://").rstrip("/")
+        self.options = options
         self._fs: Any = s3fs.S3FileSystem(
             key=options.access_key_id,
             secret=options.secret_access_key,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Callable
 
 import polars as pl
 
 from tgstudio_dagster.lake.contract import Table
+from tgstudio_dagster.topics.colours import story_colour
 
 ROWS = 8
 CELL = 60
@@ -67,17 +67,11 @@ def _map_picture(frame: pl.DataFrame) -> str:
     width, height = (spans["x1"] - spans["x0"]) or 1.0, (spans["y1"] - spans["y0"]) or 1.0
     dots = "".join(
         f'<circle cx="{(x - spans["x0"]) / width * 620 + 10:.1f}" cy="{(y - spans["y0"]) / height * 420 + 10:.1f}" '
-        f'r="2.4" fill="{_colour(story)}"/>'
+        f'r="2.4" fill="{story_colour(story)}"/>'
         for x, y, story in frame.select("x", "y", "story_id").iter_rows()
     )
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 440" width="640" height="440">{dots}</svg>'
     return f"![map](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
-
-
-def _colour(story: str | None) -> str:
-    if story is None:
-        return "#c8ccd4"
-    return f"hsl({int(hashlib.sha256(story.encode()).hexdigest()[:4], 16) % 360},65%,45%)"
 
 
 EXTRAS: dict[str, tuple[str, Callable[[pl.DataFrame], str]]] = {

@@ -136,6 +136,8 @@ def _explained(timeout: float, root: str) -> Iterator[None]:
     except (duckdb.OutOfMemoryException, MemoryError) as error:
         raise QueryError(f"the query needs more than {engine.MEMORY}: ask for fewer days or columns.") from error
     except (duckdb.Error, pl.exceptions.PolarsError) as error:
+        if "out of memory" in str(error).lower():  # DuckDB's, by way of the Arrow stream
+            raise QueryError(f"the query needs more than {engine.MEMORY}: ask for fewer days or columns.") from error
         raise QueryError(_first_line(error).replace(root, "")) from error
 
 

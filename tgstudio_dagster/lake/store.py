@@ -19,8 +19,10 @@ import polars as pl
 from tgstudio_dagster.errors import LakeError, NotFoundError
 from tgstudio_dagster.lake import layout
 from tgstudio_dagster.lake.contract import Table
+from tgstudio_dagster.lake.kept import KeptFrames
 from tgstudio_dagster.lake.objects import LocalObjects, Objects, S3Objects, S3Options
 from tgstudio_dagster.lake.tables import LANDING
+from tgstudio_dagster.lake.vector_cache import VectorCache
 from tgstudio_dagster.settings import Settings
 
 __all__ = ["Lake", "Landing", "S3Options", "StoredFile", "TenantLake", "Written"]
@@ -80,19 +82,31 @@ class Lake:
             ),
         )
 
+    @property
+    def vectors(self) -> VectorCache:
+        """Vectors of texts, shared by all tenants: they name neither text nor tenant."""
+        return VectorCache(self.objects)
+
     def tenant(self, tenant: str) -> TenantLake:
         """The tenant's part; raises LakeError for what is no slug."""
         return TenantLake(self.objects, layout.check_tenant(tenant))
 
 
 class TenantLake:
-    """Everything of one tenant in the lake. Every method raises LakeError where the store fails."""
+    """Everything of one tenant in the lake. Every method raises LakeError where the store fails.
+
+    `writes` counts the partitions that this process has replaced, of any tenant: what was kept of them is old then.
+    """
+
+    writes = 0
 
     def __init__(self, objects: Objects, tenant: str) -> None:
         self._objects = objects
         self.tenant = tenant
         self.root = objects.url("")
         self.local = isinstance(objects, LocalObjects)
+        self.s3_options = objects.options if isinstance(objects, S3Objects) else None
+        self.kept = KeptFrames(objects, tenant)
 
     def read(
         self,
@@ -128,6 +142,7 @@ class TenantLake:
         frame = table.conform(frame)
         content = _parquet(frame)
         self._objects.put(partial(_fill, content=content, path=path))
+        TenantLake.writes += 1
         return Written(self._objects.url(path), frame.height, len(content), hashlib.sha256(content).hexdigest())
 
     def paths(self, table: Table, *, days: Iterable[date] | None = None, order: str | None = None) -> list[str]:

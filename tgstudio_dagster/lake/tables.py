@@ -165,17 +165,25 @@ MEDIA = Table(
 )
 EMBEDDINGS = Table(
     "embeddings",
-    "One row per post with text: its features for topics, map and search.",
+    "One row per post with text: its features for topics, map and search; with the extra ml also a model's vector.",
     "tenant_day",
     ("channel_id", "msg_id"),
     {
         **_post_key(),
-        "model": Column(pl.String, "Name and version of the embedding."),
+        "model": Column(pl.String, "Name and version of the lexical features."),
         "text_hash": Column(pl.String, "Hash of the text it was made from."),
-        "indices": Column(
-            pl.List(pl.UInt32), "Feature numbers of a sparse vector; null for a dense one.", nullable=True
+        "indices": Column(pl.List(pl.UInt32), "Numbers of the lexical features.", nullable=True),
+        "vector": Column(pl.List(pl.Float32), "Their weights, one for each of `indices`."),
+        "dense_model": Column(
+            pl.String,
+            "Name and revision of the sentence model of `dense`; null where none was set (TGSTUDIO_EMBEDDINGS_MODEL).",
+            nullable=True,
         ),
-        "vector": Column(pl.List(pl.Float32), "Values of the vector (at `indices` where sparse)."),
+        "dense": Column(
+            pl.List(pl.Float32),
+            "The sentence model's vector of the cleaned text's first 400 characters, of length 1.",
+            nullable=True,
+        ),
     },
 )
 CHANNEL_LINES = Table(
@@ -206,7 +214,7 @@ FEATURE_COUNTS = Table(
 )
 TOPIC_CHANGES = Table(
     "topic_changes",
-    "Which topics split or merged when the window was clustered again.",
+    "Which topics of the day before split or merged.",
     "tenant_day",
     ("kind", "topic_id", "other_id"),
     {
@@ -244,7 +252,8 @@ SEARCH_INDEX = Table(
 )
 TOPICS = Table(
     "topics",
-    "One row per topic of the 7 days that end with the partition's day.",
+    "One row per topic of the 7 days that end with the partition's day: while it goes on, as clustered at the last full hour, "
+    "with what came since attached.",
     "tenant_day",
     ("topic_id",),
     {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -71,6 +71,11 @@ def platform(name: PlatformName, settings: TenantSettings) -> Platform:
     if name == "vk":
         return replace(found, text_limit=settings.vk_text_limit, caption_limit=settings.vk_text_limit)
     return found
+
+
+def image_count(names: Sequence[PlatformName]) -> int:
+    """How many images an order for these platforms has drawn: one per size."""
+    return len({PLATFORMS[name].image_size for name in names})
 
 
 def utf16_length(text: str) -> int:

@@ -18,6 +18,7 @@ from tgstudio_dagster.lake.tables import CONTENT_PACKAGES
 from tgstudio_dagster.newsroom.fit import clean, fit
 from tgstudio_dagster.newsroom.moderation import OK, moderate
 from tgstudio_dagster.newsroom.platforms import Platform, platform
+from tgstudio_dagster.newsroom.preview import UNITS
 
 # A heuristic of ours, from no measurement: before work, at lunch, after work, in the tenant's time zone.
 SLOTS = (time(9, 0), time(12, 30), time(18, 30))
@@ -150,11 +151,11 @@ def _package(
         "hashtags": hashtags,
         "cta": _CTA[result["language"]][target.name],
         "image_uri": image["uri"] if image else None,
-        "checks": _checks(result, target, texts, text, hashtags, image),
+        "checks": checks(result, target, texts, text, hashtags, image),
     }
 
 
-def _checks(
+def checks(
     result: Mapping[str, Any],
     target: Platform,
     texts: Mapping[str, str],
@@ -162,14 +163,15 @@ def _checks(
     hashtags: Sequence[str],
     image: Mapping[str, Any] | None,
 ) -> list[dict[str, Any]]:
-    unit = {"utf16": "UTF-16 units", "x": "weighted characters", "utf8": "UTF-8 bytes"}[target.unit]
+    """Each limit and rule that a package of the platform is held to: name, passed, detail with the counted figure."""
+    unit = UNITS[target.unit]
     limits = {"text": target.limit(with_image=image is not None), **dict.fromkeys(texts, target.text_limit)}
-    checks = [
+    found = [
         (name, 0 < target.length(value) <= limits[name], f"{target.length(value)} of {limits[name]} {unit}")
         for name, value in (("text", text), *texts.items())
     ]
     most = target.hashtag_limit
-    checks.append(
+    found.append(
         (
             "hashtags",
             most is None or len(hashtags) <= most,
@@ -178,13 +180,13 @@ def _checks(
     )
     low, high = target.ratios
     shape = f"{image['width']}x{image['height']}, ratio {image['width'] / image['height']:.2f}" if image else "no image"
-    checks.append(("image", image is not None or not target.image_required, f"{shape}, {low:g} to {high:g} taken"))
+    found.append(("image", image is not None or not target.image_required, f"{shape}, {low:g} to {high:g} taken"))
     linked = sum(link in text for link in result["source_links"])
-    checks.append(("source_links", linked > 0, f"{linked} of {len(result['source_links'])} in the text"))
+    found.append(("source_links", linked > 0, f"{linked} of {len(result['source_links'])} in the text"))
     unverified = sum(claim["needs_verification"] for claim in result["claims"])
-    checks.append(("claims", unverified == 0, f"{unverified} of {len(result['claims'])} need verification"))
+    found.append(("claims", unverified == 0, f"{unverified} of {len(result['claims'])} need verification"))
     overlap = result["overlap"]
-    checks.append(("overlap", overlap <= MAX_OVERLAP, f"{overlap:.3f} of at most {MAX_OVERLAP}"))
+    found.append(("overlap", overlap <= MAX_OVERLAP, f"{overlap:.3f} of at most {MAX_OVERLAP}"))
     category = moderate(" ".join((text, *texts.values())))
-    checks.append(("moderation", category == OK, category))
-    return [{"name": name, "passed": passed, "detail": detail} for name, passed, detail in checks]
+    found.append(("moderation", category == OK, category))
+    return [{"name": name, "passed": passed, "detail": detail} for name, passed, detail in found]

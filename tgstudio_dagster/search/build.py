@@ -15,8 +15,8 @@ _KEY = ["channel_id", "msg_id", "text_hash"]
 def index_day(messages: pl.DataFrame, embeddings: pl.DataFrame | None = None) -> pl.DataFrame:
     """The SEARCH_INDEX of a day's MESSAGES: service messages and posts without a word are not in it.
 
-    Of `embeddings` (the day's) only dense vectors of the texts as they now stand are taken: the default model is
-    lexical and adds nothing to the words themselves. The same frames give the same rows.
+    Of `embeddings` (the day's) only a sentence model's vectors of the texts as they now stand are taken: lexical
+    features add nothing to the words themselves. The same frames give the same rows.
     """
     posts = messages.filter(pl.col("type") != "service")
     words = pl.Series("words", [" ".join(terms(text)) for text in posts["text"]], dtype=pl.String)
@@ -46,10 +46,9 @@ def _small_vectors(embeddings: pl.DataFrame | None) -> pl.DataFrame:
     )
     if embeddings is None:
         return empty
-    dense = embeddings.filter(pl.col("indices").is_null() & (pl.col("vector").list.len() > 0))
     parts = []
-    for (size,), part in dense.group_by(pl.col("vector").list.len(), maintain_order=True):
-        values = part["vector"].explode().to_numpy().reshape(-1, int(str(size))).astype(np.float32)
+    for part in embeddings.filter(pl.col("dense").is_not_null()).partition_by("dense_model", maintain_order=True):
+        values = part["dense"].explode().to_numpy().reshape(part.height, -1)
         vector = pl.Series("vector", small(values)).arr.to_list()
-        parts.append(part.select(*_KEY, "model").with_columns(vector))
+        parts.append(part.select(*_KEY, model="dense_model").with_columns(vector))
     return pl.concat([empty, *parts])

@@ -2,7 +2,7 @@
 
 By words: a post must hold all that is asked for; the best by BM25, the newer of equals first.
 By meaning, without a model: a post may hold any of the words, or of those that stand beside them in the best posts
-(expand.py). With a dense model: the nearest vectors.
+(expand.py). With a sentence model: the nearest vectors, whatever the words or the language.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
-import numpy as np
 import polars as pl
 import tantivy
-from numpy.typing import NDArray
 
 from tgstudio_dagster.errors import LakeError, NotFoundError, QueryError
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.search.copy import Gaps, LocalCopy
 from tgstudio_dagster.search.expand import expand
 from tgstudio_dagster.search.index import DamagedError, Filter
-from tgstudio_dagster.search.parse import Query, parse
+from tgstudio_dagster.search.parse import Query, meant, parse
 from tgstudio_dagster.search.snippet import snippet
+from tgstudio_dagster.search.vectors import CANDIDATES
+from tgstudio_dagster.topics.sentence import Encoder
 
 By = Literal["words", "meaning"]
 MAX_PAGE = 100
@@ -76,21 +76,17 @@ class Page:
         return found
 
 
-@dataclass(frozen=True)
-class Encoder:
-    """A dense model for queries: its name, as in `embeddings`, and what makes a text's vector."""
-
-    model: str
-    encode: Callable[[str], NDArray[np.float32]]
-
-
 class Search:
-    """Search of one tenant; `home` is the folder for local copies, shared by all tenants and lakes of this machine."""
+    """Search of one tenant; `home` is the folder for local copies, shared by all tenants and lakes of this machine.
 
-    def __init__(self, lake: TenantLake, home: Path) -> None:
+    With `encoder`, meaning is asked of the vectors of its model; it is loaded by the first such question.
+    """
+
+    def __init__(self, lake: TenantLake, home: Path, encoder: Encoder | None = None) -> None:
         root = hashlib.sha256(lake.root.encode()).hexdigest()[:12]
         self._folder = home / "search" / root / f"tenant={lake.tenant}"
         self._lake = lake
+        self._encoder = encoder
         self._copy: LocalCopy | None = None
 
     def refresh(self) -> Gaps:
@@ -110,20 +106,19 @@ class Search:
         deleted: bool = False,
         limit: int = 20,
         cursor: str | None = None,
-        encoder: Encoder | None = None,
     ) -> Page:
         """A page of posts for what was typed (see `parse`).
 
-        `channels` are usernames or ids. A cursor belongs to its query and filters. With `encoder`, meaning is asked of
-        the dense vectors of its model. Raises QueryError for a query without a word, a foreign cursor, an empty range of
-        days or a page too large or too far, and NotFoundError for a channel of which no post is indexed, or a model
-        that no day has vectors of.
+        `channels` are usernames or ids. A cursor belongs to its query and filters. Raises QueryError for a query without
+        a word, a foreign cursor, an empty range of days or a page too large or too far, NotFoundError for a channel of
+        which no post is indexed, or a model that no day has vectors of, and SettingsError for one that can't be loaded.
         """
         query = parse(text)
         if first and last and first > last:
             raise QueryError(f"days: {first} is after {last}; give the earlier one first.")
         if not 1 <= limit <= MAX_PAGE:
             raise QueryError(f"limit: {limit}: a page has 1 to {MAX_PAGE} posts.")
+        encoder = self._encoder if by == "meaning" else None
         asked = (query, by, first, last, sorted(channels), sorted(langs), comments, deleted, encoder and encoder.model)
         mark = hashlib.sha256(repr(asked).encode()).hexdigest()[:12]
         offset = _offset(cursor, mark)
@@ -136,8 +131,8 @@ class Search:
             gaps = copy.refresh()
             ids = tuple(_channel(copy, channel) for channel in channels)
             where = Filter(first, last, ids, tuple(langs), comments, deleted)
-            if by == "meaning" and encoder is not None:
-                return _nearest(copy, query, encoder.model, encoder.encode(text), where, limit, offset, mark, gaps)
+            if encoder is not None:
+                return _nearest(copy, query, encoder, meant(text), where, limit, offset, mark, gaps)
             return _by_words(copy, query, by, where, limit, offset, mark, gaps)
 
         return self._readable(answer)
@@ -185,26 +180,33 @@ def _by_words(
 def _nearest(
     copy: LocalCopy,
     query: Query,
-    model: str,
-    vector: NDArray[np.float32],
+    encoder: Encoder,
+    text: str,
     where: Filter,
     limit: int,
     offset: int,
     mark: str,
     gaps: Gaps,
 ) -> Page:
-    if not copy.vectors.days(model):
+    if not copy.vectors.days(encoder.model):
         raise NotFoundError(
-            f"model {model}: no day has vectors of it. Materialize embeddings and search_index with it, or search without."
+            f"model {encoder.model}: no day has vectors of it. Materialize embeddings and search_index with it, or search "
+            "by words."
         )
-    near = copy.vectors.nearest(model, vector, where, offset + limit + 1)
+    vector = encoder.encode([text])[0]
+    near = copy.vectors.nearest(encoder.model, vector, where, offset + limit + 1 if not query.unwanted else CANDIDATES)
+    if query.unwanted:
+        without = [(tantivy.Occur.MustNot, copy.words.holds(clause)) for clause in query.unwanted]
+        left = copy.words.by_keys([(channel, message) for channel, message, _ in near], without)
+        kept = set(left.select("channel_id", "msg_id").iter_rows())
+        near = [post for post in near if post[:2] in kept]
     page = near[offset : offset + limit]
     order = pl.DataFrame(page, schema={"channel_id": pl.Int64, "msg_id": pl.Int64, "score": pl.Float64}, orient="row")
     posts = copy.words.by_keys([(channel, message) for channel, message, _ in page])
     rows = order.join(posts, on=["channel_id", "msg_id"], how="inner", maintain_order="left")
     hits = [_hit(row, query.marks) for row in rows.iter_rows(named=True)]
     further = _cursor(offset + limit, mark) if len(near) > offset + limit else None
-    return Page(hits, None, further, model, (), gaps)
+    return Page(hits, None, further, encoder.model, (), gaps)
 
 
 def _hit(row: dict[str, object], marks: Callable[[str], bool]) -> Hit:

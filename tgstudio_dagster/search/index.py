@@ -103,12 +103,15 @@ class WordIndex:
         posts = pl.DataFrame(rows, schema=_FOUND, orient="row").with_columns(moment)
         return Found(posts, int(result.count or 0))  # type: ignore[attr-defined]  # the stubs lack it
 
-    def by_keys(self, keys: Sequence[tuple[int, int]]) -> pl.DataFrame:
-        """The columns of STORED of the posts with these keys, in no order."""
+    def by_keys(
+        self, keys: Sequence[tuple[int, int]], without: Sequence[tuple[tantivy.Occur, tantivy.Query]] = ()
+    ) -> pl.DataFrame:
+        """The columns of STORED of the posts with these keys that hold nothing of `without`, in no order."""
         if not keys:
             return SEARCH_INDEX.empty().select(STORED)
         wanted = tantivy.Query.term_set_query(self._schema, "key", [_key(*key) for key in keys])
-        return self.search(wanted, limit=len(keys)).posts.drop("score")
+        among = tantivy.Query.boolean_query([(tantivy.Occur.Must, wanted), *without]) if without else wanted
+        return self.search(among, limit=len(keys)).posts.drop("score")
 
     def query(self, parts: Sequence[tuple[tantivy.Occur, tantivy.Query]], where: Filter) -> tantivy.Query:
         """The parts (what must, should and must not be there) among the posts that the filter lets through."""

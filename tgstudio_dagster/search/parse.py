@@ -70,6 +70,12 @@ def parse(text: str) -> Query:
     return Query(telling or tuple(wanted), tuple(unwanted))
 
 
+def meant(text: str) -> str:
+    """What a sentence model is asked of what was typed: its signs of syntax and the parts to leave out are no meaning."""
+    said = (part["phrase"] or part["bare"] for part in _PART.finditer(text.translate(_QUOTES)) if not part["minus"])
+    return " ".join(word.rstrip("*") for word in said if word)
+
+
 def _clause(found: str, *, prefix: bool) -> Clause | None:
     stems = tuple(terms(found))
     if not stems:

@@ -1,7 +1,8 @@
 """New posts into the topics there are, at once: the step between two clusterings of the whole window.
 
 An index of the window is prepared once (after a clustering) and serves until the next one; attaching to it takes a
-fraction of a second. Where attaching and clustering differ, the next clustering is right: ids stay by overlap.
+fraction of a second. Where attaching and clustering differ, the next clustering is right: ids stay by overlap. When
+to attach and when to cluster is decided in hourly.py.
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ import polars as pl
 
 from tgstudio_dagster.lake.tables import TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.clean import clean_texts, repeated_lines
-from tgstudio_dagster.topics.cluster import COHESION, DIGITS, DUPLICATE_CUT, FORWARD_CUT, TOPIC_CUT, Topics, read_window
+from tgstudio_dagster.topics.cluster import (
+    COHESION,
+    DIGITS,
+    DUPLICATE_CUT,
+    FORWARD_CUT,
+    TOPIC_CUT,
+    TOPIC_CUT_BLENDED,
+    Topics,
+    read_window,
+    with_rows,
+)
 from tgstudio_dagster.topics.embed import topical
 from tgstudio_dagster.topics.identity import assign_ids
 from tgstudio_dagster.topics.label import label
@@ -25,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
+    from tgstudio_dagster.topics.blend import Dense, DenseRows
     from tgstudio_dagster.topics.cluster import Window
     from tgstudio_dagster.topics.neighbours import Hours, Numbers
     from tgstudio_dagster.topics.vectors import Background
@@ -32,19 +44,24 @@ if TYPE_CHECKING:
 # (mean + max) / 2 of a post's nearness to a topic's posts, from which it joins. Chosen where attaching agrees best with
 # clustering on nine days without labels: .24 to .28 are alike.
 ATTACH_CUT = 0.26
+ATTACH_CUT_BLENDED = 0.27  # with a dense model: .25 to .29 are alike on two days of Russian news
 LOOKED_AT = 100  # nearest posts of the window; more than for clustering, as a large topic's mean is taken over them
 _POST = ["channel_id", "msg_id"]
 
 
 @dataclass(frozen=True)
 class Index:
-    """A clustered window ready to be attached to: its posts, vectors (transposed), and the topic of each post (-1: none)."""
+    """A clustered window ready to be attached to: its posts, vectors (transposed), and the topic of each post (-1: none).
+
+    `dense`: a model's vectors of the window's rows, where there is one.
+    """
 
     window: Window
     transposed: csr_matrix
     known: Topics
     topic: Numbers
     repeated: pl.DataFrame
+    dense: DenseRows | None = None
 
 
 def prepare(
@@ -55,6 +72,7 @@ def prepare(
     *,
     repeated: pl.DataFrame | None = None,
     background: Mapping[str, Background] | None = None,
+    dense: Dense | None = None,
 ) -> Index | None:
     """The index of a window whose topics are `known`; None where the window says too little to be indexed.
 
@@ -67,30 +85,46 @@ def prepare(
     numbers = known.topics.select("topic_id").with_row_index("topic")
     of_post = known.topic_messages.select(*_POST, "topic_id").join(numbers, on="topic_id").drop("topic_id")
     topic = window.posts.select(_POST).join(of_post, on=_POST, how="left", maintain_order="left")["topic"]
-    cut = repeated_lines(candidates) if repeated is None else repeated
-    return Index(window, window.matrix.T.tocsr(), known, topic.cast(pl.Int64).fill_null(-1).to_numpy(), cut)
+    return Index(
+        window,
+        window.matrix.T.tocsr(),
+        known,
+        topic.cast(pl.Int64).fill_null(-1).to_numpy(),
+        repeated_lines(candidates) if repeated is None else repeated,
+        None if dense is None else dense.rows(window.posts["key"].gather(window.first)),
+    )
 
 
-def attach(index: Index, messages: pl.DataFrame, embeddings: pl.DataFrame) -> Topics:
+def attach(index: Index, messages: pl.DataFrame, embeddings: pl.DataFrame, dense: Dense | None = None) -> Topics:
     """The known topics with new posts in them, and new topics of new posts and of lone posts of the window.
 
-    `messages`, `embeddings`: MESSAGES and EMBEDDINGS of the new posts; those the index knows are passed over. A new post
-    joins the topic it is nearest to from `ATTACH_CUT` on; what is left is clustered as `find_topics` does. The order of
-    rows changes nothing; nor do known topics lose posts, titles or ids.
+    `messages`, `embeddings`, `dense`: of the new posts; those the index knows are passed over. A new post joins the
+    topic it is nearest to from `ATTACH_CUT` on; what is left is clustered as `find_topics` does, each such topic a story
+    of its own. The order of rows changes nothing; nor do known topics lose posts, titles or ids.
     """
-    new = _new_posts(index, messages, embeddings)
+    new = with_rows(topical(messages).join(index.window.posts.select(_POST), on=_POST, how="anti"), embeddings)
     if new.is_empty():
         return index.known
-    from tgstudio_dagster.topics.vectors import raw_weights, weigh
+    from tgstudio_dagster.topics.blend import blended_between, lifted
+    from tgstudio_dagster.topics.vectors import raw_weights, weigh_by_language
 
-    vectors = weigh(raw_weights(new), index.window.idf).matrix
+    raw = raw_weights(embeddings[new["row"]])
+    vectors = weigh_by_language(raw, new["lang"], index.window.idf, index.window.learnt)
     hours = new["date"].dt.epoch("us").to_numpy() / 3.6e9
     channel = new["channel_id"].to_numpy()
     cosines = _cosines(vectors, index.transposed, LOOKED_AT)
-    near = _faded(cosines, hours, index.window.hours, channel, index.window.channel)
-    joined, strength = _joined(near, index)
     among = _cosines(vectors, vectors.T.tocsr(), LOOKED_AT)
-    found = _made(index, new, near, _faded(among, hours, hours, channel, channel), joined)
+    own = None if index.dense is None or dense is None else dense.rows(new["key"])
+    if own is not None and index.dense is not None:
+        cosines = blended_between(cosines, vectors, index.window.matrix, own, index.dense, LOOKED_AT)
+        among = blended_between(among, vectors, vectors, own, own, LOOKED_AT)
+    near = _faded(cosines, hours, index.window.hours, channel, index.window.channel)
+    near_among = _faded(among, hours, hours, channel, channel)
+    if own is not None and index.dense is not None:
+        near = lifted(near, own, index.dense, TOPIC_CUT_BLENDED / TOPIC_CUT)
+        near_among = lifted(near_among, own, own, TOPIC_CUT_BLENDED / TOPIC_CUT)
+    joined, strength = _joined(near, index)
+    found = _made(index, new, near, near_among, joined)
     rows = new.with_columns(
         topic=pl.Series(joined),
         similarity=pl.Series(strength).round(DIGITS),
@@ -102,18 +136,7 @@ def attach(index: Index, messages: pl.DataFrame, embeddings: pl.DataFrame) -> To
     return Topics(
         TOPICS.conform(pl.concat([_counted(index.known.topics, members), found.topics])),
         TOPIC_MESSAGES.conform(pl.concat([members, found.topic_messages])),
-    )
-
-
-def _new_posts(index: Index, messages: pl.DataFrame, embeddings: pl.DataFrame) -> pl.DataFrame:
-    """The posts with features that the index doesn't know, in order of time, with key."""
-    return (
-        topical(messages)
-        .join(index.window.posts.select(_POST), on=_POST, how="anti")
-        .join(embeddings.drop("text_hash"), on=_POST, how="inner")
-        .filter(pl.col("vector").list.len() > 0)
-        .sort("date", *_POST)
-        .with_columns(key=pl.format("{}/{}", *_POST))
+        index.known.changes,
     )
 
 
@@ -156,9 +179,10 @@ def _joined(near: Any, index: Index) -> tuple[Numbers, NDArray[np.float64]]:
     highest = np.zeros(len(pair))
     np.maximum.at(highest, at, values)
     score = np.round((means + highest) / 2, DIGITS)
+    cut = ATTACH_CUT if index.dense is None else ATTACH_CUT_BLENDED
     for n in np.lexsort((pair, -score)):  # best first; of equals the first topic
         row, topic = divmod(int(pair[n]), topics)
-        if score[n] >= ATTACH_CUT and joined[row] < 0:
+        if score[n] >= cut and joined[row] < 0:
             joined[row], strength[row] = topic, min(float(means[n]), 1.0)
     return joined, strength
 
@@ -186,13 +210,14 @@ def _made(index: Index, new: pl.DataFrame, near: Any, among: Any, joined: Number
         return Topics(TOPICS.empty(), TOPIC_MESSAGES.empty())
     half = coo_matrix((values, (rows, columns)), shape=(count, count)).tocsr()
     graph = (half + half.T).tocsr()
-    cluster = average_linkage(graph, np.ones(count, dtype=np.int64), TOPIC_CUT, COHESION)
+    cut = TOPIC_CUT if index.dense is None else TOPIC_CUT_BLENDED
+    cluster = average_linkage(graph, np.ones(count, dtype=np.int64), cut, COHESION)
     chosen = np.flatnonzero(np.bincount(cluster)[cluster] >= 2)
     if not len(chosen):
         return Topics(TOPICS.empty(), TOPIC_MESSAGES.empty())
     topic = np.unique(cluster[chosen], return_inverse=True)[1].astype(np.int64)
-    old = index.window.posts.select(new.drop("model", "indices", "vector").columns)[index.window.first[lone_units]]
-    posts = pl.concat([new.drop("model", "indices", "vector")[fresh], old])[chosen]
+    old = index.window.posts[index.window.first[lone_units]]
+    posts = pl.concat([new.select(old.columns)[fresh], old])[chosen]
     members = posts.with_columns(
         topic=pl.Series(topic),
         similarity=pl.Series(mean_similarity(graph, chosen, topic)).round(DIGITS),

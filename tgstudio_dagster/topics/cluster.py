@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 
 # Where merging stops, as measured on two days of Russian news: .20 to .23 are alike. See docs/topics.md.
 TOPIC_CUT = 0.22
-TOPIC_CUT_BLENDED = 0.32  # with a dense model
+TOPIC_CUT_BLENDED = 0.265  # with a dense model: .26 to .27 are alike
 COHESION = 0.5
-STORY_CUT = 0.24
 DUPLICATE_CUT = 0.80  # a post this near an earlier one repeats it
 FORWARD_CUT = 0.50  # a forward may be cut, or its origin edited since
 REPEATS_READ = 20  # posts of one text that the labels read; the others say the same
@@ -49,11 +48,24 @@ class Topics:
 
 
 @dataclass(frozen=True)
+class Clustering:
+    """Which posts make one topic and which topics one story, before anything has an id.
+
+    `members`: topic (a number), channel_id, msg_id, date, similarity and duplicate_of, in order of time. `topics`: a row
+    for each number with its story (a number) and all of TOPICS but the ids.
+    """
+
+    members: pl.DataFrame
+    topics: pl.DataFrame
+
+
+@dataclass(frozen=True)
 class Window:
     """A window's posts in order of time, and their vectors.
 
     `posts`: with key; `unit`: which row of `matrix` each post has (equal posts share one); `first`: each row's earliest
-    post; `idf`: weight of each feature; `hours`, `channel`: of the earliest post of each row.
+    post; `idf`: weight of each feature, `learnt`: that of languages which learn from earlier posts too; `hours`, `channel`:
+    of the earliest post of each row; `stems`: raw weights of the words of each row.
     """
 
     posts: pl.DataFrame
@@ -61,8 +73,10 @@ class Window:
     first: Numbers
     matrix: csr_matrix
     idf: NDArray[np.float32]
+    learnt: Mapping[str, NDArray[np.float32]]
     hours: Hours
     channel: Numbers
+    stems: csr_matrix
 
 
 def find_topics(
@@ -86,32 +100,67 @@ def find_topics(
     `topic_cut`: where merging stops, to try others. The order of the rows handed in changes nothing.
     """
     candidates = topical(messages).filter(pl.col("date") <= as_of)
+    cut = repeated_lines(candidates) if repeated is None else repeated
+    made = cluster_posts(candidates, embeddings, cut, background, dense, topic_cut)
+    return Topics(TOPICS.empty(), TOPIC_MESSAGES.empty()) if made is None else name_topics(made, previous)
+
+
+def cluster_posts(
+    candidates: pl.DataFrame,
+    embeddings: pl.DataFrame,
+    repeated: pl.DataFrame,
+    background: Mapping[str, Background] | None = None,
+    dense: Dense | None = None,
+    topic_cut: float | None = None,
+) -> Clustering | None:
+    """What `find_topics` finds, without ids; None where no two posts make a topic. `candidates`: `topical` posts."""
     window = read_window(candidates, embeddings, background)
     if window is None:
-        return Topics(TOPICS.empty(), TOPIC_MESSAGES.empty())
+        return None
     from tgstudio_dagster.topics.neighbours import mean_similarity
 
     graph, cluster_of_unit = _events(window, dense, topic_cut)
-    cluster = cluster_of_unit[window.unit]
-    rows = np.flatnonzero(np.bincount(cluster)[cluster] >= 2)
+    cluster_of_post = cluster_of_unit[window.unit]
+    story_of_cluster = _stories(window, cluster_of_post, repeated)
+    rows = np.flatnonzero(story_of_cluster[cluster_of_post] >= 0)
     if not len(rows):
-        return Topics(TOPICS.empty(), TOPIC_MESSAGES.empty())
+        return None
 
-    topic = np.unique(cluster[rows], return_inverse=True)[1].astype(np.int64)
+    kept, topic = np.unique(cluster_of_post[rows], return_inverse=True)
+    topic = topic.astype(np.int64)
     origin = _origins(window, graph, cluster_of_unit)[rows]
     members = window.posts[rows].with_columns(
         topic=pl.Series(topic),
         similarity=pl.Series(mean_similarity(graph, window.unit[rows], topic)).round(DIGITS),
         duplicate_of=pl.when(pl.Series(origin != rows)).then(window.posts["key"].gather(origin)),
     )
-    cut = repeated_lines(candidates) if repeated is None else repeated
-    spans = _summaries(members).with_columns(story=pl.Series(_stories(window, rows, topic, cut)))
-    summary, changes = _named(members, spans, previous)
+    spans = _spans(members).with_columns(story=pl.Series(story_of_cluster[kept]))
+    return Clustering(
+        members.select("topic", *TOPIC_MESSAGES.schema.names()[1:]),
+        spans.join(_labels(members, repeated, window.idf), on="topic", maintain_order="left"),
+    )
+
+
+def name_topics(found: Clustering, previous: Topics | None) -> Topics:
+    """Topics and stories with ids; those of `previous` stay where most of their posts do (`identity.assign_ids`)."""
+    known = pl.DataFrame(schema={"id": pl.String(), "key": pl.String(), "story_id": pl.String()})
+    if previous is not None:
+        known = previous.topic_messages.join(previous.topics.select("topic_id", "story_id"), on="topic_id").select(
+            pl.col("topic_id").alias("id"), pl.format("{}/{}", "channel_id", "msg_id").alias("key"), "story_id"
+        )
+    keyed = found.members.with_columns(key=pl.format("{}/{}", "channel_id", "msg_id")).join(
+        found.topics.select("topic", "story"), on="topic", maintain_order="left"
+    )
+    topics, changes = assign_ids(keyed.select("key", cluster="topic"), known.select("id", "key"), "t-")
+    stories, _ = assign_ids(keyed.select("key", cluster="story"), known.select("key", id="story_id"), "s-")
+    of_topic = topics.rename({"cluster": "topic", "id": "topic_id"})
+    named = found.topics.join(of_topic, on="topic").join(
+        stories.rename({"cluster": "story", "id": "story_id"}), on="story"
+    )
+    members = found.members.join(of_topic, on="topic")
     return Topics(
-        TOPICS.conform(summary.join(_labels(members, cut, window.idf), on="topic").select(TOPICS.schema.names())),
-        TOPIC_MESSAGES.conform(
-            members.join(summary.select("topic", "topic_id"), on="topic").select(TOPIC_MESSAGES.schema.names())
-        ),
+        TOPICS.conform(named.select(TOPICS.schema.names())),
+        TOPIC_MESSAGES.conform(members.select(TOPIC_MESSAGES.schema.names())),
         changes,
     )
 
@@ -119,9 +168,35 @@ def find_topics(
 def read_window(
     candidates: pl.DataFrame, embeddings: pl.DataFrame, background: Mapping[str, Background] | None = None
 ) -> Window | None:
-    """The posts that may stand in topics with their unit vectors; None where fewer than two posts say anything.
+    """The posts that may stand in topics with their unit vectors; None where fewer than two posts say anything."""
+    posts = with_rows(candidates, embeddings)
+    if posts.height < 2:
+        return None
+    from tgstudio_dagster.topics.neighbours import equal_features, equal_posts
+    from tgstudio_dagster.topics.vectors import (
+        inverse_frequency,
+        learnt_weights,
+        raw_stems,
+        raw_weights,
+        weigh_by_language,
+    )
 
-    A post without a row in `embeddings` has the features of the post with the same text that has one.
+    raw, row = raw_weights(embeddings), posts["row"].to_numpy().astype(np.int64)  # not copied
+    hours = posts["date"].dt.epoch("us").to_numpy() / 3.6e9
+    unit, first = equal_posts(equal_features(raw)[row], hours)
+    rows = row[first]
+    idf = inverse_frequency(raw, rows=rows)
+    languages = posts["lang"].gather(first)
+    learnt = learnt_weights(raw, languages, background or {}, rows)
+    matrix = weigh_by_language(raw, languages, idf, learnt, rows)
+    channel = posts["channel_id"].to_numpy()[first]
+    return Window(posts.drop("row"), unit, first, matrix, idf, learnt, hours[first], channel, raw_stems(raw, rows))
+
+
+def with_rows(candidates: pl.DataFrame, embeddings: pl.DataFrame) -> pl.DataFrame:
+    """The posts that say something, in order of time, with key, and row: whose features in `embeddings` they have.
+
+    A post without a row of its own has the features of the post with the same text that has one.
     """
     stored = (
         embeddings.select("channel_id", "msg_id", "text_hash", size=pl.col("vector").list.len())
@@ -130,7 +205,7 @@ def read_window(
     )
     own = stored.select("channel_id", "msg_id", "row")
     by_text = stored.unique("text_hash", keep="first", maintain_order=True).select("text_hash", alike="row")
-    posts = (
+    return (
         candidates.join(own, on=["channel_id", "msg_id"], how="left")
         .join(by_text, on="text_hash", how="left")
         .with_columns(row=pl.coalesce("row", "alike"))
@@ -139,20 +214,6 @@ def read_window(
         .sort("date", "channel_id", "msg_id")
         .with_columns(key=pl.format("{}/{}", "channel_id", "msg_id"))
     )
-    if posts.height < 2:
-        return None
-    from tgstudio_dagster.topics.neighbours import equal_features, equal_posts
-    from tgstudio_dagster.topics.vectors import inverse_frequency, raw_weights, weigh, weigh_by_language
-
-    raw, row = raw_weights(embeddings), posts["row"].to_numpy().astype(np.int64)  # not copied
-    hours = posts["date"].dt.epoch("us").to_numpy() / 3.6e9
-    unit, first = equal_posts(equal_features(raw)[row], hours)
-    rows = raw[row[first]]
-    idf = inverse_frequency(rows)
-    matrix = (
-        weigh_by_language(rows, posts["lang"].gather(first), idf, background) if background else weigh(rows, idf).matrix
-    )
-    return Window(posts.drop("row"), unit, first, matrix, idf, hours[first], posts["channel_id"].to_numpy()[first])
 
 
 def _events(window: Window, dense: Dense | None, topic_cut: float | None = None) -> tuple[csr_matrix, Numbers]:
@@ -162,11 +223,14 @@ def _events(window: Window, dense: Dense | None, topic_cut: float | None = None)
 
     graph, cut = nearest(window.matrix, window.hours), TOPIC_CUT
     if dense is not None:
-        from tgstudio_dagster.topics.blend import blended
+        from tgstudio_dagster.topics.blend import blended, lifted
 
-        keys = window.posts["key"].gather(window.first)
-        graph, cut = blended(window.matrix, graph, dense.rows(keys), window.hours), TOPIC_CUT_BLENDED
-    near = faded(graph, window.hours, window.channel)
+        rows = dense.rows(window.posts["key"].gather(window.first))
+        graph, cut = blended(window.matrix, graph, rows, window.hours), TOPIC_CUT_BLENDED
+        near = faded(graph, window.hours, window.channel)
+        near = lifted(near, rows, rows, TOPIC_CUT_BLENDED / TOPIC_CUT).tocsr()
+    else:
+        near = faded(graph, window.hours, window.channel)
     return graph, average_linkage(near, np.bincount(window.unit), topic_cut or cut, COHESION)
 
 
@@ -186,46 +250,24 @@ def _origins(window: Window, graph: csr_matrix, cluster: Numbers) -> Numbers:
     return rows
 
 
-def _stories(window: Window, rows: Numbers, topic: Numbers, cut: pl.DataFrame) -> Numbers:
-    """The story number of each topic: topics whose centroids share words, with the time between them counted.
-
-    Only words: character n-grams tell events of one story apart, which is not wanted here (F1 of stories .80, .83
-    without them).
-    """
-    from tgstudio_dagster.topics.linkage import average_linkage
-    from tgstudio_dagster.topics.neighbours import faded_stories, nearest, unit_rows
-    from tgstudio_dagster.topics.vectors import stems_only
+def _stories(window: Window, cluster: Numbers, cut: pl.DataFrame) -> Numbers:
+    """The story of each cluster of posts (`stories.find_stories`); `cluster`: of each post."""
+    from tgstudio_dagster.topics.stories import find_stories
     from tgstudio_dagster.topics.words import stem, tokens
 
-    count = int(topic.max()) + 1
-    hours = window.posts["date"].dt.epoch("us").to_numpy()[rows] / 3.6e9
-    starts, ends = np.full(count, np.inf), np.full(count, -np.inf)
-    np.minimum.at(starts, topic, hours)
-    np.maximum.at(ends, topic, hours)
-    centroids = unit_rows(group_sums(stems_only(window.matrix), window.unit[rows], topic))
-    earliest = rows[np.unique(topic, return_index=True)[1]]  # rows stand in order of time
-    words = [
-        frozenset(stem(word) for word in tokens(text) if not word[0].isdigit())
-        for text in clean_texts(window.posts[earliest], cut).to_list()
-    ]
-    graph = faded_stories(nearest(centroids), starts, ends, words)
-    return average_linkage(graph, np.ones(count, dtype=np.int64), STORY_CUT, COHESION)
+    def words(rows: Numbers) -> list[frozenset[str]]:
+        texts = clean_texts(window.posts[rows], cut).to_list()
+        return [frozenset(stem(word) for word in tokens(text) if not word[0].isdigit()) for text in texts]
+
+    hours = window.posts["date"].dt.epoch("us").to_numpy() / 3.6e9
+    return find_stories(window.stems, window.unit, cluster, hours, words)
 
 
-def group_sums(matrix: csr_matrix, unit: Numbers, group: Numbers) -> csr_matrix:
-    """The sum of the rows of each group; `unit` and `group` of each post."""
-    from scipy.sparse import csr_matrix
-
-    shape = (int(group.max()) + 1, matrix.shape[0])
-    return (csr_matrix((np.ones(len(group), np.float32), (group, unit)), shape=shape) @ matrix).tocsr()
-
-
-def _summaries(members: pl.DataFrame) -> pl.DataFrame:
-    """One row per topic, by its number: the key of its earliest post, its span and its counts."""
+def _spans(members: pl.DataFrame) -> pl.DataFrame:
+    """One row per topic, by its number: when it was told, by how many posts and channels."""
     return (
         members.group_by("topic", maintain_order=True)
         .agg(
-            first_key=pl.col("key").first(),
             first_seen=pl.col("date").min(),
             last_seen=pl.col("date").max(),
             messages=pl.len().cast(pl.Int32),
@@ -233,25 +275,6 @@ def _summaries(members: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("topic")
     )
-
-
-def _named(members: pl.DataFrame, spans: pl.DataFrame, previous: Topics | None) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`spans` with topic_id and story_id, and what changed among topics."""
-    known = pl.DataFrame(schema={"id": pl.String(), "key": pl.String(), "story_id": pl.String()})
-    if previous is not None:
-        known = previous.topic_messages.join(previous.topics.select("topic_id", "story_id"), on="topic_id").select(
-            pl.col("topic_id").alias("id"), pl.format("{}/{}", "channel_id", "msg_id").alias("key"), "story_id"
-        )
-    of_topic = members.select("key", cluster="topic")
-    topics, changes = assign_ids(of_topic, known.select("id", "key"), "t-")
-    of_story = members.join(spans.select("topic", "story"), on="topic", maintain_order="left").select(
-        "key", cluster="story"
-    )
-    stories, _ = assign_ids(of_story, known.select("key", id="story_id"), "s-")
-    named = spans.join(topics.rename({"cluster": "topic", "id": "topic_id"}), on="topic").join(
-        stories.rename({"cluster": "story", "id": "story_id"}), on="story"
-    )
-    return named, changes
 
 
 def _labels(members: pl.DataFrame, cut: pl.DataFrame, idf: NDArray[np.float32]) -> pl.DataFrame:

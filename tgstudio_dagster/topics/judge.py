@@ -15,6 +15,7 @@ from tgstudio_dagster.topics.embed import embed
 from tgstudio_dagster.topics.evaluate import scores, sweep
 from tgstudio_dagster.topics.footers import count_lines, repeated
 from tgstudio_dagster.topics.frequencies import background, count_features
+from tgstudio_dagster.topics.sentence import Encoder
 
 THRESHOLDS = (0.14, 0.16, 0.18, 0.20, 0.21, 0.22, 0.23, 0.24, 0.26, 0.28, 0.30)
 _NEEDED = ("channel", "message_id", "date", "text")
@@ -24,21 +25,23 @@ _LABELS = ("event", "story")
 def judge(
     labelled: pl.DataFrame,
     history: pl.DataFrame | None = None,
-    dense: Dense | None = None,
+    encoder: Encoder | None = None,
     thresholds: Sequence[float] = THRESHOLDS,
 ) -> tuple[dict[str, float], pl.DataFrame]:
     """`evaluate.scores` with shipped settings, and a frame of them by threshold (`evaluate.sweep`).
 
     `labelled`: channel, message_id, date (UTC), text, event, story; optional lang and forwarded_from. `history`: earlier
     posts of the same channels (the first four columns), from which repeated lines are learnt and, in small windows, word
-    frequencies. Posts in no topic stand alone. Raises ContractError where a column is missing or the file is empty.
+    frequencies. `encoder`: a sentence model, blended in. Posts in no topic stand alone. Raises ContractError where a
+    column is missing or the file is empty.
     """
     messages = _messages(labelled, (*_NEEDED, *_LABELS))
     earlier = messages.clear() if history is None else _messages(history, _NEEDED)
     earlier = earlier.join(messages, on=["channel_id", "msg_id"], how="anti")
     lines = repeated(count_lines(pl.concat([messages, earlier])))
-    embeddings = embed(messages, messages, lines)
-    frequencies = count_features(earlier, embed(earlier, earlier, lines))
+    embeddings = embed(messages, repeated=lines, encoder=encoder)
+    dense = Dense.read([embeddings], messages)
+    frequencies = count_features(earlier, embed(earlier, repeated=lines))
     newest, oldest = messages["date"].max(), messages["date"].min()
     assert isinstance(newest, datetime) and isinstance(oldest, datetime)
     known = background(frequencies, oldest.date())

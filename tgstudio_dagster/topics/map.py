@@ -8,8 +8,6 @@ one day to the next (UMAP's class, started from yesterday's places: .42 to 1.12)
 
 from __future__ import annotations
 
-import colorsys
-import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
 DIMENSIONS = 32  # of the SVD; features that only one post has are left out, they bring nobody nearer
 DIGITS = 4
-WITHOUT_STORY = "#9ca3af"
 
 _POST = ["channel_id", "msg_id"]
 
@@ -60,25 +57,6 @@ def moved(topic_map: pl.DataFrame, previous: pl.DataFrame) -> float | None:
     radius = float(np.sqrt(((before - before.mean(axis=0)) ** 2).sum(axis=1).mean()))
     way = both.select("x", "y").to_numpy() - both.select("x_before", "y_before").to_numpy()
     return float(np.hypot(*way.T).mean()) / radius if radius > 0 else None
-
-
-def story_colour(story_id: str | None) -> str:
-    """The story's colour on the map, as #rrggbb: the same on every day, grey for posts without a story.
-
-    The hue comes from the id's hash; it is dark enough to be seen on white (contrast of at least 3, as WCAG asks).
-    """
-    if story_id is None:
-        return WITHOUT_STORY
-    digest = hashlib.sha256(story_id.encode()).digest()
-    hue, full, light = int.from_bytes(digest[:2]) / 65536, 0.55 + 0.15 * (digest[2] % 4), 0.5
-    while _contrast_with_white(colour := colorsys.hls_to_rgb(hue, light, full)) < 3.1:
-        light -= 0.02
-    return "#" + "".join(f"{round(255 * part):02x}" for part in colour)
-
-
-def _contrast_with_white(colour: tuple[float, float, float]) -> float:
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour]
-    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
 
 
 def _places(rows: pl.DataFrame, previous: pl.DataFrame | None) -> tuple[Places, str]:

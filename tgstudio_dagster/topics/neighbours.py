@@ -137,12 +137,22 @@ def faded_stories(graph: csr_matrix, starts: Hours, ends: Hours, words: Sequence
     later = np.maximum(starts[edges.row], starts[edges.col])
     earlier = np.minimum(ends[edges.row], ends[edges.col])
     gap = np.maximum(0.0, later - earlier)
-    factor = np.exp(-np.maximum(0.0, gap - STORY_FREE_HOURS) / STORY_FADE_HOURS)
+    factor = story_fade(gap)
     for edge in np.flatnonzero(gap >= REPORT_HOURS):
-        one, other = words[edges.row[edge]], words[edges.col[edge]]
-        if len(one & other) >= RECURRING * max(len(one | other), 1):
+        if recurs(words[edges.row[edge]], words[edges.col[edge]]):
             factor[edge] = 0.0
     return _kept(edges, edges.data * factor, LEAST_SIMILARITY)
+
+
+def story_fade(gap: Hours) -> Hours:
+    """What a cosine is multiplied by, for the hours between what two topics tell."""
+    faded: Hours = np.exp(-np.maximum(0.0, gap - STORY_FREE_HOURS) / STORY_FADE_HOURS)
+    return faded
+
+
+def recurs(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether words told 12 hours apart and more are those of a recurring report: .6 of them are shared."""
+    return len(one & other) >= RECURRING * max(len(one | other), 1)
 
 
 def _kept(edges: Any, values: NDArray[Any], least: float) -> csr_matrix:

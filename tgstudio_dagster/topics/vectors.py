@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ COMMON_POSTS = 20
 # .89 to .93 and .95 to .97 in windows of 120 posts. In a whole day they don't: .89 to .88 and .94 to .94.
 FEW_POSTS = 300
 _CHUNK = 5000  # rows at a time
+
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,18 @@ def _flat(lists: pl.Series) -> NDArray[Any]:
     return values
 
 
-def inverse_frequency(raw: csr_matrix, background: Background | None = None) -> NDArray[np.float32]:
+def inverse_frequency(
+    raw: csr_matrix, background: Background | None = None, rows: Rows | None = None
+) -> NDArray[np.float32]:
     """Smoothed IDF (as in scikit-learn) of each feature over these posts and the background; 0 for too common ones.
 
     What is too common is judged by these posts alone: dropping is for speed, and a story of the day must not vanish.
+    `rows`: the posts of `raw` that count, all of them where not given.
     """
-    posts, frequency = raw.shape[0], np.bincount(raw.indices, minlength=DIMENSIONS)
+    posts = raw.shape[0] if rows is None else len(rows)
+    frequency = np.zeros(DIMENSIONS, dtype=np.int64)
+    for part in _parts(raw, rows):
+        frequency += np.bincount(part.indices, minlength=DIMENSIONS)
     common = frequency > max(COMMON_SHARE * posts, COMMON_POSTS)
     if background is not None:
         posts, frequency = posts + background.posts, frequency + background.frequency
@@ -80,34 +88,45 @@ def inverse_frequency(raw: csr_matrix, background: Background | None = None) -> 
     return idf
 
 
-def weigh(raw: csr_matrix, idf: NDArray[np.float32] | None = None) -> Vectors:
+def weigh(raw: csr_matrix, idf: NDArray[np.float32] | None = None, rows: Rows | None = None) -> Vectors:
     """Unit vectors of raw weights. Stems and character n-grams are each scaled to length sqrt(1/2).
 
     Without `idf` it comes from these rows. A post may lack one kind of feature: then the other takes the whole length.
+    `rows`: those of `raw` that are wanted, in their order; a copy of them all would be 200 MB for 50,000 posts.
     """
     from scipy.sparse import csr_matrix
 
-    idf = inverse_frequency(raw) if idf is None else idf
-    kept = np.zeros(len(raw.indices) + 1, dtype=np.int32)
-    np.cumsum(idf[raw.indices] != 0, out=kept[1:])
-    bounds = kept[raw.indptr]
-    del kept
-    indices, data = np.empty(bounds[-1], dtype=np.int32), np.empty(bounds[-1], dtype=np.float32)
-    for start in range(0, raw.shape[0], _CHUNK):
-        end = min(start + _CHUNK, raw.shape[0])
-        span = slice(bounds[start], bounds[end])
-        indices[span], data[span] = _weighed(raw, idf, start, end)
-    return Vectors(csr_matrix((data, indices, bounds), shape=raw.shape), idf)
+    idf = inverse_frequency(raw, rows=rows) if idf is None else idf
+    most = raw.nnz if rows is None else int(np.diff(raw.indptr)[rows].sum())
+    indices, data = (
+        np.empty(most, dtype=np.int32),
+        np.empty(most, dtype=np.float32),
+    )  # what isn't written takes no memory
+    bounds = [np.zeros(1, dtype=np.int64)]
+    for part in _parts(raw, rows):
+        found, values, sizes = _weighed(part, idf)
+        start = int(bounds[-1][-1])
+        indices[start : start + len(found)], data[start : start + len(found)] = found, values
+        bounds.append(start + np.cumsum(sizes))
+    ends = np.concatenate(bounds)
+    shape = (len(ends) - 1, raw.shape[1])
+    return Vectors(csr_matrix((data[: ends[-1]], indices[: ends[-1]], ends.astype(np.int32)), shape=shape), idf)
 
 
-def _weighed(raw: csr_matrix, idf: NDArray[np.float32], start: int, end: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Features and weights of the rows from start to end: a part at a time bounds memory."""
-    posts, span = end - start, slice(raw.indptr[start], raw.indptr[end])
-    weights = idf[raw.indices[span]]
+def _parts(raw: csr_matrix, rows: Rows | None) -> Iterator[csr_matrix]:
+    """The rows, 5,000 at a time: a part at a time bounds memory."""
+    for start in range(0, raw.shape[0] if rows is None else len(rows), _CHUNK):
+        yield raw[start : start + _CHUNK] if rows is None else raw[rows[start : start + _CHUNK]]
+
+
+def _weighed(raw: csr_matrix, idf: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Features and weights of these rows, and how many features each row has."""
+    posts = raw.shape[0]
+    weights = idf[raw.indices]
     kept = np.flatnonzero(weights)
-    rows = np.repeat(np.arange(posts), np.diff(raw.indptr[start : end + 1]))[kept]
-    indices = raw.indices[span][kept]
-    data = raw.data[span][kept] * weights[kept]
+    rows = row_numbers(raw)[kept]
+    indices = raw.indices[kept]
+    data = raw.data[kept] * weights[kept]
     kind = rows * 2
     kind += indices >= STEMS  # rises from value to value, as indices do within a row
     ends = np.cumsum(np.bincount(kind, minlength=2 * posts))
@@ -116,30 +135,50 @@ def _weighed(raw: csr_matrix, idf: NDArray[np.float32], start: int, end: int) ->
     kinds = np.maximum((np.diff(ends, prepend=0).reshape(-1, 2) > 0).sum(axis=1), 1)
     scale = (1 / (np.sqrt(np.where(squares > 0, squares, 1)) * np.repeat(np.sqrt(kinds), 2))).astype(np.float32)
     data *= scale[kind]
-    return indices, data
+    return indices, data, np.bincount(rows, minlength=posts)
+
+
+def learnt_weights(
+    raw: csr_matrix, languages: pl.Series, background: Mapping[str, Background], rows: Rows | None = None
+) -> dict[str, NDArray[np.float32]]:
+    """The weights of languages of few rows that have a background: they learn from it too."""
+    found = {}
+    for lang in sorted(set(languages.unique().to_list()) & set(background)):
+        own = _of_language(languages, lang, rows)
+        if len(own) < FEW_POSTS:
+            found[lang] = inverse_frequency(raw, background[lang], own)
+    return found
 
 
 def weigh_by_language(
-    raw: csr_matrix, languages: pl.Series, idf: NDArray[np.float32], background: Mapping[str, Background]
+    raw: csr_matrix,
+    languages: pl.Series,
+    idf: NDArray[np.float32],
+    learnt: Mapping[str, NDArray[np.float32]],
+    rows: Rows | None = None,
 ) -> csr_matrix:
-    """Unit vectors as `weigh` makes them. A language of few rows that has a background learns from it too; `idf` (of
-    these rows alone) serves the others."""
+    """Unit vectors as `weigh` makes them, with what was learnt of each language; `idf` serves the others."""
+    if not learnt:
+        return weigh(raw, idf, rows).matrix
     from scipy.sparse import vstack
 
     parts, order = [], []
     for lang in sorted(languages.unique().to_list()):
-        rows = np.flatnonzero((languages == lang).to_numpy())
-        earlier = background.get(lang) if len(rows) < FEW_POSTS else None
-        parts.append(weigh(raw[rows], idf if earlier is None else inverse_frequency(raw, earlier)).matrix)
-        order.append(rows)
+        parts.append(weigh(raw, learnt.get(lang, idf), _of_language(languages, lang, rows)).matrix)
+        order.append(np.flatnonzero((languages == lang).to_numpy()))
     return vstack(parts, format="csr")[np.argsort(np.concatenate(order))]
 
 
-def stems_only(matrix: csr_matrix) -> csr_matrix:
-    """The part of unit rows that words make, scaled to length 1 again."""
-    from tgstudio_dagster.topics.neighbours import unit_rows
+def _of_language(languages: pl.Series, lang: str, rows: Rows | None) -> Rows:
+    own = np.flatnonzero((languages == lang).to_numpy())
+    return own if rows is None else rows[own]
 
-    return unit_rows(matrix[:, :STEMS])
+
+def raw_stems(raw: csr_matrix, rows: Rows) -> csr_matrix:
+    """The raw weights of the words of these rows."""
+    from scipy.sparse import vstack
+
+    return vstack([part[:, :STEMS] for part in _parts(raw, rows)], format="csr")
 
 
 def row_numbers(matrix: csr_matrix) -> NDArray[Any]:

@@ -1,0 +1,158 @@
+"""Data for analysts: bundles of tables to take away, and a question in one's own SQL on the tenant's views."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Any, cast, get_args
+
+import polars as pl
+import streamlit as st
+
+from streamlit_app.components.marks import status_badge
+from streamlit_app.components.states import empty_state, guarded, page_head
+from streamlit_app.formats import day as day_text
+from streamlit_app.formats import moment, number, size
+from streamlit_app.i18n import t
+from streamlit_app.principal import studio
+from tgstudio_dagster.catalog.bundles import Bundle, BundleFormat
+from tgstudio_dagster.lake.bundle import BUNDLE_TABLES
+from tgstudio_dagster.lake.tables import TABLES
+from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.studio.reading import SQL_ROWS, SQL_SECONDS
+
+EXAMPLES = {
+    "by_channel": "select channel, count(*) as posts, sum(views) as views\nfrom messages\ngroup by channel\norder by views desc",
+    "by_day": "from channel_days\norder by day desc, posts desc\nlimit 100",
+    "growth": "from post_growth\nlimit 100",
+    "topics": "select rank, score, title\nfrom top_topics\nwhere \"window\" = '24h'\norder by rank\nlimit 20",
+}
+
+
+def show() -> None:
+    """The page."""
+    mine = studio()
+    page_head("data")
+    bundles, sql = st.tabs([t("data.bundles"), t("data.sql")], key="data_tab", on_change="rerun")
+    with bundles, guarded():
+        _order(mine)
+        _bundles(mine)
+    with sql, guarded():
+        _sql(mine)
+
+
+def _order(mine: Studio) -> None:
+    may, today = mine.principal.may_edit, datetime.now(UTC).date()
+    with st.form("bundle", border=True):
+        days: Any = st.date_input(t("data.days"), value=(today - timedelta(days=6), today), format="DD.MM.YYYY")
+        tables = st.multiselect(
+            t("data.tables"), sorted(TABLES), default=list(BUNDLE_TABLES), help=t("data.tables_help")
+        )
+        format = st.segmented_control(
+            t("data.format"), get_args(BundleFormat), default="both", required=True,
+            format_func=lambda one: t(f"data.format_{one}"),
+        )  # fmt: skip
+        sent = st.form_submit_button(
+            t("data.build"), type="primary", icon=":material/inventory:", disabled=not may,
+            help=None if may else t("common.viewer_note"),
+        )  # fmt: skip
+    if not sent:
+        return
+    if not isinstance(days, tuple) or len(days) != 2:
+        st.warning(t("data.two_days"), icon=":material/date_range:")
+        return
+    mine.request_bundle(*cast(tuple[date, date], days), tables, cast(BundleFormat, format), now=datetime.now(UTC))
+    st.toast(t("data.asked"), icon=":material/check:")
+
+
+def _bundles(mine: Studio) -> None:
+    waiting = any(one.status in ("queued", "running") for one in mine.bundles())
+
+    @st.fragment(run_every=2 if waiting else None)
+    def listed() -> None:
+        opened = studio()
+        found = opened.bundles()
+        if not found:
+            empty_state("inventory", t("data.none_title"), t("data.none_text"))
+            return
+        for one in found:
+            _bundle(opened, one)
+        if waiting and not any(one.status in ("queued", "running") for one in found):
+            st.rerun()
+
+    listed()
+
+
+def _bundle(mine: Studio, one: Bundle) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"bundle_{one.id}"):
+        st.markdown(f"**{day_text(one.first)} – {day_text(one.last)}**")
+        status_badge(one.status, help=one.error)
+        tables = t("data.table_count", count=len(one.tables))
+        st.caption(f"{tables} · {size(one.bytes)} · {moment(one.created_at, mine.settings.zone)}")
+        if one.status == "done":
+            st.download_button(
+                t("data.download"), partial(_content, mine, one.id), f"{mine.tenant.slug}-{one.first}-{one.last}.zip",
+                "application/zip", on_click="ignore", icon=":material/download:", key=f"take_{one.id}",
+            )  # fmt: skip
+
+
+def _content(mine: Studio, bundle_id: str) -> bytes:
+    with mine.open_bundle(bundle_id).stream as stream:
+        return stream.read()
+
+
+def _sql(mine: Studio) -> None:
+    st.caption(t("data.sql_limits", rows=number(SQL_ROWS), seconds=number(SQL_SECONDS)))
+    example = st.pills(
+        t("data.examples"), tuple(EXAMPLES), format_func=lambda one: t(f"data.example_{one}"), key="example"
+    )
+    text = st.text_area(
+        t("data.statement"), value=EXAMPLES[example] if example else "", height=150, key=f"sql_{example}", max_chars=20_000,
+        placeholder="select …",
+    )  # fmt: skip
+    with st.expander(t("data.dictionary"), icon=":material/menu_book:"):
+        name = st.selectbox(t("data.table"), sorted(TABLES), key="dictionary")
+        st.caption(TABLES[name].description)
+        st.dataframe(
+            [
+                {
+                    t("data.column"): column,
+                    t("data.type"): str(TABLES[name].schema[column]),
+                    t("data.meaning"): told.description,
+                }
+                for column, told in TABLES[name].columns.items()
+            ],
+            hide_index=True,
+        )
+    if st.button(t("data.ask"), type="primary", icon=":material/play_arrow:", disabled=not (text or "").strip()):
+        with st.spinner(t("data.asking")):
+            st.session_state["sql_answer"] = mine.sql(text)
+    answer = cast(pl.DataFrame | None, st.session_state.get("sql_answer"))
+    if answer is None:
+        return
+    st.caption(t("data.answer", count=answer.height, number=number(answer.height)))
+    st.dataframe(answer, hide_index=True)
+    with st.container(horizontal=True):
+        st.download_button(
+            "CSV", partial(_csv, answer), "answer.csv", "text/csv", on_click="ignore", icon=":material/download:"
+        )
+        st.download_button(
+            "Parquet", partial(_parquet, answer), "answer.parquet", on_click="ignore", icon=":material/download:"
+        )
+
+
+def _csv(answer: pl.DataFrame) -> bytes:
+    """With a byte-order mark, for spreadsheets; lists and structs as JSON text."""
+    nested = [name for name, kind in answer.schema.items() if kind.is_nested()]
+    flat = answer.with_columns(pl.col(name).map_elements(str, return_dtype=pl.String) for name in nested)
+    return b"\xef\xbb\xbf" + flat.write_csv().encode()
+
+
+def _parquet(answer: pl.DataFrame) -> bytes:
+    out = io.BytesIO()
+    answer.write_parquet(out)
+    return out.getvalue()
+
+
+show()

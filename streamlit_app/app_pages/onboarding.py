@@ -1,0 +1,343 @@
+"""Onboarding: pair a Telegram account by QR code or phone number, or import an export; what is under way survives a reload."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from html import escape
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+from pydantic import SecretStr
+
+from streamlit_app.components.marks import status_badge
+from streamlit_app.components.qr import qr_code
+from streamlit_app.components.states import error_box, go_on, guarded, page_head
+from streamlit_app.formats import clock, day, moment, number
+from streamlit_app.i18n import t
+from streamlit_app.principal import current_principal, platform, studio
+from tgstudio_dagster.catalog.accounts import list_accounts
+from tgstudio_dagster.catalog.base import utc_now
+from tgstudio_dagster.catalog.pairings import Pairing, get_pairing, list_pairings
+from tgstudio_dagster.catalog.principals import Principal
+from tgstudio_dagster.errors import PairingError, TGStudioError
+from tgstudio_dagster.lake.tables import MESSAGES
+from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.telegram.pairing_desk import FINISHED
+from tgstudio_dagster.web import importing
+from tgstudio_dagster.web.importing import Import
+
+WAYS = ("qr", "phone", "import")
+_PAIRING = "pairing"
+"""Key of the session's state: the id of the pairing that the page leads."""
+
+
+def show() -> None:
+    """The page."""
+    mine = studio()
+    page_head("onboarding")
+    _checklist(mine)
+    if not mine.principal.may_edit:
+        st.info(t("common.viewer_note"), icon=":material/lock:")
+        return
+    way = st.segmented_control(
+        t("onboarding.way"), WAYS, format_func=lambda one: t(f"onboarding.ways.{one}"), key="way", default=_under_way(mine),
+        required=True, label_visibility="collapsed",
+    )  # fmt: skip
+    if way == "import":
+        _import(mine)
+    else:
+        _pair(mine, way or "qr")
+
+
+def _under_way(mine: Studio) -> str:
+    """The way that something is under way by, so that a reload finds it again; else by QR code."""
+    row = _at_work(mine.principal)
+    if row is not None:
+        return row.way
+    at_work = any(one.status == "running" for one in importing.imports(platform().settings.home, mine.principal))
+    return "import" if at_work else "qr"
+
+
+def _checklist(mine: Studio) -> None:
+    """The three steps to a filled feed, and which are done."""
+    accounts = any(one.status == "active" for one in list_accounts(mine.catalog, mine.principal))
+    channels = any(one.status == "active" for one in mine.subscriptions())
+    posts = bool(mine.lake.days(MESSAGES))
+    done = (accounts or posts, channels or posts, posts)
+    items = "".join(
+        f'<li class="{"ts-done" if over else ""}"><span class="ts-icon" aria-hidden="true">'
+        f"{'check_circle' if over else 'radio_button_unchecked'}</span><div><b>{escape(t(f'onboarding.check.{name}'))}</b>"
+        f"<small>{escape(t('onboarding.check.done') if over else t(f'onboarding.check.{name}_how'))}</small></div></li>"
+        for name, over in zip(("connect", "follow", "read"), done, strict=True)
+    )
+    st.html(f'<ol class="ts-check">{items}</ol>')
+
+
+def _pair(mine: Studio, way: str) -> None:
+    row = _at_work(mine.principal)
+    if row is not None and row.way == way:
+        # A form keeps what is typed only while nothing runs behind it: what waits for Telegram is looked at, what waits
+        # for the person is not.
+        st.fragment(_lead, run_every=1.0 if row.status == "PENDING" else None)(row.id, row.status)
+        return
+    with st.container(border=True, key=f"pair_{way}"):
+        left, right = st.columns([3, 2], gap="large")
+        with left:
+            st.subheader(t(f"onboarding.{way}.head"), anchor=False)
+            _how(way)
+            with guarded():
+                _begin(mine.principal, way)
+        with right:
+            st.html(f'<div class="ts-aside-note"><span class="ts-icon" aria-hidden="true">verified_user</span>'
+                    f"<p>{escape(t('onboarding.safety'))}</p></div>")  # fmt: skip
+
+
+def _begin(principal: Principal, way: str) -> None:
+    if way == "qr":
+        if st.button(t("onboarding.qr.begin"), type="primary", icon=":material/qr_code_2:", key="begin_qr"):
+            st.session_state[_PAIRING] = platform().desk.start_qr(principal).id
+            st.rerun()
+        return
+    with st.form("phone", border=False, clear_on_submit=True):
+        phone = st.text_input(
+            t("onboarding.phone.number"), placeholder="+7 900 000-00-00", type="phone", autocomplete="tel", max_chars=32
+        )
+        if st.form_submit_button(t("onboarding.phone.begin"), type="primary", icon=":material/sms:"):
+            digits = "".join(one for one in phone or "" if one.isdigit())
+            if not 7 <= len(digits) <= 15:
+                raise PairingError(t("onboarding.phone.wrong"))
+            st.session_state[_PAIRING] = platform().desk.start_phone(principal, SecretStr(f"+{digits}")).id
+            st.rerun()
+
+
+def _at_work(principal: Principal) -> Pairing | None:
+    """The pairing that this page leads, or that its person led before a reload."""
+    catalog = platform().catalog
+    if _PAIRING in st.session_state:
+        return get_pairing(catalog, principal, st.session_state[_PAIRING])
+    mine = (one for one in list_pairings(catalog, principal) if one.created_by == principal.user_id)
+    newest = next(mine, None)
+    if newest is None or newest.status in FINISHED or newest.deadline < utc_now():
+        return None
+    st.session_state[_PAIRING] = newest.id
+    return newest
+
+
+def _lead(pairing_id: str, drawn: str) -> None:
+    """One pairing as it is now; a change of what it waits for draws the page anew."""
+    principal = current_principal()
+    row = get_pairing(platform().catalog, principal, pairing_id)
+    if row.status != drawn:
+        st.rerun()
+    zone = studio().settings.zone
+    with st.container(border=True, key="pairing"):
+        match row.status:
+            case "AUTHORIZED":
+                _paired(row)
+            case "FAILED" | "EXPIRED":
+                _failed(row)
+            case "PENDING" if row.way == "qr":
+                _qr(row, zone)
+            case "PENDING":
+                st.info(t("onboarding.phone.waiting"), icon=":material/hourglass_top:")
+                _trouble(row)
+            case "CODE_NEEDED":
+                _code(principal, row)
+            case "PASSWORD_NEEDED":
+                _password(principal, row)
+            case "CONFIRM_NEEDED":
+                _confirm(principal, row)
+        if row.status not in FINISHED and st.button(t("onboarding.cancel"), type="tertiary", key="cancel_pairing"):
+            with guarded():
+                platform().desk.cancel(principal, row.id)
+                _over()
+
+
+def _qr(row: Pairing, zone: ZoneInfo) -> None:
+    left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
+    with left:
+        if row.url:
+            qr_code(row.url, alt=t("onboarding.qr.alt"))
+        else:
+            st.skeleton(height=272)
+    with right:
+        st.subheader(t("onboarding.qr.scan"), anchor=False)
+        _how("qr")
+        st.caption(t("onboarding.qr.until", time=clock(row.deadline, zone)))
+        _trouble(row)
+
+
+def _how(way: str) -> None:
+    items = "".join(f"<li><span>{escape(t(f'onboarding.{way}.how.{step}'))}</span></li>" for step in ("one", "two", "three"))
+    st.html(f'<ol class="ts-how">{items}</ol>')
+
+
+def _code(principal: Principal, row: Pairing) -> None:
+    st.subheader(t("onboarding.code.head"), anchor=False)
+    st.caption(t("onboarding.code.note"))
+    _trouble(row)
+    with st.form("code", border=False, clear_on_submit=True):
+        code = st.text_input(t("onboarding.code.field"), max_chars=12, autocomplete="one-time-code")
+        if st.form_submit_button(t("onboarding.code.enter"), type="primary") and (code or "").strip():
+            _answer("submit_code", principal, row, (code or "").strip())
+    if st.button(t("onboarding.code.again"), key="again"):
+        _answer("resend_code", principal, row)
+
+
+def _password(principal: Principal, row: Pairing) -> None:
+    st.subheader(t("onboarding.password.head"), anchor=False)
+    st.caption(t("onboarding.password.note"))
+    _trouble(row)
+    with st.form("password", border=False, clear_on_submit=True):
+        password = st.text_input(t("onboarding.password.field"), type="password", autocomplete="off", max_chars=256)
+        if st.form_submit_button(t("onboarding.password.enter"), type="primary") and password:
+            _answer("submit_password", principal, row, password)
+
+
+def _confirm(principal: Principal, row: Pairing) -> None:
+    st.subheader(t("onboarding.confirm.head", name=_plain(row.name)), anchor=False)
+    st.caption(t("onboarding.confirm.note", id=row.telegram_id))
+    with st.container(horizontal=True):
+        if st.button(t("onboarding.confirm.yes"), type="primary", icon=":material/check:", key="confirm"):
+            _answer("confirm", principal, row)
+        if st.button(t("onboarding.confirm.no"), icon=":material/close:", key="decline"):
+            _answer("decline", principal, row)
+
+
+def _answer(what: str, principal: Principal, row: Pairing, *secret: str) -> None:
+    """Hand the person's answer to the desk; it waits until Telegram has made up its mind."""
+    try:
+        with st.spinner(t("onboarding.asking")):
+            getattr(platform().desk, what)(principal, row.id, *map(SecretStr, secret))
+    except TGStudioError as error:
+        error_box(error)
+        return
+    st.rerun()
+
+
+def _trouble(row: Pairing) -> None:
+    if row.error:
+        waits = row.status == "PENDING"
+        st.warning(
+            t("onboarding.trouble") if waits else t("onboarding.again_left", count=row.attempts_left), icon=":material/warning:"
+        )
+        st.html(f'<p class="ts-detail">{escape(row.error)}</p>')
+
+
+def _paired(row: Pairing) -> None:
+    st.success(t("onboarding.paired", name=_plain(row.name)), icon=":material/check_circle:")
+    st.markdown(t("onboarding.next"))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        go_on("subscriptions", t("onboarding.follow"), "podcasts")
+        if st.button(t("onboarding.another"), type="tertiary", key="another"):
+            _over()
+
+
+def _failed(row: Pairing) -> None:
+    error_box(PairingError(row.error or ""))
+    if st.button(t("onboarding.anew"), icon=":material/refresh:", key="anew"):
+        _over()
+
+
+def _over() -> None:
+    st.session_state.pop(_PAIRING, None)
+    st.rerun()
+
+
+def _plain(text: str | None) -> str:
+    """What somebody wrote, so that Markdown shows it as it is."""
+    return "".join(f"\\{one}" if one in "\\`*_{}[]<>()#+-.!|:$~" else one for one in text or "")
+
+
+def _import(mine: Studio) -> None:
+    home = platform().settings.home
+    with st.container(border=True, key="import"):
+        left, right = st.columns([3, 2], gap="large")
+        with left:
+            st.subheader(t("onboarding.import.head"), anchor=False)
+            _how("import")
+        with right, guarded():
+            turn = st.session_state.setdefault("upload_turn", 0)
+            file = st.file_uploader(
+                t("onboarding.import.file"), type=["json", "jsonl", "zip"], key=f"upload_{turn}",
+                help=t("onboarding.import.file_help"),
+            )  # fmt: skip
+            if st.button(
+                t("onboarding.import.begin"), type="primary", icon=":material/upload_file:", disabled=file is None,
+                key="begin_import",
+            ) and file is not None:  # fmt: skip
+                importing.upload(home, mine.principal, file.name, file)
+                st.session_state["upload_turn"] = turn + 1
+                st.rerun()
+            if mine.principal.role == "operator":
+                _from_path(mine)
+    running = any(one.status == "running" for one in importing.imports(home, mine.principal))
+    st.fragment(_imports, run_every=1.0 if running else None)(running)
+
+
+def _from_path(mine: Studio) -> None:
+    with st.expander(t("onboarding.import.path_head"), icon=":material/folder_open:"):
+        typed = st.text_input(t("onboarding.import.path"), placeholder="/data/exports", key="import_path")
+        if st.button(t("onboarding.import.path_begin"), disabled=not typed, key="begin_path"):
+            importing.import_from(platform().settings.home, mine.principal, typed or "")
+            st.rerun()
+
+
+def _imports(running: bool) -> None:
+    """The imports, and how far those at work are."""
+    mine, home = studio(), platform().settings.home
+    found = importing.imports(home, mine.principal)
+    if running and not any(one.status == "running" for one in found):
+        st.rerun()
+    for one in found[:20]:
+        with st.container(border=True, key=f"import_{one.id}"):
+            _one_import(mine, one)
+
+
+def _one_import(mine: Studio, one: Import) -> None:
+    zone, home = mine.settings.zone, platform().settings.home
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.html(f'<div class="ts-line"><b>{escape(one.name)}</b><span>{escape(moment(one.begun_at, zone))}</span></div>')
+        status_badge("paused" if one.status == "stopped" else one.status)
+    counts = t(
+        "onboarding.import.counts", read=number(one.read), landed=number(one.landed), rejected=number(one.rejected)
+    )
+    match one.status:
+        case "running":
+            share = min(1.0, one.done / one.total) if one.total else 0.0
+            st.progress(share, text=counts if one.read else t("onboarding.import.opening"))
+        case "done":
+            st.caption(counts)
+            _what_next(mine, one)
+        case "failed":
+            st.html(f'<p class="ts-detail">{escape(one.error or "")}</p>')
+        case "stopped":
+            st.caption(t("onboarding.import.stopped"))
+    if one.status != "running":
+        with st.container(horizontal=True), guarded():
+            if one.status != "done" and st.button(
+                t("onboarding.import.go_on"), key=f"on_{one.id}", icon=":material/play_arrow:"
+            ):
+                importing.proceed(home, mine.principal, one.id)
+                st.rerun()
+            if st.button(t("onboarding.import.forget"), key=f"off_{one.id}", type="tertiary"):
+                importing.forget(home, mine.principal, one.id)
+                st.rerun()
+
+
+def _what_next(mine: Studio, one: Import) -> None:
+    if not one.days:
+        st.caption(t("onboarding.import.nothing_new"))
+        return
+    st.caption(t("onboarding.import.days", first=day(one.days[0]), last=day(one.days[-1])))
+    if _is_worked(mine, one.days[-1]):
+        go_on("feed", t("onboarding.import.read"), "dynamic_feed")
+    else:
+        st.caption(t("onboarding.import.materializing"))
+
+
+def _is_worked(mine: Studio, last: datetime | object) -> bool:
+    return last in mine.lake.days(MESSAGES)
+
+
+show()

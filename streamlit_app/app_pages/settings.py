@@ -1,0 +1,43 @@
+"""Settings: what the tenant decides about itself, part by part; the parts stand in settings_parts/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from streamlit_app.components.states import guarded, page_head
+from streamlit_app.i18n import t
+from streamlit_app.principal import studio
+from streamlit_app.settings_parts import access, filters, keys, models, plan, ranking, rules, texts
+from streamlit_app.settings_parts.saving import told
+from tgstudio_dagster.studio import Studio
+
+PARTS: Mapping[str, Callable[[Studio], None]] = {
+    "texts": texts.show,
+    "filters": filters.show,
+    "ranking": ranking.show,
+    "rules": rules.show,
+    "keys": keys.show,
+    "models": models.show,
+    "access": access.show,
+    "plan": plan.show,
+}
+
+
+def show() -> None:
+    """The page: a choice of parts, and the one that is chosen."""
+    mine = studio()
+    page_head("settings")
+    part = st.pills(
+        t("settings.part"), tuple(PARTS), format_func=lambda one: t(f"settings.parts.{one}"), key="part", default="texts",
+        required=True, label_visibility="collapsed", bind="query-params",
+    )  # fmt: skip
+    told()
+    if not mine.principal.may_edit and part not in ("plan", "models"):
+        st.info(t("common.viewer_note"), icon=":material/lock:")
+    with guarded():
+        PARTS[part](mine)
+
+
+show()

@@ -1,0 +1,17 @@
+"""The platforms' names, as they write themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tgstudio_dagster.catalog.tenant_settings import PlatformName
+
+PLATFORM_NAMES: Mapping[PlatformName, str] = {
+    "tg": "Telegram",
+    "vk": "VK",
+    "x": "X",
+    "ig": "Instagram",
+    "threads": "Threads",
+    "fb": "Facebook",
+    "li": "LinkedIn",
+}

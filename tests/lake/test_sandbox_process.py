@@ -1,0 +1,96 @@
+"""A stranger's query in a process of its own: the same answers, and an end to what no limit of DuckDB's ends."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.lake.test_sandbox import Root, fill
+from tgstudio_dagster.errors import QueryError
+from tgstudio_dagster.lake.sandbox import run_query
+from tgstudio_dagster.lake.sandbox_process import run_sql
+from tgstudio_dagster.lake.store import Lake, S3Options, TenantLake
+
+
+@pytest.fixture
+def acme(tmp_path: Path) -> TenantLake:
+    return fill(Lake(str(tmp_path / "lake")))
+
+
+def test_the_answer_is_the_one_that_a_query_in_this_process_gives(lake_root: Root) -> None:
+    root, options = lake_root
+    lake = fill(Lake(root, s3=S3Options(**options) if options else None))
+    sql = "SELECT day, lang, count(*) AS posts, list(msg_id ORDER BY msg_id) AS ids FROM messages GROUP BY ALL ORDER BY ALL"
+    assert run_sql(lake, sql, rows=100, seconds=30).equals(run_query(lake, sql))
+
+
+def test_an_empty_answer_keeps_its_columns(acme: TenantLake) -> None:
+    found = run_sql(acme, "SELECT msg_id, text FROM messages WHERE false", rows=10, seconds=30)
+    assert (found.height, found.columns) == (0, ["msg_id", "text"])
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("DROP VIEW messages", "refused"),
+        ("SELECT * FROM globex", "no such view"),
+        ("SELECT nosuch FROM messages", "nosuch"),
+        ("SELECT * FROM range(11)", "more than 10 rows"),
+        ("SELECT 1; SELECT 2", "one statement"),
+    ],
+)
+def test_what_is_refused_or_fails_says_the_same(acme: TenantLake, sql: str, said: str) -> None:
+    with pytest.raises(QueryError, match=said):
+        run_sql(acme, sql, rows=10, seconds=30)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT length(repeat('x', 900000000)) AS n",
+        "SELECT length(concat(repeat('x', 300000000), repeat('y', 300000000), repeat('z', 300000000))) AS n",
+        "SELECT repeat('x', 1000000) AS t FROM range(1000)",
+        "SELECT list(range) FROM range(300000000)",
+    ],
+)
+def test_a_query_that_builds_too_much_ends_within_its_memory(acme: TenantLake, sql: str) -> None:
+    with pytest.raises(QueryError, match=r"needs more than|took longer"):
+        run_sql(acme, sql, rows=10_000, seconds=20, memory=600 * 2**20)
+
+
+def test_a_query_that_takes_too_long_is_ended_and_leaves_no_process(acme: TenantLake) -> None:
+    started = time.monotonic()
+    with pytest.raises(QueryError, match="took longer than 1 s"):
+        run_sql(acme, "SELECT count(*) FROM range(1000000000000)", rows=10, seconds=1)
+    assert time.monotonic() - started < 15
+    children = psutil.Process(os.getpid()).children(recursive=True)
+    assert not [child for child in children if "sandbox_child" in " ".join(child.cmdline())]
+
+
+def test_the_process_knows_none_of_this_one_s_secrets(acme: TenantLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, str] = {}
+    import subprocess
+
+    popen = subprocess.Popen
+
+    def spy(*args: object, env: dict[str, str], **given: object) -> object:
+        seen.update(env)
+        return popen(*args, env=env, **given)  # type: ignore[call-overload]
+
+    monkeypatch.setenv("SESSION_KEY_1", "secret")
+    monkeypatch.setenv("TELEGRAM_API_HASH", "secret")
+    monkeypatch.setenv("TGSTUDIO_S3_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setattr("tgstudio_dagster.lake.sandbox_process.subprocess.Popen", spy)
+    run_sql(acme, "SELECT 1 AS one", rows=1, seconds=30)
+    assert "PATH" in seen
+    assert "secret" not in seen.values()
+
+
+def test_limits_below_one_are_refused(acme: TenantLake) -> None:
+    for rows, seconds in ((0, 1.0), (1, 0.0)):
+        with pytest.raises(QueryError, match="at least 1"):
+            run_sql(acme, "SELECT 1", rows=rows, seconds=seconds)

@@ -1,0 +1,137 @@
+"""The feed's page: what it shows of posts, its filters, paging, search by meaning, and what it says where nothing is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.builders import FIRST
+from tests.streamlit_app.conftest import fill, minutes
+from tests.streamlit_app.reader import Readers, shown
+
+PHOTO = {
+    "msg_id": 7, "kind": "photo", "mime": "image/jpeg", "file_name": None, "size": 1000, "width": 40, "height": 30,
+    "duration": None, "sha256": "a" * 64, "status": "stored",
+}  # fmt: skip
+
+
+def test_a_newcomer_is_told_where_to_begin(readers: Readers) -> None:
+    page = readers.of("acme").open()
+    assert not page.exception
+    said = shown(page)
+    assert "В ленте пока пусто" in said and "Подключить источник" in said
+
+
+def test_posts_are_shown_newest_first_with_their_way_to_telegram(readers: Readers) -> None:
+    fill(readers, "acme", {"msg_id": 1, "text": "the older"}, {"msg_id": 2, "text": "the newer"})
+    said = shown(readers.of("acme").open())
+    assert said.index("the newer") < said.index("the older")
+    assert "https://t.me/channel1001/2" in said
+
+
+def test_what_somebody_wrote_is_text_and_no_markup(readers: Readers) -> None:
+    fill(readers, "acme", {"text": "<img src=x onerror=alert(1)> & <b>bold</b>", "channel_title": "<script>x</script>"})
+    said = shown(readers.of("acme").open())
+    assert "<img src=x" not in said and "<b>bold" not in said and "<script>x" not in said
+    assert "&lt;img src=x" in said
+
+
+def test_edited_and_deleted_posts_say_so(readers: Readers) -> None:
+    fill(
+        readers,
+        "acme",
+        {"msg_id": 1, "text": "changed", "version": 3, "edit_date": FIRST + timedelta(hours=1)},
+        {"msg_id": 2, "text": "gone", "deleted_at": FIRST + timedelta(hours=2)},
+    )
+    said = shown(readers.of("acme").open())
+    assert "изменён 2 раза" in said and "удалён" in said
+
+
+def test_pictures_come_from_the_files_route_that_checks_the_tenant(readers: Readers) -> None:
+    fill(readers, "acme", {"msg_id": 7, "type": "photo", "attachments": [PHOTO]})
+    said = shown(readers.of("acme").open())
+    assert "/files/media/1001/7/0?size=thumb" in said
+
+
+def test_a_file_that_is_not_stored_is_no_link(readers: Readers) -> None:
+    waiting = PHOTO | {"status": "pending", "sha256": None}
+    fill(readers, "acme", {"msg_id": 7, "type": "photo", "attachments": [waiting]})
+    said = shown(readers.of("acme").open())
+    assert "загружается" in said and "/files/media" not in said
+
+
+def test_words_channels_types_and_languages_filter(readers: Readers) -> None:
+    fill(
+        readers,
+        "acme",
+        {"msg_id": 1, "text": "a ferry", "channel_id": 1},
+        {"msg_id": 2, "text": "паром", "channel_id": 2, "lang": "ru"},
+        {"msg_id": 3, "text": "a film", "channel_id": 1, "type": "video"},
+    )
+    reader = readers.of("acme")
+    for query, wanted in (
+        ({"q": "FERRY"}, {"a ferry"}),
+        ({"channels": "Channel 2 @channel2"}, {"паром"}),
+        ({"types": "видео"}, {"a film"}),
+        ({"langs": "русский"}, {"паром"}),
+    ):
+        page = reader.open(**query)
+        assert not page.exception
+        said = shown(page)
+        assert {text for text in ("a ferry", "паром", "a film") if text in said.replace(query.get("q", "\0"), "")} == wanted
+
+
+def test_a_filter_that_fits_nothing_says_what_to_change(readers: Readers) -> None:
+    fill(readers, "acme", {"text": "a ferry"})
+    assert "По этому запросу ничего нет" in shown(readers.of("acme").open(q="submarine"))
+
+
+def test_filters_are_cleared_together(readers: Readers) -> None:
+    fill(readers, "acme", {"text": "a ferry"})
+    page = readers.of("acme").open(types="видео")
+    assert "a ferry" not in shown(page)
+    page.button(key="clear").click().run()
+    assert "a ferry" in shown(page)
+
+
+def test_pages_follow_each_other_and_lead_back(readers: Readers) -> None:
+    fill(readers, "acme", *({**row, "text": f"number {row['msg_id']} of all"} for row in minutes(65)))
+    page = readers.of("acme").open()
+    assert "number 65 of" in shown(page) and "number 35 of" not in shown(page)
+    page.button(key="feed_on").click().run()
+    assert "number 35 of" in shown(page) and "number 65 of" not in shown(page) and "Страница 2" in shown(page)
+    page.button(key="feed_on").click().run()
+    assert "number 5 of" in shown(page)
+    assert page.button(key="feed_on").disabled
+    page.button(key="feed_back").click().run()
+    assert "number 35 of" in shown(page)
+
+
+def test_a_new_filter_begins_at_the_first_page(readers: Readers) -> None:
+    fill(readers, "acme", *({**row, "text": f"number {row['msg_id']} of all"} for row in minutes(65)))
+    page = readers.of("acme").open()
+    page.button(key="feed_on").click().run()
+    page.text_input(key="q").set_value("of all").run()
+    assert not page.exception
+    assert "number 65 of" in shown(page)
+
+
+def test_a_search_by_meaning_marks_what_it_found(readers: Readers) -> None:
+    fill(readers, "acme", {"msg_id": 1, "text": "The ferry sails at dawn"}, {"msg_id": 2, "text": "Rain in the hills"})
+    page = readers.of("acme").open(q="ferry", meaning="true")
+    assert not page.exception
+    said = shown(page)
+    assert "<mark>ferry</mark>" in said and "Rain in the hills" not in said
+
+
+def test_a_query_without_a_word_is_answered_kindly(readers: Readers) -> None:
+    fill(readers, "acme", {"text": "a ferry"})
+    page = readers.of("acme").open(q="…", meaning="true")
+    assert not page.exception
+    assert "Запрос не выполнен" in page.error[0].value
+
+
+def test_what_has_landed_but_is_not_merged_is_announced(readers: Readers) -> None:
+    from tests.builders import landing
+
+    readers.platform.lake.tenant("acme").land(landing({"text": "waits"}))
+    assert "Готовим ленту" in shown(readers.of("acme").open())

@@ -1,0 +1,171 @@
+"""Onboarding: pairing by QR code and phone against the test's Telegram, and importing exports."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.servers.telegram import TelegramServer
+from tests.streamlit_app.reader import Reader, Readers, shown
+from tgstudio_dagster.catalog.accounts import list_accounts
+from tgstudio_dagster.catalog.pairings import Pairing, list_pairings
+from tgstudio_dagster.catalog.vault import new_key
+from tgstudio_dagster.settings import telegram_settings
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def editor(
+    readers: Readers, telegram: TelegramServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Reader]:
+    """An editor of `acme`, on a machine that reaches the test's Telegram."""
+    for name, value in (telegram.environment(tmp_path) | {"SESSION_KEY_1": new_key()}).items():
+        monkeypatch.setenv(name, value)
+    telegram_settings.cache_clear()
+    yield readers.of("acme", "editor")
+
+
+def pairing(reader: Reader) -> Pairing:
+    return list_pairings(reader.platform.catalog, reader.tenant)[0]
+
+
+def until(page: AppTest, done: Callable[[], bool]) -> None:
+    """Run the page, as its fragment would, until this is so."""
+    give_up = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < give_up, shown(page)
+        time.sleep(0.1)
+    page.run()
+    assert not page.exception
+
+
+def press(page: AppTest, label: str) -> None:
+    next(one for one in page.button if one.label == label).click().run()
+    assert not page.exception
+
+
+def test_a_machine_without_telegrams_keys_says_what_is_to_be_set(readers: Readers) -> None:
+    page = readers.of("acme").open("onboarding")
+    page.button(key="begin_qr").click().run()
+    assert not page.exception
+    assert page.error
+    assert "SESSION_KEY_1" in shown(page) or "TELEGRAM_API_ID" in shown(page)
+
+
+def test_an_account_is_paired_by_qr_code_password_and_confirmation(editor: Reader, telegram: TelegramServer) -> None:
+    user = telegram.add_user("Anna", password=PASSWORD)
+    page = editor.open("onboarding")
+    press(page, "Показать QR-код")
+    until(page, lambda: pairing(editor).url is not None)
+    assert "QR-код для входа в Telegram" in shown(page)
+    assert str(pairing(editor).url) not in shown(page)
+    telegram.accept_qr(str(pairing(editor).url), user)
+    until(page, lambda: pairing(editor).status == "PASSWORD_NEEDED")
+    page.text_input[0].set_value("wrong")
+    press(page, "Войти")
+    assert "Осталось 2 попытки" in shown(page)
+    page.text_input[0].set_value(PASSWORD)
+    press(page, "Войти")
+    assert "Подключить аккаунт «Anna»?" in shown(page)
+    assert PASSWORD not in shown(page)
+    press(page, "Да, подключить")
+    assert "подключён" in shown(page)
+    assert [one.status for one in list_accounts(editor.platform.catalog, "acme")] == ["active"]
+
+
+def test_a_stranger_who_scanned_is_declined(editor: Reader, telegram: TelegramServer) -> None:
+    page = editor.open("onboarding")
+    press(page, "Показать QR-код")
+    until(page, lambda: pairing(editor).url is not None)
+    telegram.accept_qr(str(pairing(editor).url), telegram.add_user("Stranger"))
+    until(page, lambda: pairing(editor).status == "CONFIRM_NEEDED")
+    press(page, "Нет, это не он")
+    assert list_accounts(editor.platform.catalog, "acme") == []
+    press(page, "Начать заново")
+    assert "Войти по QR-коду" in shown(page)
+
+
+def test_a_pairing_is_found_again_after_a_reload_by_its_person_only(editor: Reader, readers: Readers) -> None:
+    page = editor.open("onboarding")
+    press(page, "Показать QR-код")
+    until(page, lambda: pairing(editor).url is not None)
+    assert "Отсканируйте код" in shown(editor.open("onboarding"))
+    assert "Отсканируйте код" not in shown(readers.of("acme", "editor").open("onboarding"))
+    assert "Отсканируйте код" not in shown(readers.of("other", "owner").open("onboarding"))
+
+
+def test_a_pairing_can_be_cancelled(editor: Reader) -> None:
+    page = editor.open("onboarding")
+    press(page, "Показать QR-код")
+    until(page, lambda: pairing(editor).url is not None)
+    press(page, "Отменить")
+    assert pairing(editor).status == "FAILED"
+    assert "Войти по QR-коду" in shown(page)
+
+
+def test_an_account_is_paired_by_phone_number_and_code(editor: Reader, telegram: TelegramServer) -> None:
+    user = telegram.add_user("Anna", phone="79991112233")
+    page = editor.open("onboarding")
+    page.button_group(key="way").set_value("phone").run()
+    page.text_input[0].set_value("+7 999 111-22-33")
+    press(page, "Получить код")
+    until(page, lambda: pairing(editor).status == "CODE_NEEDED")
+    assert "79991112233" not in shown(page)
+    page.text_input[0].set_value(telegram.code(user))
+    press(page, "Продолжить")
+    press(page, "Да, подключить")
+    assert "подключён" in shown(page)
+
+
+def test_a_number_that_is_none_is_refused_before_telegram_is_asked(editor: Reader) -> None:
+    page = editor.open("onboarding")
+    page.button_group(key="way").set_value("phone").run()
+    page.text_input[0].set_value("12")
+    press(page, "Получить код")
+    assert "от 7 до 15 цифр" in shown(page)
+    assert list_pairings(editor.platform.catalog, "acme") == []
+
+
+def test_a_viewer_is_offered_nothing(readers: Readers) -> None:
+    page = readers.of("acme", "viewer").open("onboarding")
+    assert not page.exception
+    assert "только на чтение" in shown(page)
+    assert not [one for one in page.button if one.key == "begin_qr"]
+
+
+def test_an_export_is_uploaded_and_imported(readers: Readers) -> None:
+    export = {
+        "name": "Harbour", "type": "public_channel", "id": 555,
+        "messages": [
+            {"id": 1, "type": "message", "date": "2026-03-09T10:00:00", "date_unixtime": "1773050400", "from": "Harbour",
+             "from_id": "channel555", "text": "The ferry sails", "text_entities": []}
+        ],
+    }  # fmt: skip
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("export/result.json", json.dumps(export))
+    reader = readers.of("acme", "editor")
+    page = reader.open("onboarding")
+    page.button_group(key="way").set_value("import").run()
+    page.get("file_uploader")[0].set_value(("export.zip", packed.getvalue(), "application/zip")).run()
+    press(page, "Импортировать")
+    lake = readers.platform.lake.tenant("acme")
+    until(page, lambda: bool(lake.landing_days()))
+    until(page, lambda: "готово" in shown(page.run()))
+    assert "Прочитано сообщений: 1" in shown(page)
+    assert "export.zip" not in shown(readers.of("other").open("onboarding"))
+
+
+def test_only_the_operator_is_offered_paths_of_the_machine(readers: Readers) -> None:
+    for role, offered in (("owner", False), ("operator", True)):
+        page = readers.of("acme", role).open("onboarding")  # type: ignore[arg-type]
+        page.button_group(key="way").set_value("import").run()
+        assert ("Файл уже на сервере" in shown(page)) is offered

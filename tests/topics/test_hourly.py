@@ -1,0 +1,200 @@
+"""The topics of a day that goes on: clustered as of the hour, what came since attached."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests import builders
+from tests.topics import posts
+from tgstudio_dagster.lake.kept import KeptFrames
+from tgstudio_dagster.lake.store import Lake
+from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.telegram.merge import merge
+from tgstudio_dagster.topics import hourly
+from tgstudio_dagster.topics.as_of import Known
+from tgstudio_dagster.topics.cluster import Clustering, cluster_posts, find_topics
+from tgstudio_dagster.topics.embed import embed
+from tgstudio_dagster.topics.footers import count_lines, repeated
+from tgstudio_dagster.topics.hourly import Standing, standing_topics
+from tgstudio_dagster.topics.window import as_of
+
+HOUR = builders.FIRST + timedelta(hours=2)
+FIRE = "На складе краски в порту вспыхнул пожар, горит тысяча метров."
+
+
+def lone(count: int) -> list[dict[str, Any]]:
+    """Posts that share nothing."""
+    chance = random.Random(2)
+    syllables = [a + b for a in "бвгдклмнпрст" for b in "аеиоуыя"]
+    texts = (" ".join("".join(chance.choices(syllables, k=4)) for _ in range(12)) for _ in range(count))
+    return [{"channel_id": 500 + n, "text": text, "lang": "ru"} for n, text in enumerate(texts)]
+
+
+def before_the_hour() -> list[dict[str, Any]]:
+    """Two events and 60 lone posts, each observed once, a minute after it was made."""
+    told = [
+        *({"channel_id": n + 1, "text": text, "lang": "ru"} for n, text in enumerate(posts.METRO)),
+        *({"channel_id": n + 11, "text": text} for n, text in enumerate(posts.BANK)),
+        *lone(60),
+    ]
+    dates = [builders.FIRST + timedelta(minutes=n) for n in range(len(told))]
+    return [{**row, "date": at, "observed_at": at + timedelta(minutes=1)} for row, at in zip(told, dates, strict=True)]
+
+
+def later(channel_id: int, text: str, minutes: int = 10, **given: Any) -> dict[str, Any]:
+    at = HOUR + timedelta(minutes=minutes)
+    return {"channel_id": channel_id, "text": text, "date": at, "observed_at": at + timedelta(minutes=1)} | given
+
+
+def known(*rows: dict[str, Any]) -> Known:
+    """What the lake holds after these observations, by the project's own rule of merging."""
+    landed = builders.landing(*({"msg_id": 1, **{k: v for k, v in row.items() if k != "lang"}} for row in rows))
+    made = merge(landed, MESSAGES.empty(), MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty())
+    return Known(made.messages, made.versions, made.stats)
+
+
+def standing(given: Known, kept: KeptFrames | None = None) -> Standing:
+    lines = repeated(count_lines(given.messages))
+    day = HOUR.date()
+    now = as_of(day, given.messages, given.stats)
+    return standing_topics(day, given, embed(given.messages, repeated=lines), now, repeated=lines, kept=kept)
+
+
+def channels_of(found: Standing, channel_id: int) -> set[int]:
+    """The channels that stand in one topic with a channel's post."""
+    members = found.topics.topic_messages
+    own = members.filter(pl.col("channel_id") == channel_id)["topic_id"].to_list()
+    return set(members.filter(pl.col("topic_id").is_in(own))["channel_id"])
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> KeptFrames:
+    return Lake(str(tmp_path / "lake")).tenant("acme").kept
+
+
+@pytest.fixture
+def clusterings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many posts were clustered, each time anything was."""
+    found = []
+
+    def counted(candidates: pl.DataFrame, *given: Any) -> Clustering | None:
+        found.append(candidates.height)
+        return cluster_posts(candidates, *given)
+
+    monkeypatch.setattr(hourly, "cluster_posts", counted)
+    return found
+
+
+def test_what_came_since_the_hour_joins_the_topics_of_the_hour() -> None:
+    base = before_the_hour()
+    found = standing(known(*base, later(90, posts.METRO[1] + " Подробности позже.")))
+    assert (found.clustered_at, found.attached) == (HOUR, 1)
+    assert channels_of(found, 90) == {1, 2, 3, 90}
+    hour = standing(known(*base)).topics
+    assert set(hour.topics["topic_id"]) == set(found.topics.topics["topic_id"])
+
+
+def test_until_the_next_hour_the_kept_clustering_serves_and_the_topics_are_the_same(
+    kept: KeptFrames, clusterings: list[int]
+) -> None:
+    base = before_the_hour()
+    for rows in ([], [later(90, posts.METRO[1])], [later(90, posts.METRO[1]), later(91, FIRE), later(92, FIRE, 20)]):
+        again = [{**base[0], "observed_at": HOUR + timedelta(minutes=30), "views": 10 * len(rows)}]
+        given = known(*base, *again, *rows)
+        found, alone = standing(given, kept), standing(given)
+        assert found.attached == len(rows)
+        assert found.topics.topics.equals(alone.topics.topics)
+        assert found.topics.topic_messages.equals(alone.topics.topic_messages)
+    assert clusterings == [66, 66, 66, 66]  # once with what is kept, three times without
+    assert channels_of(found, 92) == {91, 92}
+
+
+def test_the_next_hour_and_other_lines_are_clustered_anew(kept: KeptFrames, clusterings: list[int]) -> None:
+    given = known(*before_the_hour(), later(90, posts.METRO[1]))
+    standing(given, kept)
+    standing(known(*before_the_hour(), later(90, posts.METRO[1]), later(91, FIRE, 75)), kept)
+    assert clusterings == [66, 67]
+    lines = pl.DataFrame({"channel_id": [1], "line": ["Подписаться"]})
+    now = as_of(HOUR.date(), given.messages, given.stats)
+    standing_topics(HOUR.date(), given, embed(given.messages), now, repeated=lines, kept=kept)
+    assert clusterings == [66, 67, 66]
+
+
+def test_what_is_kept_and_damaged_is_made_anew(kept: KeptFrames, tmp_path: Path, clusterings: list[int]) -> None:
+    given = known(*before_the_hour(), later(90, posts.METRO[1]))
+    first = standing(given, kept)
+    (file,) = (tmp_path / "lake" / "kept").rglob("*.zip")
+    content = file.read_bytes()
+    for damaged in (b"", content[:-30], content[: len(content) // 2], b"x" * 500):
+        file.write_bytes(damaged)
+        assert standing(given, kept).topics.topics.equals(first.topics.topics)
+    assert clusterings == [66] * 5
+    assert file.read_bytes() == content
+
+
+def test_more_than_a_twentieth_at_once_is_clustered_with_the_rest() -> None:
+    given = known(*before_the_hour(), *(later(90 + n, f"{FIRE} {n}", n) for n in range(5)))
+    found = standing(given)
+    assert found.attached == 0 and found.clustered_at > HOUR
+    whole = find_topics(given.messages, embed(given.messages), found.clustered_at)
+    assert found.topics.topic_messages.equals(whole.topic_messages)
+
+
+def test_a_day_that_is_over_is_clustered_whole() -> None:
+    after = HOUR + timedelta(days=1)
+    seen_after = {**later(90, posts.METRO[1]), "observed_at": after}
+    found = standing(known(*before_the_hour(), seen_after))
+    assert found.attached == 0
+    assert found.clustered_at.date() == HOUR.date() and found.clustered_at.hour == 23
+    assert channels_of(found, 90) == {1, 2, 3, 90}
+
+
+def test_a_post_that_was_deleted_since_the_hour_is_in_no_topic() -> None:
+    at = HOUR + timedelta(minutes=20)
+    base = before_the_hour()
+    gone = {**base[0], "observed_at": at, "deleted_at": at, "type": "deleted", "text": ""}
+    found = standing(known(*base, gone, later(90, posts.METRO[1])))
+    assert channels_of(found, 90) == {2, 3, 90}
+    assert 1 not in found.topics.topics["channel_id"].to_list()
+
+
+def test_an_edited_post_moves_with_the_next_hour() -> None:
+    base = before_the_hour()
+    edited = {**base[0], "observed_at": HOUR + timedelta(minutes=20), "text": posts.BANK[1]}
+    assert channels_of(standing(known(*base, edited)), 1) == {1, 2, 3}
+    assert channels_of(standing(known(*base, edited, later(90, FIRE, 61))), 1) == {1, 11, 12, 13}
+
+
+def test_an_edit_since_the_hour_leaves_the_kept_clustering_good(kept: KeptFrames, clusterings: list[int]) -> None:
+    base = before_the_hour()
+    standing(known(*base), kept)
+    standing(known(*base, {**base[5], "observed_at": HOUR + timedelta(minutes=20), "text": posts.ALONE[1]}), kept)
+    assert clusterings == [66]
+
+
+def test_nothing_and_one_post_have_no_topics(kept: KeptFrames) -> None:
+    for rows in ([], [later(1, FIRE)]):
+        given = known(*rows) if rows else Known(MESSAGES.empty(), MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty())
+        found = standing(given, kept)
+        assert found.topics.topics.is_empty() and found.topics.topic_messages.is_empty()
+
+
+def test_what_is_kept_does_not_grow_without_end(kept: KeptFrames, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tgstudio_dagster.lake.kept.MOST", 2)
+    frame = pl.DataFrame({"n": [1]})
+    for n in range(5):
+        kept.put(f"{n:032x}", {"frame": frame.with_columns(n=n)})
+    there = [n for n in range(5) if kept.get(f"{n:032x}") is not None]
+    assert len(there) == 2 and 4 in there
+
+
+def test_moments_before_the_first_hour_of_a_window_are_fine() -> None:
+    early = datetime.combine(HOUR.date(), datetime.min.time(), HOUR.tzinfo)
+    rows = [{"channel_id": n, "text": text, "date": early, "observed_at": early} for n, text in enumerate(posts.METRO)]
+    assert standing(known(*rows)).topics.topics.height == 1

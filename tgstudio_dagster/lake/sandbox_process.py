@@ -1,0 +1,95 @@
+"""The third wall around users' SQL: a process of its own, with a limit of memory that no function of SQL gets around.
+
+DuckDB's own limit does not count what a scalar function builds in one go. What is let through at all is `sandbox.py`'s.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+
+from tgstudio_dagster.errors import LakeError, QueryError
+from tgstudio_dagster.lake.sandbox import check
+from tgstudio_dagster.lake.store import TenantLake
+
+MEMORY = 2**30 + 2**29
+"""Bytes a query's process may take: DuckDB's 1 GB, and what Python, Polars and the answer need."""
+GRACE = 5.0
+"""Seconds beyond the query's own: to start the process, to read the lake's list of objects, to write the answer."""
+_PROJECT = Path(__file__).resolve().parents[2]
+_SECRET = ("TGSTUDIO_", "SESSION_KEY_", "TELEGRAM_")
+
+
+def run_sql(lake: TenantLake, sql: str, *, rows: int, seconds: float, memory: int = MEMORY) -> pl.DataFrame:
+    """As `sandbox.run_query`, in a process that is ended when its time is up or its memory is.
+
+    Raises QueryError as that does, LakeError where the lake can't be read.
+    """
+    if rows < 1 or seconds <= 0:
+        raise QueryError("rows, seconds: both are at least 1.")
+    # What is refused is refused at once; the process checks it again.
+    check(sql)
+    s3 = lake.s3_options
+    asked = {
+        "root": lake.root,
+        "s3": asdict(s3) if s3 else None,
+        "tenant": lake.tenant,
+        "sql": sql,
+        "rows": rows,
+        "seconds": seconds,
+        "memory": memory,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tgstudio_dagster.lake.sandbox_child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=_PROJECT,
+        env={name: value for name, value in os.environ.items() if not name.startswith(_SECRET)} | _FEW_THREADS,
+        start_new_session=True,
+    )
+    try:
+        answer, complaint = process.communicate(json.dumps(asked).encode(), timeout=seconds + GRACE)
+    except subprocess.TimeoutExpired as error:
+        raise QueryError(f"the query took longer than {seconds:g} s: ask for fewer days (day >= DATE '…').") from error
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    return _read(answer, complaint, process.returncode, memory)
+
+
+_FEW_THREADS = {
+    "POLARS_MAX_THREADS": "2",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+def _read(answer: bytes, complaint: bytes, code: int, memory: int) -> pl.DataFrame:
+    kind, body = answer[:1], answer[1:]
+    if kind == b"A":
+        return pl.read_ipc_stream(io.BytesIO(body))
+    if kind == b"E":
+        raise QueryError(body.decode())
+    if kind == b"L":
+        raise LakeError(body.decode())
+    # A process out of memory may say so itself, or die of it in whichever library asked last.
+    if kind == b"M" or code in (-signal.SIGABRT, -signal.SIGKILL, -signal.SIGSEGV) or _of_memory(complaint):
+        raise QueryError(f"the query needs more than {memory / 2**30:.1f} GB: ask for fewer days, columns or rows.")
+    raise QueryError(f"the query's process ended with code {code}; ask for less at once.")
+
+
+def _of_memory(complaint: bytes) -> bool:
+    said = complaint.lower()
+    return any(word in said for word in (b"memory", b"bad_alloc", b"allocat"))

@@ -1,0 +1,107 @@
+"""A person's version of a package: its line of hashtags, whether the platform takes it, and a package with it laid over.
+
+Versions are kept in the catalog (`catalog/edits.py`); what the platform counts and allows is in `platforms.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import polars as pl
+
+from tgstudio_dagster.errors import NewsroomError
+from tgstudio_dagster.newsroom.fit import clean
+from tgstudio_dagster.newsroom.moderation import OK
+from tgstudio_dagster.newsroom.platforms import Platform
+from tgstudio_dagster.newsroom.preview import preview
+from tgstudio_dagster.newsroom.publisher import checks
+
+_TAG_LINE = re.compile(r"(?:\A|\n)[ \t]*#\w+(?:[ \t]+#\w+)*[ \t]*\Z")
+
+
+class Version(Protocol):
+    """What a person made of a package (`catalog.models_work.PackageEdit`)."""
+
+    @property
+    def text(self) -> str:
+        """The whole text to post."""
+
+    @property
+    def hashtags(self) -> list[str]:
+        """Those in its last line, without #."""
+
+    @property
+    def image(self) -> int | None:
+        """The n of one of the order's images; None: the package's own."""
+
+
+def hashtags_of(text: str) -> list[str]:
+    """The hashtags of the text's last line, where it is one of hashtags only; without #."""
+    found = _TAG_LINE.search(text.rstrip())
+    return [] if found is None else list(dict.fromkeys(re.findall(r"#(\w+)", found.group())))
+
+
+def with_hashtags(text: str, hashtags: Sequence[str]) -> str:
+    """The text with these hashtags as its last line, in place of the line of hashtags it may end with."""
+    body = _TAG_LINE.sub("", text.rstrip()).rstrip()
+    line = " ".join(f"#{tag}" for tag in hashtags)
+    return "\n\n".join(part for part in (body, line) if part)
+
+
+def check_version(
+    text: str, hashtags: Sequence[str], image: int | None, *, images: pl.DataFrame, target: Platform, with_image: bool
+) -> None:
+    """Raises NewsroomError, which names the field and the counted figure, for what the platform would not take.
+
+    `images` are the order's; `with_image`: whether the package has an image of its own.
+    """
+    if image is not None:
+        row = next((row for row in images.iter_rows(named=True) if row["n"] == image), None)
+        if row is None:
+            raise NewsroomError(f"image: the order has no image {image}; it has {_listed(images)}.")
+        if refused := image_refused(row, target):
+            raise NewsroomError(f"image: {target.title} can't take image {image}: {refused}.")
+    shown = preview(text, target, with_image=with_image or image is not None)
+    if not shown.fits:
+        what = "is empty" if shown.count == 0 else f"has {shown.count} of {shown.limit} {shown.unit}"
+        raise NewsroomError(f"text: {what}; {target.title} takes 1 to {shown.limit}.")
+    if bad := next((tag for tag in hashtags if not tag.isidentifier()), None):
+        raise NewsroomError(f"hashtags: {bad!r} is none; write letters, digits and _ only, not a digit first.")
+    if target.hashtag_limit is not None and len(hashtags) > target.hashtag_limit:
+        raise NewsroomError(
+            f"hashtags: {len(hashtags)} are given; {target.title} takes at most {target.hashtag_limit}."
+        )
+
+
+def image_refused(image: Mapping[str, Any], target: Platform) -> str | None:
+    """Why the platform can't take an IMAGES row; None where it can."""
+    low, high = target.ratios
+    ratio = image["width"] / image["height"]
+    if image["moderation"] != OK:
+        return f"it was stopped as {image['moderation']}"
+    if not low <= ratio <= high:
+        return f"its ratio is {ratio:.2f}, {low:g} to {high:g} are taken"
+    return None
+
+
+def lay_over(
+    package: Mapping[str, Any], version: Version, *, result: Mapping[str, Any], images: pl.DataFrame, target: Platform
+) -> dict[str, Any]:
+    """A CONTENT_PACKAGES row as the person's version has it, its limits checked anew."""
+    by_n = {row["n"]: row for row in images.iter_rows(named=True)}
+    by_uri = {row["uri"]: row for row in by_n.values()}
+    image = by_uri.get(package["image_uri"]) if version.image is None else by_n.get(version.image)
+    texts = {name: package[name] for name in ("text_short", "text_medium", "text_long")}
+    return {
+        **package,
+        "text": clean(version.text),
+        "hashtags": list(version.hashtags),
+        "image_uri": image["uri"] if image else package["image_uri"],
+        "checks": checks(result, target, texts, clean(version.text), version.hashtags, image),
+    }
+
+
+def _listed(images: pl.DataFrame) -> str:
+    return ", ".join(str(n) for n in images["n"].sort()) or "none"

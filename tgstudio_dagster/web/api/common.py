@@ -1,0 +1,112 @@
+"""What the routes of several nouns share: parameters, the shape of a page, cursors of lists that are at hand."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Depends, Path, Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from tgstudio_dagster.errors import QueryError
+from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.web.who import Visitor, studio, visitor
+
+T = TypeVar("T")
+
+Reads = Annotated[Studio, Depends(studio("read"))]
+Orders = Annotated[Studio, Depends(studio("order"))]
+Administers = Annotated[Studio, Depends(studio("admin"))]
+OrderingVisitor = Annotated[Visitor, Depends(visitor("order"))]
+SendingVisitor = Annotated[Visitor, Depends(visitor("send"))]
+AdministeringVisitor = Annotated[Visitor, Depends(visitor("admin"))]
+
+Limit = Annotated[int, Query(ge=1, le=200, description="Most items of the page.")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=500, description="`cursor` of the page before, with the same parameters; leave it out to begin."),
+]
+Id = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[a-zA-Z0-9_-]+$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+ChannelName = Annotated[str, StringConstraints(pattern=r"^@?\w{1,64}$")]
+Lang = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+MAX_ID = 2**63 - 1
+_LINK = re.compile(r"https://t\.me/[\w+/-]{1,200}", re.ASCII)
+
+
+class Asked(BaseModel):
+    """What a request's body holds; a field that it does not know is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Told(BaseModel):
+    """What an answer holds."""
+
+    model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
+
+
+class Page(Told, Generic[T]):
+    """One page of a list. `cursor` asks for the next one, null on the last."""
+
+    items: list[T]
+    cursor: str | None = Field(description="Ask for the next page with it; null: this is the last.")
+
+
+class MessageRef(Asked):
+    """A post, by its key."""
+
+    channel_id: int = Field(ge=1, le=MAX_ID, examples=[1500000001])
+    msg_id: int = Field(ge=1, le=2**31 - 1, examples=[42])
+
+
+def paged(
+    items: Sequence[T], place: Callable[[T], Sequence[str | int]], *, cursor: str | None, limit: int
+) -> tuple[list[T], str | None]:
+    """A page of a list that is sorted by `place` (each item's own, of the same types), and the next one's cursor.
+
+    What is added or goes meanwhile moves nothing: a page begins after the place where the one before ended.
+    """
+    if cursor is not None:
+        after = read_cursor(cursor, tuple(type(one) for one in place(items[0])) if items else None)
+        items = [one for one in items if list(place(one)) > after]
+    if len(items) <= limit:
+        return list(items), None
+    return list(items[:limit]), write_cursor(place(items[limit - 1]))
+
+
+def write_cursor(place: Sequence[str | int]) -> str:
+    """A place as a cursor."""
+    content = json.dumps(list(place), separators=(",", ":"))
+    return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str, types: tuple[type, ...] | None) -> list[Any]:
+    """The place that a cursor of `paged` stands for. Raises QueryError for one that is of another list."""
+    try:
+        found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, RecursionError, binascii.Error):
+        found = None
+    if not isinstance(found, list) or (types is not None and tuple(type(one) for one in found) != types):
+        raise QueryError("cursor: it is none of this list's; ask for the first page again.")
+    return found
+
+
+def file_path(uri: str | None) -> str | None:
+    """Where a stored file is downloaded."""
+    return f"/files/{uri}" if uri else None
+
+
+def permalink(url: str | None) -> str | None:
+    """A link to Telegram, if it is one: a forged dump may hold anything there."""
+    return url if url and _LINK.fullmatch(url) else None
+
+
+FilePath = Annotated[str | None, BeforeValidator(file_path)]
+"""A stored file's uri, told as the path where it is downloaded."""
+Permalink = Annotated[str | None, BeforeValidator(permalink)]
+"""A post's url, told if it is one."""

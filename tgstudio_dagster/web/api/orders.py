@@ -1,0 +1,250 @@
+"""Routes about orders: asking for a topic or chosen posts to be worked up, how far it has come, stopping it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+import polars as pl
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import Field, model_validator
+
+from tgstudio_dagster.catalog.base import utc_now
+from tgstudio_dagster.catalog.orders import Order as OrderRow
+from tgstudio_dagster.catalog.tenant_settings import Goal, Language, PlatformName, Tone
+from tgstudio_dagster.lake.tables import CONTENT_PACKAGES, EDITOR_RESULTS, IMAGE_BRIEFS, IMAGES
+from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.web.api.common import (
+    Asked,
+    Cursor,
+    Limit,
+    MessageRef,
+    Orders,
+    Page,
+    Reads,
+    Told,
+    file_path,
+    paged,
+    permalink,
+)
+from tgstudio_dagster.web.api.route import ApiRoute
+
+router = APIRouter(route_class=ApiRoute)
+OrderId = Annotated[str, Path(pattern=r"^[a-z0-9]{1,63}-[a-z0-9]{1,63}$", examples=["demo-01jq0000000000000000000000"])]
+Status = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+class Work(Asked):
+    """What is to be worked up: a topic, chosen posts, or an order that is to go further. One of the three.
+
+    What is not given comes from the tenant's settings. An order that goes further keeps what it was asked for.
+    """
+
+    topic_id: str | None = Field(default=None, pattern=r"^t-[0-9a-f]{12}$", examples=["t-0123456789ab"])
+    messages: list[MessageRef] | None = Field(default=None, min_length=1, max_length=200)
+    order_id: str | None = Field(default=None, pattern=r"^[a-z0-9]{1,63}-[a-z0-9]{1,63}$")
+    day: date | None = Field(default=None, description="With which the window of 7 days ends; default: the newest.")
+    platforms: list[PlatformName] = Field(default=[], max_length=7, description="Packages to make.")
+    language: Language | None = None
+    tone: Tone | None = None
+
+    @model_validator(mode="after")
+    def _one_subject(self) -> Work:
+        if sum(one is not None for one in (self.topic_id, self.messages, self.order_id)) != 1:
+            raise ValueError("topic_id, messages, order_id: give exactly one of them")
+        if self.order_id and (self.day or self.platforms or self.language or self.tone):
+            raise ValueError("order_id: an order goes on as it was asked for; leave the other fields out")
+        return self
+
+
+class Order(Told):
+    """An order, and how far it is to be worked."""
+
+    id: str
+    topic_id: str | None
+    messages: list[MessageRef] | None
+    day: date
+    platforms: list[PlatformName]
+    language: Language
+    tone: Tone
+    goal: Goal
+    status: Status
+    error: str | None
+    rule_id: str | None = Field(description="The rule that made it, if one did.")
+    created_by: str | None
+    created_at: datetime
+    updated_at: datetime
+    cancel_at: datetime | None = Field(description="When its user asked to stop it.")
+
+
+class Step(Told):
+    """One step on the way."""
+
+    name: str
+    status: Literal["waiting", "running", "done", "failed", "skipped"]
+    started: datetime | None
+    ended: datetime | None
+
+
+class Text(Told):
+    """The text that was written; packages fit it to their platforms."""
+
+    headline: str
+    dek: str
+    body_short: str
+    body_medium: str
+    body_long: str
+    key_points: list[str]
+    hashtags: list[str]
+    source_links: list[str | None]
+    language: str
+    tone: str
+    model: str
+    overlap: float = Field(description="Share of 5-word shingles outside quotation marks that stand in a source.")
+
+
+class Brief(Told):
+    """What is to be drawn."""
+
+    n: int
+    title: str
+    prompt: str
+    negative: str
+    size: str
+    aspect: str
+    caption: str
+    style_tags: list[str]
+    platforms: list[str]
+
+
+class Image(Told):
+    """What was drawn."""
+
+    n: int
+    width: int
+    height: int
+    model: str
+    moderation: str
+    file: str | None
+
+
+class OrderState(Told):
+    """How far an order has come, and what it has made so far."""
+
+    order: Order
+    steps: list[Step]
+    run_url: str | None = Field(description="Dagster's page of its run; for operators.")
+    note: str | None = Field(description="What could not be found out, and why.")
+    text: Text | None
+    briefs: list[Brief]
+    images: list[Image]
+    packages: list[str] = Field(description="Ids of the packages.")
+
+
+@router.post("/transform", status_code=202, summary="Have a text written")
+def transform(studio: Orders, response: Response, asked: Work) -> Order:
+    """An order that ends with the text; `GET /v1/orders/{order_id}` tells when it is there."""
+    return _asked(studio, response, asked, "text")
+
+
+@router.post("/image-brief", status_code=202, summary="Have image briefs made")
+def image_brief(studio: Orders, response: Response, asked: Work) -> Order:
+    """An order that ends with the briefs of its images."""
+    return _asked(studio, response, asked, "briefs")
+
+
+@router.post("/images", status_code=202, summary="Have images drawn")
+def images(studio: Orders, response: Response, asked: Work) -> Order:
+    """An order that ends with its images."""
+    return _asked(studio, response, asked, "images")
+
+
+@router.post("/package", status_code=202, summary="Have packages made")
+def package(studio: Orders, response: Response, asked: Work) -> Order:
+    """An order that ends with packages, ready to publish."""
+    return _asked(studio, response, asked, "packages")
+
+
+@router.get("/orders", summary="The tenant's orders")
+def orders(
+    studio: Reads,
+    status: Annotated[Status | None, Query(description="Only those of this status.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[Order]:
+    """Newest first."""
+    found = [one for one in studio.orders() if status is None or one.status == status]
+    place = lambda one: [-round(one.created_at.timestamp() * 1e6), one.id]  # noqa: E731
+    some, further = paged(sorted(found, key=place), place, cursor=cursor, limit=limit)
+    return Page[Order](items=[_order(one) for one in some], cursor=further)
+
+
+@router.get("/orders/{order_id}", summary="How far an order has come")
+def state(studio: Reads, order_id: OrderId) -> OrderState:
+    """Its status, its steps, and what it has made so far."""
+    found = studio.order_status(order_id)
+    return OrderState(
+        order=_order(found.order),
+        steps=[Step.model_validate(step) for step in found.steps],
+        run_url=found.run_url,
+        note=found.note,
+        **_made(studio, order_id),
+    )
+
+
+@router.post("/orders/{order_id}/cancel", summary="Stop an order")
+def cancel(studio: Orders, order_id: OrderId) -> Order:
+    """At once where it waits; else its run is asked to end. What it has made stays."""
+    return _order(studio.cancel(order_id, utc_now()))
+
+
+def _asked(studio: Studio, response: Response, asked: Work, goal: Goal) -> Order:
+    now = utc_now()
+    if asked.order_id is not None:
+        found = studio.raise_goal(asked.order_id, goal, now)
+    else:
+        found = studio.order(
+            asked.topic_id,
+            [(one.channel_id, one.msg_id) for one in asked.messages] if asked.messages else None,
+            now=now,
+            day=asked.day,
+            platforms=asked.platforms,
+            language=asked.language,
+            tone=asked.tone,
+            goal=goal,
+        )
+    response.headers["location"] = f"/v1/orders/{found.id}"
+    return _order(found)
+
+
+def _order(row: OrderRow) -> Order:
+    chosen = None
+    if row.messages is not None:
+        chosen = [MessageRef(channel_id=channel, msg_id=msg) for channel, msg in row.messages]
+    names = [name for name in Order.model_fields if name != "messages"]
+    return Order(**{name: getattr(row, name) for name in names}, messages=chosen)
+
+
+def _made(studio: Studio, order_id: str) -> dict[str, Any]:
+    texts = _rows(studio.lake.read(EDITOR_RESULTS, order=order_id))
+    briefs = _rows(studio.lake.read(IMAGE_BRIEFS, order=order_id))
+    images = _rows(studio.lake.read(IMAGES, order=order_id))
+    packages = studio.lake.read(CONTENT_PACKAGES, order=order_id, columns=["package_id"])
+    return {
+        "text": _text(texts[0]) if texts else None,
+        "briefs": [Brief(**{name: row[name] for name in Brief.model_fields}) for row in briefs],
+        "images": [
+            Image(**{name: row[name] for name in Image.model_fields if name != "file"}, file=file_path(row["uri"]))
+            for row in images
+        ],
+        "packages": packages["package_id"].to_list(),
+    }
+
+
+def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    return frame.to_dicts()
+
+
+def _text(row: dict[str, Any]) -> Text:
+    links = [permalink(one) for one in row["source_links"]]
+    return Text(**{name: row[name] for name in Text.model_fields if name != "source_links"}, source_links=links)

@@ -1,0 +1,1 @@
+"""The tools, one module per noun. They are put together in registry.py."""

@@ -1,0 +1,130 @@
+"""What the web app's process has open: the catalog, the lake, its keys, and the desks that it leads.
+
+Who asks is not known here (who.py); a page that runs in this process finds it all by `current()`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.principals import Principal
+from tgstudio_dagster.catalog.requests import History
+from tgstudio_dagster.catalog.vault import Vault
+from tgstudio_dagster.lake.store import Lake
+from tgstudio_dagster.runs import RunsClient
+from tgstudio_dagster.settings import Settings, WebSettings, settings, telegram_settings, web_settings
+from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.telegram.pairing_desk import PairingDesk
+from tgstudio_dagster.web.auth.sessions import Signer
+from tgstudio_dagster.web.limits import Limiter
+from tgstudio_dagster.web.remembered import Calls, Remembered
+
+_KEPT = 256
+"""Studios kept open: each has its tenant's search index mapped."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Everything that the app, its pages and its tools share. One per process."""
+
+    settings: Settings
+    web_settings: WebSettings
+    catalog: Catalog
+    lake: Lake
+    signer: Signer
+    limiter: Limiter
+    _studios: OrderedDict[Principal, Studio] = field(default_factory=OrderedDict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @classmethod
+    def open(cls, machine: Settings, web: WebSettings) -> Platform:
+        """Open what the settings name. Raises SettingsError that names the variable."""
+        return cls(
+            machine, web, Catalog.open(machine), Lake.open(machine), Signer.open(machine, web), Limiter(web.redis_url)
+        )
+
+    @property
+    def ttl(self) -> timedelta:
+        """How long a session lasts that is not used."""
+        return timedelta(hours=self.web_settings.session_hours)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The keys of Telegram sessions. Raises SettingsError where none is set."""
+        return Vault.from_environment(os.environ)
+
+    @cached_property
+    def desk(self) -> PairingDesk:
+        """Where pairings are begun; opened when first asked for. Raises SettingsError that says what is not set."""
+        return PairingDesk(self.catalog, self.vault, telegram_settings())
+
+    @cached_property
+    def runs(self) -> RunsClient:
+        """What Dagster says of runs."""
+        return RunsClient(self.settings.dagster_address)
+
+    @cached_property
+    def remembered(self) -> Remembered:
+        """What the catalog said of who asks, a moment ago."""
+        return Remembered(self.catalog)
+
+    @cached_property
+    def calls(self) -> Calls:
+        """Where programs' calls are counted."""
+        return Calls(self.catalog)
+
+    @cached_property
+    def history(self) -> History:
+        """Where programs' calls are noted."""
+        return History(self.catalog)
+
+    def csrf_token(self, sid: str) -> str:
+        """What a session's forms carry as `csrf`, its scripts as `X-CSRF-Token`."""
+        return self.signer.csrf(sid)
+
+    def studio(self, principal: Principal) -> Studio:
+        """The principal's studio; the same one as before, where it was asked for lately."""
+        with self._lock:
+            known = self._studios.get(principal)
+            if known is not None:
+                self._studios.move_to_end(principal)
+                return known
+        made = Studio(principal, self.catalog, self.lake, runs=self.runs)
+        with self._lock:
+            self._studios[principal] = made
+            while len(self._studios) > _KEPT:
+                self._studios.popitem(last=False)
+        return made
+
+    def close(self) -> None:
+        """End the pairings at work, and close connections."""
+        for name in ("desk", "runs", "history", "calls"):
+            if name in self.__dict__:
+                getattr(self, name).close()
+        self.catalog.close()
+
+
+_current: Platform | None = None
+_opening = threading.Lock()
+
+
+def current() -> Platform:
+    """This process's platform; opened from the environment where the web app has not opened it."""
+    global _current  # noqa: PLW0603 - Streamlit's scripts are handed nothing
+    with _opening:
+        if _current is None:
+            _current = Platform.open(settings(), web_settings())
+        return _current
+
+
+def use(platform: Platform | None) -> None:
+    """Have `current()` give this one."""
+    global _current  # noqa: PLW0603
+    with _opening:
+        _current = platform

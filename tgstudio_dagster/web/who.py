@@ -1,0 +1,248 @@
+"""Who asks, in one request: by session cookie or by API key; and whether they may, from there, so often.
+
+Routes say what they need: `who: Annotated[Visitor, Depends(visitor("order"))]`, or for all that a tenant has
+`Annotated[Studio, Depends(studio("read"))]`. How a session began is auth/'s matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from ipaddress import ip_address, ip_network
+from typing import Annotated, Literal
+
+from fastapi import Depends, Request
+
+from tgstudio_dagster.catalog.api_keys import ApiKey, find_key, scopes_of
+from tgstudio_dagster.catalog.base import utc_now
+from tgstudio_dagster.catalog.logins import own_tenant, read_session, read_user, session_hash, switch_tenant
+from tgstudio_dagster.catalog.models import User
+from tgstudio_dagster.catalog.plans import limits_of
+from tgstudio_dagster.catalog.principals import Principal, principal_of
+from tgstudio_dagster.catalog.tenants import tenant_settings
+from tgstudio_dagster.errors import ForbiddenError, NotFoundError, SignInError
+from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.web.auth.sessions import session_cookie
+from tgstudio_dagster.web.platform import Platform
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+CSRF_HEADER = "x-csrf-token"
+WATCH_HEADER = "x-watch"
+"""Sent by an open page that only asks whether its session still stands: that is no use of it."""
+Calls = Literal["api_calls_per_day", "mcp_calls_per_day"]
+WRONG_KEYS = 20
+"""Wrong keys of one address in a minute, before it is told to wait."""
+_SIGN_IN = "Sign in, or send `Authorization: Bearer tgs_…` with a key from Settings."
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody who may be here. Of `key` and `sid` one is set: a program, or a person's browser."""
+
+    principal: Principal
+    user: User
+    scopes: frozenset[str]
+    key: ApiKey | None
+    sid: str | None
+    ip: str
+    language: Literal["ru", "en"]
+
+    def need(self, *scopes: str) -> None:
+        """Raises ForbiddenError where the visitor lacks one of these scopes."""
+        for scope in scopes:
+            if scope not in self.scopes:
+                who = f"a {self.principal.role} may not {scope}"
+                if self.key is not None and scope in scopes_of(self.principal.role):
+                    who = f"this key has not the scope {scope!r}; it has {', '.join(sorted(self.scopes))}"
+                raise ForbiddenError(f"scope: {who}.")
+
+
+@cache
+def visitor(*scopes: str) -> Callable[[Request], Visitor]:
+    """A route's dependency: the visitor, who has all of these scopes.
+
+    It raises SignInError (401), ForbiddenError (403: CSRF token, scope, address, user agent), QuotaError (429).
+    """
+
+    def dependency(request: Request) -> Visitor:
+        found = identify(request)
+        found.need(*scopes)
+        return found
+
+    return dependency
+
+
+@cache
+def studio(*scopes: str) -> Callable[..., Studio]:
+    """A route's dependency: the studio of its visitor, who has all of these scopes. Raises as `visitor` does."""
+
+    def dependency(request: Request, who: Visitor = Depends(visitor(*scopes))) -> Studio:  # noqa: B008, FAST002 - Annotated is read where `scopes` is not known
+        return platform_of(request).studio(who.principal)
+
+    return dependency
+
+
+@cache
+def operator_visitor() -> Callable[..., Visitor]:
+    """A route's dependency: an operator, signed in. For all others it raises ForbiddenError."""
+
+    def dependency(who: Annotated[Visitor, Depends(visitor("read"))]) -> Visitor:
+        if who.principal.role != "operator":
+            raise ForbiddenError("role: this is for the operator of this machine.")
+        return who
+
+    return dependency
+
+
+def platform_of(request: Request) -> Platform:
+    """What the app has open."""
+    platform: Platform = request.app.state.platform
+    return platform
+
+
+def identify(request: Request) -> Visitor:
+    """Who sends this request, found out (and counted) once however often it is asked. Raises as `visitor` does."""
+    known: Visitor | None = getattr(request.state, "visitor", None)
+    if known is None:
+        known = request.state.visitor = _identify(request)
+    return known
+
+
+def _identify(request: Request) -> Visitor:
+    platform, now = platform_of(request), utc_now()
+    ip = request.client.host if request.client else ""
+    language = preferred_language(request.headers.get("accept-language"))
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme:
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise SignInError(_SIGN_IN)
+        agent = request.headers.get("user-agent", "")
+        try:
+            return of_key(platform, secret.strip(), now, ip=ip, user_agent=agent, language=language)
+        except SignInError:
+            platform.limiter.take("wrong_keys", ip, WRONG_KEYS)
+            raise
+    sid = platform.signer.sid(request.cookies.get(session_cookie(platform.web_settings).name))
+    if sid is None:
+        raise SignInError(_SIGN_IN)
+    if request.method not in SAFE:
+        check_origin(platform, request.headers.get("origin"))
+        if not platform.signer.is_csrf(sid, request.headers.get(CSRF_HEADER)):
+            raise ForbiddenError("X-CSRF-Token: missing or wrong; GET /v1/me gives the session's.")
+    return of_session(platform, sid, now, ip=ip, language=language, slide=WATCH_HEADER not in request.headers)
+
+
+def of_session(
+    platform: Platform, sid: str, now: datetime, *, ip: str, language: Literal["ru", "en"] = "ru", slide: bool = True
+) -> Visitor:
+    """The visitor of a session, which lasts on if it is to `slide`.
+
+    Raises SignInError where it has ended, ForbiddenError for who belongs to no tenant, or by the address.
+    """
+    asked = f"session {slide} {session_hash(sid)}"
+    principal, user, allowed = platform.remembered.get(asked, lambda: _session(platform, sid, now, slide=slide))
+    _check_inside(principal.tenant, ip, allowed)
+    return Visitor(principal, user, scopes_of(principal.role), None, sid, ip, _language(user, language))
+
+
+def _session(platform: Platform, sid: str, now: datetime, *, slide: bool) -> tuple[Principal, User, tuple[str, ...]]:
+    """Whom a session is of, and from where the tenant lets people in."""
+    session = read_session(platform.catalog, sid, now, platform.ttl, slide=slide)
+    if session is None:
+        raise SignInError("This session has ended; sign in again.")
+    user = read_user(platform.catalog, session.user_id)
+    try:
+        principal = principal_of(platform.catalog, user.id, session.tenant or "")
+    except NotFoundError:
+        slug = own_tenant(platform.catalog, user)
+        if slug is None:
+            raise ForbiddenError("tenant: you belong to none; ask the operator of this studio.") from None
+        principal = switch_tenant(platform.catalog, sid, slug)
+    return principal, user, tenant_settings(platform.catalog, principal.tenant).allowed_ips
+
+
+def of_key(
+    platform: Platform,
+    secret: str,
+    now: datetime,
+    *,
+    ip: str | None,
+    user_agent: str,
+    language: Literal["ru", "en"] = "ru",
+    calls: Calls | None = "api_calls_per_day",
+) -> Visitor:
+    """The visitor of an API key. The call is counted, by the minute and as one of the day's `calls` (None: not counted).
+
+    `ip` None is this machine itself (stdio): no address is checked, nor a user agent. Raises SignInError,
+    ForbiddenError, QuotaError.
+    """
+    asked = f"key {hashlib.sha256(secret.encode()).hexdigest()}"
+    key, principal, user, allowed, most = platform.remembered.get(asked, lambda: _key(platform, secret, now))
+    if ip is not None:
+        _check_inside(principal.tenant, ip, allowed)
+        if key.ips and not inside(ip, key.ips):
+            raise ForbiddenError(f"ips: this key may not be used from {ip}.")
+        if key.user_agents and not any(user_agent.lower().startswith(one.lower()) for one in key.user_agents):
+            raise ForbiddenError("user_agents: this key may not be used by this program.")
+    if calls is not None:
+        platform.limiter.take("calls_per_minute", key.id, min(most, key.rate_per_minute or most))
+        platform.calls.take(principal.tenant, calls, now.date())
+    scopes = frozenset(key.scopes) & scopes_of(principal.role)
+    return Visitor(principal, user, scopes, key, None, ip or "", _language(user, language))
+
+
+def _key(platform: Platform, secret: str, now: datetime) -> tuple[ApiKey, Principal, User, tuple[str, ...], int]:
+    """A key, whom it acts for, from where the tenant lets programs in, and how many calls a minute."""
+    key, principal = find_key(platform.catalog, secret, now)
+    allowed = tenant_settings(platform.catalog, principal.tenant).allowed_ips
+    most = limits_of(platform.catalog, principal).calls_per_minute
+    return key, principal, read_user(platform.catalog, key.user_id), allowed, most
+
+
+def check_address(platform: Platform, tenant: str, ip: str) -> None:
+    """Raises ForbiddenError where the tenant does not let this address in."""
+    _check_inside(tenant, ip, tenant_settings(platform.catalog, tenant).allowed_ips)
+
+
+def _check_inside(tenant: str, ip: str, allowed: tuple[str, ...]) -> None:
+    if allowed and not inside(ip, allowed):
+        raise ForbiddenError(f"allowed_ips: tenant {tenant} may not be used from {ip}; its owner says from where.")
+
+
+def check_origin(platform: Platform, origin: str | None) -> None:
+    """Raises ForbiddenError for a request that a page of another origin has sent; none at all is no browser's."""
+    if origin is not None and origin not in platform.web_settings.origins:
+        raise ForbiddenError("Origin: this page belongs to another site; TGSTUDIO_WEB_PUBLIC_URL names this one.")
+
+
+def inside(ip: str, networks: Iterable[str]) -> bool:
+    """Whether an address is in one of the networks; what is no address is in none."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return any(mapped in ip_network(network, strict=False) for network in networks)
+
+
+def preferred_language(accept: str | None) -> Literal["ru", "en"]:
+    """The first of the browser's languages that the app speaks; English where it speaks none of them."""
+    wishes = []
+    for place, part in enumerate((accept or "").split(",")):
+        name, _, quality = part.partition(";q=")
+        try:
+            weight = float(quality or 1)
+        except ValueError:
+            weight = 0.0
+        wishes.append((-weight, place, name.strip().lower()[:2]))
+    for _, _, name in sorted(wishes):
+        if name in {"ru", "en"}:
+            return "ru" if name == "ru" else "en"
+    return "en"
+
+
+def _language(user: User, browser: Literal["ru", "en"]) -> Literal["ru", "en"]:
+    return browser if user.language not in {"ru", "en"} else "ru" if user.language == "ru" else "en"

@@ -1,4 +1,4 @@
-# Two commands do all: `make demo` runs the main job end to end, `make test` runs every test.
+# `make demo` runs the main job end to end, `make up` starts the studio, `make test` runs every test.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,15 +8,15 @@ unexport PYTHONDONTWRITEBYTECODE
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: demo up test lint types check install clean
+.PHONY: demo up test lint types check install chromium clean
 
 demo: $(VENV)/.installed  ## The main job end to end on the sample, in .tgstudio/
 	$(BIN)/tgstudio demo
 
-up: $(VENV)/.installed  ## Dagster's UI and daemon on loopback; Ctrl-C ends them
+up: $(VENV)/.installed  ## The studio's web app, Dagster's UI and daemon on loopback; Ctrl-C ends them
 	$(BIN)/tgstudio up
 
-test: $(VENV)/.installed-dev  ## Every test
+test: $(VENV)/.installed-dev chromium  ## Every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.installed-dev
@@ -46,6 +46,13 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(INSTALL) -e '.[dev]'
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib/python3.11/site-packages || true
 	@touch $@
+
+# The tests of the pages drive Debian's Chromium. Where it can't be had the others run, and those fail and say so.
+chromium:
+	@command -v "$${TGSTUDIO_CHROMIUM:-chromium}" >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing chromium (once)…" && \
+		apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core fonts-noto-color-emoji >/dev/null; \
+	} || echo "Chromium is missing: install your system's package \`chromium\`, or set TGSTUDIO_CHROMIUM." >&2
 
 clean:
 	rm -rf $(VENV) .tgstudio

@@ -168,7 +168,9 @@ def _rank(lake: TenantLake, words: Words) -> None:
     chance = np.random.default_rng(1)
     week = lake.read(MESSAGES, days=window_days(LAST), columns=["channel_id", "msg_id", "date"]).sort("date")
     members = week.with_columns(
-        topic_id=pl.format("t-{}", pl.Series(chance.integers(0, TOPICS_A_DAY, week.height)).cast(pl.String).str.pad_start(12, "0")),
+        topic_id=pl.format(
+            "t-{}", pl.Series(chance.integers(0, TOPICS_A_DAY, week.height)).cast(pl.String).str.pad_start(12, "0")
+        ),
         similarity=pl.Series(chance.random(week.height)),
     )  # fmt: skip
     lake.write(TOPIC_MESSAGES, _conform(TOPIC_MESSAGES, members), day=LAST)

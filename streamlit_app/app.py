@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from streamlit_app.components.theme import theme_switch
-from streamlit_app.i18n import LANGUAGES, NAMES, STATE, choose, language, t
+from streamlit_app.i18n import LANGUAGES, STATE, choose, language, t
 from streamlit_app.navigation import menu
 from streamlit_app.principal import Identity, csrf_token, current_identity, platform
 from tgstudio_dagster.catalog.logins import set_language, switch_tenant, tenants_of
@@ -16,12 +16,16 @@ from tgstudio_dagster.catalog.tenants import get_tenant
 
 HERE = Path(__file__).parent
 # Every tab asks whether the session still stands, and leaves for the sign-in page when it does not. The menu's markup is a
-# list whose items are no list's children (Streamlit 1.67): screen readers are told that it is none.
+# list whose items are no list's children (Streamlit 1.67): screen readers are told that it is none. Nor are they shown the
+# lines below figures, which have no words.
 _WATCH = """<script>
 document.documentElement.lang = "%s";
 if (!window.tgstudioWatch) {
-  const mend = () => document.querySelectorAll("[data-testid=stSidebarNavItems], [data-testid=stSidebarNavItems] li")
-    .forEach((one) => one.setAttribute("role", "none"));
+  const set = (where, name, value) => document.querySelectorAll(where).forEach((one) => one.setAttribute(name, value));
+  const mend = () => {
+    set("[data-testid=stSidebarNavItems], [data-testid=stSidebarNavItems] li", "role", "none");
+    set("[data-testid=stMetricChart]", "aria-hidden", "true");
+  };
   mend();
   new MutationObserver(mend).observe(document.body, {childList: true, subtree: true});
   const look = async () => {
@@ -49,8 +53,9 @@ def main() -> None:
     st.logo(HERE / "static/logo.svg", size="large", icon_image=HERE / "static/mark.svg")
     with st.sidebar:
         _space(identity)
-        _language(identity)
-        theme_switch()
+        with st.container(key="look", horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+            _language(identity)
+            theme_switch()
         _sign_out(identity)
     st.html(_WATCH % language(), unsafe_allow_javascript=True)
     page.run()
@@ -63,7 +68,12 @@ def _space(identity: Identity) -> None:
     if len(names) < 2:
         return
     chosen = st.selectbox(
-        t("common.space"), list(names), index=list(names).index(here), format_func=names.__getitem__, key=f"space_{here}"
+        t("common.space"),
+        list(names),
+        index=list(names).index(here),
+        format_func=names.__getitem__,
+        key=f"space_{here}",
+        label_visibility="collapsed",
     )
     if chosen != here:
         switch_tenant(catalog, identity.sid, chosen)
@@ -78,14 +88,13 @@ def _language(identity: Identity) -> None:
     st.segmented_control(
         t("common.language"),
         LANGUAGES,
-        format_func=NAMES.__getitem__,
+        format_func=str.upper,
         key="language_switch",
         default=language(),
         required=True,
         label_visibility="collapsed",
         on_change=_change_language,
         args=(identity.user.id,),
-        width="stretch",
     )
 
 
@@ -101,7 +110,7 @@ def _sign_out(identity: Identity) -> None:
     st.html(
         '<form class="ts-sign-out" action="/auth/logout" method="post">'
         f'<input type="hidden" name="csrf" value="{escape(csrf_token())}">'
-        f'<div><b>{escape(identity.user.name)}</b><span>{escape(tenant.name)} · '
+        f"<div><b>{escape(identity.user.name)}</b><span>{escape(tenant.name)} · "
         f"{escape(t(f'common.role.{identity.principal.role}'))}</span></div>"
         f'<button type="submit">{escape(t("common.sign_out"))}</button></form>'
     )

@@ -55,7 +55,11 @@ def long_day(value: date) -> str:
     """A day as the head of a list: `суббота, 14 марта`."""
     weekdays = t("common.weekdays").split()
     return t(
-        "common.long_day", weekday=weekdays[value.weekday()], day=value.day, month=_month(value, "full"), year=value.year
+        "common.long_day",
+        weekday=weekdays[value.weekday()],
+        day=value.day,
+        month=_month(value, "full"),
+        year=value.year,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from streamlit_app.i18n import has, t
+from streamlit_app.i18n import t
 
 PAGES = Path(__file__).parent / "app_pages"
 
@@ -51,7 +51,7 @@ def menu(*, is_operator: bool) -> dict[str, list[StreamlitPage]]:
     """The pages for `st.navigation`, by the group's title; the first page is where people arrive."""
     groups: dict[str, list[StreamlitPage]] = {}
     for entry in ENTRIES:
-        if (entry.for_operators and not is_operator) or not (has(f"{entry.key}.title") and (PAGES / f"{entry.key}.py").exists()):
+        if entry.for_operators and not is_operator:
             continue
         page = st.Page(
             PAGES / f"{entry.key}.py",

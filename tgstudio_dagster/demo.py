@@ -14,6 +14,7 @@ from rich.markup import escape
 from tgstudio_dagster import __version__
 from tgstudio_dagster.automation.refresh import ranges
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.plans import set_plan
 from tgstudio_dagster.catalog.principals import operator
 from tgstudio_dagster.catalog.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.tenants import add_tenant, list_tenants
@@ -97,6 +98,8 @@ def run_demo(settings: Settings, *, orders: int, say: Say) -> Summary:
     catalog, lake = Catalog.open(settings), Lake.open(settings)
     if TENANT not in {tenant.slug for tenant in list_tenants(catalog)}:
         add_tenant(catalog, TENANT, "Demo", settings=TenantSettings(time_zone="Europe/Moscow"))
+        # Ten orders draw more images than the free plan allows a day.
+        set_plan(catalog, TENANT, "pro")
     studio = Studio(operator(catalog, TENANT), catalog, lake)
     say("building the sample")
     sample = build(settings.home.resolve() / "sample")

@@ -18,9 +18,10 @@ from tgstudio_dagster.errors import SettingsError, TGStudioError
 from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import CHANNEL_LINES, MESSAGES
-from tgstudio_dagster.settings import Settings, telegram_settings
+from tgstudio_dagster.settings import Settings, telegram_settings, web_settings
 from tgstudio_dagster.topics.footers import LEARNT_DAYS, add_counts, repeated
 from tgstudio_dagster.topics.sentence import DEFAULT, DEFAULT_MODEL, LEXICAL
+from tgstudio_dagster.web.auth.local import LocalAccounts
 
 LOW_DISK = 2 * 2**30
 
@@ -48,7 +49,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings.append(_telegram())
     for tenant in tenants:
         findings += [_tenant(settings, tenant), *_lines(settings, tenant), *_accounts(catalog, tenant)]
-    return [*findings, _model(settings), _port(settings), *_extras()]
+    return [*findings, _model(settings), _port(settings), *_web(settings), *_extras()]
 
 
 def _home(settings: Settings) -> Finding:
@@ -140,8 +141,31 @@ def _port(settings: Settings) -> Finding:
     return Finding(what="Dagster", status="missing", detail=f"not running at {address}; `tgstudio up`")
 
 
+def _web(settings: Settings) -> list[Finding]:
+    """Whether the web app runs, and who can sign in."""
+    try:
+        web, local = web_settings(), len(LocalAccounts(settings).all())
+    except SettingsError as error:
+        return [Finding(what="web app", status="failed", detail=str(error))]
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        running = probe.connect_ex(("127.0.0.1", web.port)) == 0
+    detail = f"answers at {web.origin}" if running else f"not running at {web.origin}; `tgstudio up`"
+    ways = [f"{local} local accounts"] if local else []
+    if web.oidc_client_id and web.oidc_client_secret:
+        ways.append("Telegram (OpenID Connect)")
+    elif web.bot_token and web.bot_name:
+        ways.append("Telegram (login widget)")
+    return [
+        Finding(what="web app", status="ok" if running else "missing", detail=detail),
+        Finding(what="sign-in", status="ok", detail=", ".join(ways))
+        if ways
+        else Finding(what="sign-in", status="missing", detail="nobody yet; `tgstudio up` makes an operator's account"),
+    ]
+
+
 def _extras() -> list[Finding]:
-    wanted = {"python_socks": "proxy", "openai": "openai", "streamlit": "studio", "sentence_transformers": "ml"}
+    wanted = {"python_socks": "proxy", "openai": "openai", "redis": "redis", "sentence_transformers": "ml"}
     return [
         Finding(what=f"extra {extra}", status="ok", detail=module)
         if importlib.util.find_spec(module)

@@ -25,6 +25,10 @@ class ConflictError(TGStudioError):
     """The thing exists already, or its state does not allow what was asked."""
 
 
+class StoppedError(ConflictError):
+    """The work was stopped by who had asked for it: the end of a run, and no fault."""
+
+
 class LeaseHeldError(TGStudioError):
     """Another live process holds the lease that this work needs."""
 

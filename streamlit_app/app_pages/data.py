@@ -45,9 +45,15 @@ def show() -> None:
 def _order(mine: Studio) -> None:
     may, today = mine.principal.may_edit, datetime.now(UTC).date()
     with st.form("bundle", border=True):
-        days: Any = st.date_input(t("data.days"), value=(today - timedelta(days=6), today), format="DD.MM.YYYY")
+        days: Any = st.date_input(
+            t("data.days"), value=(today - timedelta(days=6), today), format="DD.MM.YYYY", key="bundle_days"
+        )
         tables = st.multiselect(
-            t("data.tables"), sorted(TABLES), default=list(BUNDLE_TABLES), help=t("data.tables_help")
+            t("data.tables"),
+            sorted(TABLES),
+            key="bundle_tables",
+            default=list(BUNDLE_TABLES),
+            help=t("data.tables_help"),
         )
         format = st.segmented_control(
             t("data.format"), get_args(BundleFormat), default="both", required=True,
@@ -55,7 +61,7 @@ def _order(mine: Studio) -> None:
         )  # fmt: skip
         sent = st.form_submit_button(
             t("data.build"), type="primary", icon=":material/inventory:", disabled=not may,
-            help=None if may else t("common.viewer_note"),
+            help=None if may else t("common.viewer_note"), key="bundle_ask",
         )  # fmt: skip
     if not sent:
         return
@@ -125,7 +131,9 @@ def _sql(mine: Studio) -> None:
             ],
             hide_index=True,
         )
-    if st.button(t("data.ask"), type="primary", icon=":material/play_arrow:", disabled=not (text or "").strip()):
+    if st.button(
+        t("data.ask"), key="ask", type="primary", icon=":material/play_arrow:", disabled=not (text or "").strip()
+    ):
         with st.spinner(t("data.asking")):
             st.session_state["sql_answer"] = mine.sql(text)
     answer = cast(pl.DataFrame | None, st.session_state.get("sql_answer"))

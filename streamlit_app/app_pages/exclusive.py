@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from html import escape
 from typing import Any, get_args
@@ -11,6 +10,7 @@ import streamlit as st
 
 from streamlit_app.components.figures import Figure, metric_row
 from streamlit_app.components.marks import status_badge
+from streamlit_app.components.platforms import PLATFORM_NAMES
 from streamlit_app.components.progress import steps_progress
 from streamlit_app.components.states import empty_state, error_box, guarded, page_head
 from streamlit_app.components.topic import plain
@@ -27,15 +27,6 @@ CHOICE = "exclusive"
 """Where other pages leave what was chosen: {"topic_id": …} or {"messages": […]}, with "day"."""
 TOPICS = 100
 RECENT = 10
-PLATFORM_NAMES: Mapping[PlatformName, str] = {
-    "tg": "Telegram",
-    "vk": "VK",
-    "x": "X",
-    "ig": "Instagram",
-    "threads": "Threads",
-    "fb": "Facebook",
-    "li": "LinkedIn",
-}
 
 
 def show() -> None:
@@ -67,7 +58,7 @@ def _new(mine: Studio) -> None:
     with st.container(horizontal=True, key="exclusive_voice", vertical_alignment="top", gap="medium"):
         platforms = st.pills(
             t("exclusive.platforms"), get_args(PlatformName), selection_mode="multi", default=list(settings.platforms),
-            format_func=lambda one: PLATFORM_NAMES[one], key="platforms",
+            format_func=PLATFORM_NAMES.__getitem__, key="platforms", wrap=True,
         )  # fmt: skip
         language = st.segmented_control(
             t("exclusive.language"), get_args(Language), default=settings.language, required=True, key="language_of_text",
@@ -160,7 +151,9 @@ def _follow(mine: Studio, order_id: str) -> None:
                 f"{', '.join(PLATFORM_NAMES[one] for one in order.platforms)} · {moment(order.created_at, mine.settings.zone)}"
             )
             steps_progress(now_at.steps, now=datetime.now(UTC))
-            if order.status == "queued":
+            if order.cancel_at is not None and order.status == "running":
+                st.caption(t("exclusive.stopping"))
+            elif order.status == "queued":
                 st.caption(t("exclusive.queued"))
             if now_at.run_url:
                 st.html(
@@ -173,15 +166,20 @@ def _follow(mine: Studio, order_id: str) -> None:
     order = status.order
     with st.container(horizontal=True, key="followed_actions"):
         if live and mine.principal.may_edit:
-            st.button(t("exclusive.cancel"), icon=":material/cancel:", on_click=_cancel, args=(order_id,), key="cancel")
-        if order.status == "done":
-            st.page_link(
-                path("packages"), label=t("exclusive.to_packages"), icon=":material/inventory_2:",
-                query_params={"order": order_id},
+            st.button(
+                t("exclusive.cancel"), icon=":material/cancel:", on_click=_cancel, args=(order_id,), key="cancel",
+                disabled=order.cancel_at is not None,
             )  # fmt: skip
+        if order.status == "done":
+            with st.container(key="go_packages", width="content"):
+                st.page_link(
+                    path("packages"), label=t("exclusive.to_packages"), icon=":material/inventory_2:",
+                    query_params={"order": order_id},
+                )  # fmt: skip
         if order.status in ("failed", "cancelled") and mine.principal.may_edit:
             st.button(t("exclusive.again"), icon=":material/refresh:", on_click=_again, args=(order,), key="again")
-        st.page_link(path("exclusive"), label=t("exclusive.new"), icon=":material/add:", query_params={})
+        with st.container(key="also_exclusive", width="content"):
+            st.page_link(path("exclusive"), label=t("exclusive.new"), icon=":material/add:", query_params={})
     if order.error:
         st.error(t("exclusive.failed"), icon=":material/error:")
         st.html(f'<p class="ts-detail">{escape(order.error)}</p>')

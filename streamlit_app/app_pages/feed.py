@@ -62,7 +62,9 @@ def _empty(mine: Studio) -> None:
             "hourglass_top", t("feed.reading_title"), t("feed.reading_text"), ("subscriptions", t("feed.reading_look"))
         )
     elif mine.lake.landing_days():
-        empty_state("hourglass_top", t("feed.landed_title"), t("feed.landed_text"), ("onboarding", t("feed.landed_look")))
+        empty_state(
+            "hourglass_top", t("feed.landed_title"), t("feed.landed_text"), ("onboarding", t("feed.landed_look"))
+        )
     else:
         empty_state(
             "dynamic_feed", t("feed.empty_title"), t("feed.empty_text"),
@@ -82,7 +84,11 @@ def _ask(channels: dict[str, str]) -> Filters:
         chosen = sum(bool(st.session_state.get(name)) or name in st.query_params for name in _FILTERS)
         label = t("feed.filters_on", count=chosen) if chosen else t("feed.filters")
         with st.popover(label, icon=":material/tune:"):
-            days: Any = st.date_input(t("feed.dates"), value=(), key="dates", format="DD.MM.YYYY", bind="query-params")
+            # No day at all is a range, too; only Streamlit's types don't know it.
+            none: Any = ()
+            days: Any = st.date_input(
+                t("feed.dates"), value=none, key="dates", format="DD.MM.YYYY", bind="query-params"
+            )
             wanted = st.multiselect(
                 t("feed.channels"), list(channels), format_func=lambda one: channels.get(one, one), key="channels",
                 placeholder=t("feed.channels_any"), bind="query-params",
@@ -95,7 +101,9 @@ def _ask(channels: dict[str, str]) -> Filters:
                 t("feed.langs"), LANGS, format_func=lambda one: t(f"common.lang.{one}"), key="langs",
                 placeholder=t("feed.langs_any"), bind="query-params",
             )  # fmt: skip
-            st.button(t("feed.clear"), key="clear", on_click=_clear, icon=":material/filter_alt_off:", disabled=not chosen)
+            st.button(
+                t("feed.clear"), key="clear", on_click=_clear, icon=":material/filter_alt_off:", disabled=not chosen
+            )
     first, last = (*days, None, None)[:2] if isinstance(days, tuple | list) else (days, days)
     return Filters((typed or "").strip(), meaning, first, last, tuple(wanted), tuple(types), tuple(langs))
 

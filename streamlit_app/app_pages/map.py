@@ -28,6 +28,8 @@ LETTERS = 30
 LABEL_WIDTH, LABEL_HEIGHT = 0.3, 0.055
 SHOWN = 20
 HOVER = 70
+OUTLINE = "rgba(148,163,184,.85)"
+"""Around the points of topics: some stories have a colour that a dark page would hide."""
 SHORT = 30
 
 
@@ -64,7 +66,7 @@ def show() -> None:
 
 def _draw(mine: Studio, points: pl.DataFrame, day: date, tool: str) -> None:
     left, right = st.columns([2.2, 1], gap="medium")
-    with left:
+    with left, st.container(key="map_chart"):
         event: Any = st.plotly_chart(
             _figure(points, tool),
             key=f"map_{day}_{tool}",
@@ -109,7 +111,7 @@ def _figure(points: pl.DataFrame, tool: str) -> go.Figure:
                 "color": points["colour"].to_list(),
                 "size": [5 if one else 8 for one in alone],
                 "opacity": [0.45 if one else 0.85 for one in alone],
-                "line": {"width": 0},
+                "line": {"width": [0 if one else 0.8 for one in alone], "color": OUTLINE},
             },
             customdata=[[str(one), str(other)] for one, other in points.select("channel_id", "msg_id").iter_rows()],
             text=[
@@ -161,7 +163,13 @@ def _labelled(points: pl.DataFrame) -> list[dict[str, Any]]:
     for row in _largest(points).head(4 * LABELS).iter_rows(named=True):
         if all(abs(row["x"] - one["x"]) > width or abs(row["y"] - one["y"]) > height for one in placed):
             placed.append(row)
-    return placed[:LABELS]
+    placed = placed[:LABELS]
+    # On a phone only the first few are shown (style.css): those that are far enough from each other even there.
+    first: list[dict[str, Any]] = []
+    for row in placed:
+        if all(abs(row["x"] - one["x"]) > 2 * width or abs(row["y"] - one["y"]) > height for one in first):
+            first.append(row)
+    return [*first, *(row for row in placed if row not in first)]
 
 
 def _topics(points: pl.DataFrame, day: date, most: int = 8) -> None:
@@ -188,12 +196,14 @@ def _chosen(mine: Studio, chosen: pl.DataFrame, keys: list[tuple[int, int]], day
     only = topics["topic_id"][0] if topics.height == 1 and len(keys) == 1 else None
     may = mine.principal.may_edit
     if st.button(
-        t("map.make"), type="primary", icon=":material/auto_awesome:", disabled=not may, width="stretch",
+        t("map.make"), key="make", type="primary", icon=":material/auto_awesome:", disabled=not may, width="stretch",
         help=None if may else t("common.viewer_note"),
     ):  # fmt: skip
         st.session_state["exclusive"] = {"messages": keys, "day": day}
         st.switch_page(path("exclusive"))
-    if only is not None and st.button(t("map.make_topic"), disabled=not may, width="stretch", icon=":material/forum:"):
+    if only is not None and st.button(
+        t("map.make_topic"), key="make_topic", disabled=not may, width="stretch", icon=":material/forum:"
+    ):
         st.session_state["exclusive"] = {"topic_id": only, "day": day}
         st.switch_page(path("exclusive"))
     _topics(chosen, day)

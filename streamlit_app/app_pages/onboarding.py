@@ -168,7 +168,9 @@ def _qr(row: Pairing, zone: ZoneInfo) -> None:
 
 
 def _how(way: str) -> None:
-    items = "".join(f"<li><span>{escape(t(f'onboarding.{way}.how.{step}'))}</span></li>" for step in ("one", "two", "three"))
+    items = "".join(
+        f"<li><span>{escape(t(f'onboarding.{way}.how.{step}'))}</span></li>" for step in ("one", "two", "three")
+    )
     st.html(f'<ol class="ts-how">{items}</ol>')
 
 
@@ -219,7 +221,8 @@ def _trouble(row: Pairing) -> None:
     if row.error:
         waits = row.status == "PENDING"
         st.warning(
-            t("onboarding.trouble") if waits else t("onboarding.again_left", count=row.attempts_left), icon=":material/warning:"
+            t("onboarding.trouble") if waits else t("onboarding.again_left", count=row.attempts_left),
+            icon=":material/warning:",
         )
         st.html(f'<p class="ts-detail">{escape(row.error)}</p>')
 
@@ -297,7 +300,9 @@ def _imports(running: bool) -> None:
 def _one_import(mine: Studio, one: Import) -> None:
     zone, home = mine.settings.zone, platform().settings.home
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.html(f'<div class="ts-line"><b>{escape(one.name)}</b><span>{escape(moment(one.begun_at, zone))}</span></div>')
+        st.html(
+            f'<div class="ts-line"><b>{escape(one.name)}</b><span>{escape(moment(one.begun_at, zone))}</span></div>'
+        )
         status_badge("paused" if one.status == "stopped" else one.status)
     counts = t(
         "onboarding.import.counts", read=number(one.read), landed=number(one.landed), rejected=number(one.rejected)

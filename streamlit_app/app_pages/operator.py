@@ -8,6 +8,7 @@ import streamlit as st
 
 from streamlit_app.components.figures import Figure, metric_row
 from streamlit_app.components.states import guarded, page_head
+from streamlit_app.components.topic import plain
 from streamlit_app.formats import duration, moment, number
 from streamlit_app.i18n import t
 from streamlit_app.principal import current_identity, platform
@@ -61,7 +62,7 @@ def _tenant(one: Studio, waits: int, failed: int) -> dict[str, object]:
         t("operator.channel_errors"): sum(bool(sub.error) for sub in subscriptions),
         t("operator.floods"): waits,
         t("operator.failed_orders"): failed,
-        t("operator.since"): one.tenant.created_at,
+        t("operator.since"): moment(one.tenant.created_at, one.settings.zone),
     }
 
 
@@ -100,7 +101,8 @@ def _runs() -> None:
     try:
         runs = platform().runs.runs(tags={}, limit=RUNS)
     except RunsError as error:
-        st.info(t("usage.no_dagster"), icon=":material/cloud_off:", help=str(error))
+        st.info(t("usage.no_dagster"), icon=":material/cloud_off:")
+        st.caption(plain(str(error)))
         return
     st.dataframe(
         [

@@ -54,13 +54,17 @@ def _orders(mine: Studio, found: pl.DataFrame) -> None:
         row = own.row(0, named=True)
         with st.container(border=True, key=f"order_{order}"):
             st.page_link(path("packages"), label=f"**{plain(row['headline'])}**", query_params={"order": order})
-            names = "".join(f"<span>{escape(one)}</span>" for one in own["platform"])
+            names = "".join(f"<span>{escape(t(f'packages.names.{one}'))}</span>" for one in own["platform"])
             edited = own["edit"].drop_nulls().len()
             told = t("packages.edited", count=edited) if edited else ""
+            pictures = own["image_uri"].drop_nulls()
+            picture = "" if pictures.is_empty() else f'<img src="/files/{quote(pictures[0])}" alt="" loading="lazy">'
+            facts = (
+                f"<span>{escape(moment(min(own['post_time']), mine.settings.zone))}</span><span>{escape(told)}</span>"
+            )
             st.html(
-                f'<div class="ts-topic"><div class="ts-line">{escape(row["dek"])}</div><div class="ts-words">{names}</div>'
-                f'<div class="ts-facts"><span>{escape(moment(min(own["post_time"]), mine.settings.zone))}</span>'
-                f"<span>{escape(told)}</span></div></div>"
+                f'<div class="ts-made"><div class="ts-topic"><div class="ts-line">{escape(row["dek"])}</div>'
+                f'<div class="ts-words">{names}</div><div class="ts-facts">{facts}</div></div>{picture}</div>'
             )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
+from streamlit_app.components.choice import address_choice
 from streamlit_app.components.states import guarded, page_head
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
@@ -29,9 +30,9 @@ def show() -> None:
     """The page: a choice of parts, and the one that is chosen."""
     mine = studio()
     page_head("settings")
-    part = st.pills(
-        t("settings.part"), tuple(PARTS), format_func=lambda one: t(f"settings.parts.{one}"), key="part", default="texts",
-        required=True, label_visibility="collapsed", bind="query-params",
+    part = address_choice(
+        t("settings.part"), tuple(PARTS), name="part", default="texts", look="pills", label_visibility="collapsed",
+        format_func=lambda one: t(f"settings.parts.{one}"),
     )  # fmt: skip
     told()
     if not mine.principal.may_edit and part not in ("plan", "models"):

@@ -50,7 +50,9 @@ def show() -> None:
     st.fragment(_state, run_every=5.0 if unfinished else None)()
     asked = [one for one in _followed(mine) if one.channel_id in st.session_state.get(_ASKED, ())]
     if asked and mine.principal.may_edit:
-        st.dialog(t("subscriptions.leave_head"), on_dismiss=_close)(_leave)([(one.channel_id, one.title) for one in asked])
+        st.dialog(t("subscriptions.leave_head"), on_dismiss=_close)(_leave)(
+            [(one.channel_id, one.title) for one in asked]
+        )
 
 
 def _followed(mine: Studio) -> list[SubscriptionView]:
@@ -76,7 +78,10 @@ def _figures(mine: Studio, followed: list[SubscriptionView]) -> None:
     ago = t("subscriptions.never") if read.read_at is None else duration((now - read.read_at).total_seconds())
     metric_row(
         [
-            Figure(t("subscriptions.figure.channels"), t("subscriptions.figure.of", used=len(followed), limit=limits.channels)),
+            Figure(
+                t("subscriptions.figure.channels"),
+                t("subscriptions.figure.of", used=len(followed), limit=limits.channels),
+            ),
             Figure(t("subscriptions.figure.history"), f"{number(100 * sum(shares) / len(shares)) if shares else 0} %"),
             Figure(t("subscriptions.figure.read"), ago, note=moment(read.read_at, zone) if read.read_at else None),
             Figure(t("subscriptions.figure.every"), duration(60 * limits.refresh_minutes)),
@@ -147,7 +152,10 @@ def _own(mine: Studio, accounts: dict[str, str]) -> list[str]:
             account = st.selectbox(t("subscriptions.own_of"), list(accounts), format_func=accounts.__getitem__)
         if st.button(t("subscriptions.own_load"), icon=":material/sync:", key="own_load"):
             with guarded(), st.spinner(t("subscriptions.asking")):
-                st.session_state[_CHATS] = (mine.tenant.slug, sync_chats(platform(), mine.principal, account_id=account))
+                st.session_state[_CHATS] = (
+                    mine.tenant.slug,
+                    sync_chats(platform(), mine.principal, account_id=account),
+                )
     tenant, references = st.session_state.get(_CHATS, (None, []))
     if tenant != mine.tenant.slug:
         st.caption(t("subscriptions.own_none"))
@@ -246,7 +254,9 @@ def _table(mine: Studio, followed: list[SubscriptionView]) -> None:
         column_config={
             "channel": column.TextColumn(t("subscriptions.column.channel"), width="medium"),
             "status": column.TextColumn(t("subscriptions.column.status"), width=95),
-            "history": column.ProgressColumn(t("subscriptions.column.history"), format="%.0f%%", min_value=0, max_value=100),
+            "history": column.ProgressColumn(
+                t("subscriptions.column.history"), format="%.0f%%", min_value=0, max_value=100
+            ),
             "read": column.DatetimeColumn(t("subscriptions.column.read"), format="DD.MM HH:mm", width=95),
             "members": column.NumberColumn(t("subscriptions.column.members"), format="compact", width=100),
             "since": column.DateColumn(t("subscriptions.column.since"), format="DD.MM.YYYY", width=95),
@@ -285,7 +295,10 @@ def _actions(mine: Studio, chosen: list[SubscriptionView]) -> None:
                 st.session_state[_COST] = {mine.tenant.slug: found}
                 st.rerun()
         if st.button(
-            t("subscriptions.leave", count=len(chosen)), icon=":material/remove_circle:", key="leave", disabled=not chosen
+            t("subscriptions.leave", count=len(chosen)),
+            icon=":material/remove_circle:",
+            key="leave",
+            disabled=not chosen,
         ):
             st.session_state[_ASKED] = {one.channel_id for one in chosen}
             st.rerun()
@@ -321,7 +334,11 @@ def _share(one: SubscriptionView) -> float:
     first = one.since or date.fromisoformat(platform().settings.first_day)
     today = utc_now().date()
     wanted = (today - first).days + 1
-    return 1.0 if one.filled_from <= first or wanted <= 0 else max(0.0, min(1.0, ((today - one.filled_from).days + 1) / wanted))
+    return (
+        1.0
+        if one.filled_from <= first or wanted <= 0
+        else max(0.0, min(1.0, ((today - one.filled_from).days + 1) / wanted))
+    )
 
 
 with guarded():

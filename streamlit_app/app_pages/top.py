@@ -8,6 +8,7 @@ from typing import Literal, cast
 import polars as pl
 import streamlit as st
 
+from streamlit_app.components.choice import address_choice
 from streamlit_app.components.figures import Figure, metric_row
 from streamlit_app.components.post import post_html
 from streamlit_app.components.states import empty_state, guarded, page_head
@@ -37,14 +38,16 @@ def show() -> None:
         )  # fmt: skip
         return
     with st.container(horizontal=True, key="top_choice", vertical_alignment="bottom"):
-        by = st.segmented_control(
-            t("top.by"), ("topic", "message"), format_func=lambda one: t(f"top.by_{one}"), key="by", default="topic",
-            required=True, bind="query-params",
-        )  # fmt: skip
-        window = st.segmented_control(
-            t("top.window"), tuple(WINDOWS), format_func=lambda one: t(f"top.window_{one}"), key="window", default="24h",
-            required=True, bind="query-params",
-        )  # fmt: skip
+        by = address_choice(
+            t("top.by"), ("topic", "message"), name="by", default="topic", format_func=lambda one: t(f"top.by_{one}")
+        )
+        window = address_choice(
+            t("top.window"),
+            tuple(WINDOWS),
+            name="window",
+            default="24h",
+            format_func=lambda one: t(f"top.window_{one}"),
+        )
         day = st.date_input(t("top.day"), value=newest, max_value=newest, key="day", format="DD.MM.YYYY", width=170)
     kind = cast(Literal["topic", "message"], by)
     shown = st.session_state.setdefault("top_shown", PAGE)

@@ -81,7 +81,7 @@ def _figures(row: dict[str, Any], posts: pl.DataFrame, zone: ZoneInfo) -> None:
 def _make(mine: Studio, topic_id: str, day: date) -> None:
     may = mine.principal.may_edit
     if st.button(
-        t("topic.make"), type="primary", icon=":material/auto_awesome:", disabled=not may,
+        t("topic.make"), key="make", type="primary", icon=":material/auto_awesome:", disabled=not may,
         help=None if may else t("common.viewer_note"),
     ):  # fmt: skip
         st.session_state["exclusive"] = {"topic_id": topic_id, "day": day}
@@ -111,7 +111,8 @@ def _timeline(page: TopicPage, zone: ZoneInfo) -> None:
         )
     figure.update_layout(
         barmode="stack", height=280, margin={"l": 0, "r": 0, "t": 8, "b": 0}, bargap=0.1, showlegend=True,
-        legend={"orientation": "h", "y": -0.2}, yaxis={"title": t("topic.posts"), "rangemode": "tozero", "dtick": _tick(lines)},
+        legend={"orientation": "h", "y": -0.32}, xaxis={"tickformat": "%H:%M<br>%d.%m"},
+        yaxis={"title": t("topic.posts"), "rangemode": "tozero", "dtick": _tick(lines)},
     )  # fmt: skip
     st.plotly_chart(figure, key="timeline", config={"displayModeBar": False})
 

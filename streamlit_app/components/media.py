@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from streamlit_app.formats import playing_time, size
 from streamlit_app.i18n import has, t
@@ -14,49 +15,50 @@ _ICONS = {
     "photo": "image", "video": "movie", "animation": "gif_box", "document": "description", "audio": "music_note",
     "voice": "mic", "video_note": "movie", "sticker": "mood",
 }  # fmt: skip
+_FILMS = frozenset({"video", "animation", "video_note"})
 MOST = 6
+"""Pictures of a post that are shown; the rest is counted."""
 
 
-def media_url(channel_id: int, msg_id: int, index: int, *, thumb: bool) -> str:
-    """Where a medium of a post is served: as it is, or small."""
-    return f"/files/media/{channel_id}/{msg_id}/{index}{'?size=thumb' if thumb else ''}"
+def file_url(uri: str) -> str:
+    """Where a file of the tenant's is served."""
+    return f"/files/{quote(uri)}"
 
 
 def media_html(row: Mapping[str, Any]) -> str:
     """Thumbnails and files of a post; empty where it has none."""
-    seen, named = [], []
-    for place, item in enumerate(row.get("media") or row.get("attachments") or ()):
-        (seen if _picture(item) else named).append((item.get("index", place), item))
+    items: Sequence[Mapping[str, Any]] = row.get("media") or row.get("attachments") or ()
+    seen = [item for item in items if _picture(item)]
+    named = [item for item in items if not _picture(item)]
     if not seen and not named:
         return ""
     html = ""
     if seen:
-        cells = "".join(_thumb(row, index, item) for index, item in seen[:MOST])
+        cells = "".join(_thumb(row, item) for item in seen[:MOST])
         rest = len(seen) - MOST
         more = f'<span class="ts-rest">+{rest}</span>' if rest > 0 else ""
         html += f'<div class="ts-media ts-of-{min(len(seen), MOST)}">{cells}{more}</div>'
     if named:
-        html += f'<div class="ts-files">{"".join(_file(row, index, item) for index, item in named)}</div>'
+        html += f'<div class="ts-files">{"".join(_file(item) for item in named)}</div>'
     return html
 
 
 def _picture(item: Mapping[str, Any]) -> bool:
-    shown = item.get("thumb_uri") or item["kind"] == "photo" or (item.get("mime") or "") in _PICTURES
-    return item["status"] == "stored" and bool(shown)
+    return bool(item.get("thumb_uri") or (item.get("uri") and (item.get("mime") or "") in _PICTURES))
 
 
-def _thumb(row: Mapping[str, Any], index: int, item: Mapping[str, Any]) -> str:
-    place = (row["channel_id"], row["msg_id"], index)
+def _thumb(row: Mapping[str, Any], item: Mapping[str, Any]) -> str:
     width, height = item.get("width"), item.get("height")
     shape = f' width="{int(width)}" height="{int(height)}"' if width and height else ""
     alt = t("post.picture", title=str(row.get("channel_title") or ""))
+    film = '<span class="ts-icon ts-play" aria-hidden="true">play_circle</span>' if item["kind"] in _FILMS else ""
     return (
-        f'<a href="{media_url(*place, thumb=False)}" target="_blank" rel="noopener">'
-        f'<img src="{media_url(*place, thumb=True)}" alt="{escape(alt)}" loading="lazy"{shape}></a>'
+        f'<a href="{file_url(item["uri"] or item["thumb_uri"])}" target="_blank" rel="noopener">'
+        f'<img src="{file_url(item.get("thumb_uri") or item["uri"])}" alt="{escape(alt)}" loading="lazy"{shape}>{film}</a>'
     )
 
 
-def _file(row: Mapping[str, Any], index: int, item: Mapping[str, Any]) -> str:
+def _file(item: Mapping[str, Any]) -> str:
     kind = item["kind"]
     name = item.get("file_name") or (t(f"common.type.{kind}") if has(f"common.type.{kind}") else kind)
     length = playing_time(item["duration"]) if item.get("duration") else ""
@@ -65,10 +67,9 @@ def _file(row: Mapping[str, Any], index: int, item: Mapping[str, Any]) -> str:
         f'<span class="ts-icon" aria-hidden="true">{_ICONS.get(kind, "attach_file")}</span><span>{escape(str(name))}</span>'
         f"<small>{escape(facts)}</small>"
     )
-    if item["status"] != "stored":
+    if not item.get("uri"):
         return f'<span class="ts-file">{inner}</span>'
-    url = media_url(row["channel_id"], row["msg_id"], index, thumb=False)
-    return f'<a class="ts-file" href="{url}" target="_blank" rel="noopener">{inner}</a>'
+    return f'<a class="ts-file" href="{file_url(item["uri"])}" target="_blank" rel="noopener">{inner}</a>'
 
 
 def _why(item: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ import streamlit as st
 
 from streamlit_app.i18n import t
 
-
 _TO_TOP = '<script>document.querySelector("[data-testid=stMain]")?.scrollTo(0, 0)</script>'
 
 

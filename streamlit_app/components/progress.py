@@ -13,7 +13,13 @@ from streamlit_app.formats import duration
 from streamlit_app.i18n import has, t
 
 _ICONS = {"done": "check_circle", "running": "progress_activity", "failed": "error", "skipped": "skip_next"}
-_STATES = {"success": "done", "started": "running", "in_progress": "running", "failure": "failed", "canceled": "skipped"}
+_STATES = {
+    "success": "done",
+    "started": "running",
+    "in_progress": "running",
+    "failure": "failed",
+    "canceled": "skipped",
+}
 ENDED = frozenset({"done", "failed", "skipped"})
 
 

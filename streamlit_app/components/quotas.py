@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from streamlit_app.formats import number, size
-from streamlit_app.i18n import t
+from streamlit_app.i18n import has, t
 from tgstudio_dagster.studio.spending import Quota
 
 _BYTES = "media_bytes_per_day"
@@ -15,6 +15,11 @@ _BYTES = "media_bytes_per_day"
 def quotas_html(quotas: Iterable[Quota]) -> str:
     """The limits as a list of bars."""
     return f'<ul class="ts-limits">{"".join(_quota(one) for one in quotas)}</ul>'
+
+
+def plan_name(plan: str) -> str:
+    """The plan as people call it."""
+    return t(f"settings.plan.names.{plan}") if has(f"settings.plan.names.{plan}") else plan
 
 
 def _quota(quota: Quota) -> str:

@@ -14,7 +14,6 @@ import yaml
 
 Language = Literal["ru", "en"]
 LANGUAGES: tuple[Language, ...] = ("ru", "en")
-NAMES: dict[Language, str] = {"ru": "Русский", "en": "English"}
 STATE = "language"
 """Where the language stands in a browser session's state."""
 Words = dict[str, str | dict[str, str]]
@@ -44,14 +43,14 @@ def has(key: str) -> bool:
 def language() -> Language:
     """The language of this browser session; Russian before one is known."""
     found = st.session_state.get(STATE, "ru")
-    return cast(Language, found if found in LANGUAGES else "ru")
+    return "en" if found == "en" else "ru"
 
 
 def choose(wanted: str | None, locale: str | None) -> Language:
     """The language for a person: what they chose before, else their browser's, else Russian."""
     for one in (wanted, (locale or "").split("-")[0].lower()):
         if one in LANGUAGES:
-            return cast(Language, one)
+            return one
     return "ru" if not locale else "en"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from typing import Any
 
 import streamlit as st
 
@@ -52,7 +54,7 @@ def show(mine: Studio) -> None:
             media_channels = _list(mine, "media_channels", now.media_channels)
         sent = st.form_submit_button(
             t("settings.save"), type="primary", icon=":material/save:", disabled=not mine.principal.may_edit,
-            help=button_help(mine),
+            help=button_help(mine), key="filters_save",
         )  # fmt: skip
     if sent:
         with guarded():
@@ -102,8 +104,9 @@ def _type(name: str) -> str:
     return t(f"common.type.{name}") if name in TYPES else name
 
 
-def _day(mine: Studio, name: str, value: object) -> object:
-    return st.date_input(
+def _day(mine: Studio, name: str, value: date | None) -> date | None:
+    chosen: Any = st.date_input(
         t(f"settings.filters.{name}"), value=value, format="DD.MM.YYYY", disabled=not mine.principal.may_edit,
         key=f"filter_{name}",
     )  # fmt: skip
+    return chosen if isinstance(chosen, date) else None

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from streamlit_app.components.figures import Figure, metric_row
-from streamlit_app.components.quotas import quotas_html
+from streamlit_app.components.quotas import plan_name, quotas_html
 from streamlit_app.components.states import go_on
 from streamlit_app.formats import duration, number
-from streamlit_app.i18n import has, t
+from streamlit_app.i18n import t
 from tgstudio_dagster.catalog.plans import limits_of
 from tgstudio_dagster.studio import Studio
 
@@ -18,10 +18,9 @@ from tgstudio_dagster.studio import Studio
 def show(mine: Studio) -> None:
     """The plan's name, its paces, and each limit with what is used."""
     used, limits = mine.usage(1, datetime.now(UTC)), limits_of(mine.catalog, mine.principal)
-    name = t(f"settings.plan.names.{used.plan}") if has(f"settings.plan.names.{used.plan}") else used.plan
     metric_row(
         [
-            Figure(t("settings.plan.plan"), name, t("settings.plan.change")),
+            Figure(t("settings.plan.plan"), plan_name(used.plan), t("settings.plan.change")),
             Figure(t("settings.plan.refresh"), duration(limits.refresh_minutes * 60)),
             Figure(t("settings.plan.calls"), number(limits.calls_per_minute), t("settings.plan.calls_help")),
         ]

@@ -34,11 +34,16 @@ def show(mine: Studio) -> None:
             _row(now, FINE, given, may=may, step=0.5)
         with st.container(horizontal=True):
             sent = st.form_submit_button(
-                t("settings.save"), type="primary", icon=":material/save:", disabled=not may, help=button_help(mine)
+                t("settings.save"),
+                type="primary",
+                icon=":material/save:",
+                disabled=not may,
+                help=button_help(mine),
+                key="ranking_save",
             )
             back = st.form_submit_button(
                 t("settings.ranking.shipped"), icon=":material/restart_alt:", disabled=not may or now == SHIPPED,
-                on_click=_forget,
+                on_click=_forget, key="ranking_back",
             )  # fmt: skip
     if sent or back:
         with guarded():

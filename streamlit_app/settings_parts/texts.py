@@ -43,16 +43,19 @@ def show(mine: Studio) -> None:
             format_func=_zone_name, help=t("settings.texts.zone_help"), width=420,
         )  # fmt: skip
         sent = st.form_submit_button(
-            t("settings.save"), type="primary", icon=":material/save:", disabled=not may, help=button_help(mine)
+            t("settings.save"),
+            type="primary",
+            icon=":material/save:",
+            disabled=not may,
+            help=button_help(mine),
+            key="texts_save",
         )
     if sent:
         if not platforms:
             st.warning(t("exclusive.no_platform"), icon=":material/info:")
             return
         with guarded():
-            save(
-                mine, language=language, tone=tone, platforms=tuple(platforms), vk_text_limit=int(vk), time_zone=zone
-            )
+            save(mine, language=language, tone=tone, platforms=tuple(platforms), vk_text_limit=int(vk), time_zone=zone)
 
 
 def _zones(own: str) -> list[str]:

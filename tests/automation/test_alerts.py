@@ -11,7 +11,9 @@ import dagster as dg
 import pytest
 
 from tgstudio_dagster.automation.alert_sensor import run_failed
-from tgstudio_dagster.partitions import TENANT_TAG
+from tgstudio_dagster.automation.failures import failure_reason
+from tgstudio_dagster.errors import StoppedError
+from tgstudio_dagster.partitions import FOR_TAG, TENANT_TAG
 from tgstudio_dagster.settings import settings
 
 
@@ -69,3 +71,30 @@ def test_failures_of_a_tenant_are_told_the_first_second_and_fourth_time(inbox: I
             run_failed(context)
     assert [one["number"] for one in inbox.got] == [1, 2, 4]
     assert {(one["job"], one["tenant"]) for one in inbox.got} == {("failing", "acme")}
+
+
+@dg.op
+def stopped() -> None:
+    raise StoppedError("Order acme-1 was cancelled.")
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def stopping() -> None:
+    stopped()
+
+
+def test_work_that_its_user_stopped_is_no_failure_to_tell_of(inbox: Inbox) -> None:
+    reasons = []
+    with dg.DagsterInstance.ephemeral() as instance:
+        for job in (stopping, failing):
+            result = job.execute_in_process(instance=instance, raise_on_error=False, tags={FOR_TAG: "acme"})
+            context = dg.build_run_status_sensor_context(
+                sensor_name="run_failed",
+                dagster_event=result.get_run_failure_event(),
+                dagster_instance=instance,
+                dagster_run=result.dagster_run,
+            ).for_run_failure()
+            reasons.append(failure_reason(context))
+            run_failed(context)
+    assert [(one["job"], one["tenant"]) for one in inbox.got] == [("failing", "acme")]
+    assert [str(reason).split(": ")[-1] for reason in reasons] == ["Order acme-1 was cancelled.", "the disk is full"]

@@ -62,9 +62,8 @@ def test_an_order_is_worked_raised_and_stopped_a_rule_fires_and_a_bundle_is_buil
     wait_for(lambda: any(run.tags.get("order") == stopped.id for run in studio.recent_runs()), 60, "no run was started")
     studio.cancel(stopped.id, datetime.now(UTC))
     wait_for(lambda: studio.order_status(stopped.id).order.status == "cancelled", 60, "the order was not stopped")
-    wait_for(
-        lambda: {run.status for run in studio.recent_runs()} <= {"done", "cancelled"}, 90, f"the run was not stopped: {studio.recent_runs()}"
-    )
+    # Its run may have been asked to end before it began, or have seen the stop itself.
+    wait_for(lambda: not {"queued", "running"} & {run.status for run in studio.recent_runs()}, 90, "its run goes on")
     assert "exports" not in made_of(studio.lake, stopped.id)
 
     studio.put_rule("Lead", TopicRule(max_rank=1, goal="text"), now=datetime.now(UTC))

@@ -90,7 +90,8 @@ def test_every_error_of_the_product_has_a_headline() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "form"), [(1, "one"), (2, "few"), (5, "many"), (11, "many"), (12, "many"), (21, "one"), (104, "few"), (0, "many")]
+    ("count", "form"),
+    [(1, "one"), (2, "few"), (5, "many"), (11, "many"), (12, "many"), (21, "one"), (104, "few"), (0, "many")],
 )
 def test_russian_counts_by_its_rules(count: int, form: str) -> None:
     assert i18n.form("ru", count) == form

@@ -8,10 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from starlette.responses import HTMLResponse
+from starlette.types import Receive, Scope, Send
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.web.site import Client, Site
+from tests.web.site import Client, Site, StubPages
 from tgstudio_dagster.catalog.base import utc_now
 from tgstudio_dagster.catalog.logins import end_session, end_sessions_of, read_session, switch_tenant
 from tgstudio_dagster.catalog.models import User
@@ -20,6 +22,14 @@ from tgstudio_dagster.catalog.tenants import add_tenant, put_settings
 from tgstudio_dagster.web.auth.sessions import LONGEST
 
 PAGE = {"accept": "text/html,application/xhtml+xml"}
+
+
+class DocumentPages(StubPages):
+    """In place of Streamlit: answers with its document."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        document = "<!doctype html><html><head><title>Streamlit</title></head><body></body></html>"
+        await HTMLResponse(document, headers={"etag": '"1"', "cache-control": "public"})(scope, receive, send)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +99,29 @@ def test_a_session_is_handed_over_as_headers(gate_site: Site) -> None:
         "x-tgstudio-tenant": "acme",
         "x-tgstudio-sid": client.sid,
     }
+
+
+def test_a_document_says_where_the_server_is_however_deep_its_address(bare_home: Path) -> None:
+    """Else the browser asks /top/_stcore/health and /top/_stcore/host-config, which are not there."""
+    with Site(bare_home, pages=DocumentPages()) as site:
+        client = site.sign_in("acme")
+        for path in ("/", "/top", "/topic?topic=t-1"):
+            answer = client.get(path, headers=PAGE)
+            assert answer.status_code == 200
+            head = answer.text[answer.text.index("<head>") : answer.text.index("</head>")]
+            assert "BACKEND_BASE_URL: location.origin + '/'" in head and "<title>TG Studio</title>" in head
+            # Another document tomorrow must not be taken for this one.
+            assert "etag" not in answer.headers and answer.headers["cache-control"] == "no-store"
+            assert int(answer.headers["content-length"]) == len(answer.content)
+
+
+def test_the_first_page_stands_at_the_root(bare_home: Path) -> None:
+    with Site(bare_home, pages=DocumentPages()) as site:
+        client = site.sign_in("acme")
+        answer = client.get("/feed?q=%D0%BC%D0%B5%D1%82%D1%80%D0%BE", headers=PAGE)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/?q=%D0%BC%D0%B5%D1%82%D1%80%D0%BE")
+        assert client.get("/feed", headers=PAGE).headers["location"] == "/"
+        assert client.get("/feedback", headers=PAGE).status_code == 200
 
 
 @pytest.mark.parametrize("spelling", ["X-TGStudio-Tenant", "x_tgstudio_tenant", "X-Tgstudio_Operator"])

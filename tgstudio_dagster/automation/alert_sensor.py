@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from tgstudio_dagster.automation import alerts
+from tgstudio_dagster.automation.failures import was_stopped
 from tgstudio_dagster.partitions import FOR_TAG, TENANT_TAG
 from tgstudio_dagster.settings import settings
 
@@ -23,6 +24,8 @@ LOOK_BACK = 200
 )
 def run_failed(context: dg.RunFailureSensorContext) -> None:
     """Every job of the platform is watched. A webhook that can't be reached fails this tick, which is then repeated."""
+    if was_stopped(context):
+        return
     run = context.dagster_run
     tags = {tag: run.tags[tag] for tag in (TENANT_TAG, FOR_TAG) if tag in run.tags}
     tenant = next(iter(tags.values()), None)

@@ -20,7 +20,7 @@ from tgstudio_dagster.catalog.models_work import Order
 from tgstudio_dagster.catalog.plans import lock_tenant, take_within
 from tgstudio_dagster.catalog.principals import Principal
 from tgstudio_dagster.catalog.tenant_settings import Goal, Language, PlatformName, Tone
-from tgstudio_dagster.errors import ConflictError, ForbiddenError, NewsroomError, NotFoundError
+from tgstudio_dagster.errors import ConflictError, ForbiddenError, NewsroomError, NotFoundError, StoppedError
 
 __all__ = [
     "MAX_MESSAGES",
@@ -204,11 +204,11 @@ def cancel_order(catalog: Catalog, principal: Principal, order_id: str, *, now: 
 
 
 def begin_order(catalog: Catalog, order_id: str, run_id: str) -> Order:
-    """A run works on the order now. Raises NotFoundError, or ConflictError where its user has stopped it."""
+    """A run works on the order now. Raises NotFoundError, or StoppedError where its user has stopped it."""
     with catalog.tenant_session(order_id.partition("-")[0], writing=True) as session:
         order = _locked(session, order_id)
         if order.cancel_at is not None or order.status == "cancelled":
-            raise ConflictError(f"Order {order_id} was cancelled.")
+            raise StoppedError(f"Order {order_id} was cancelled.")
         if (order.status, order.run_id) != ("running", run_id):
             order.status, order.run_id, order.error, order.updated_at = "running", run_id, None, utc_now()
         return order

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
+from ipaddress import ip_network
 from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -67,6 +68,19 @@ class TenantSettings(BaseModel):
     def _known_zone(cls, value: str) -> str:
         if value not in _zones():
             raise ValueError(f"{value!r} is no IANA time zone; write for example Europe/Moscow")
+        return value
+
+    @field_validator("allowed_ips")
+    @classmethod
+    def _known_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # What is no network would be compared with every caller's address, and shut everyone out.
+        for one in value:
+            try:
+                ip_network(one, strict=False)
+            except ValueError as error:
+                raise ValueError(
+                    f"{one!r} is no address or network; write for example 192.0.2.7 or 192.0.2.0/24"
+                ) from error
         return value
 
     @property

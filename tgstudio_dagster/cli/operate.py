@@ -26,6 +26,17 @@ def doctor(as_json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
+def init() -> None:
+    """Prepare the home, the catalog and an account to sign in with; `up` does it too. For when processes start apart."""
+    from tgstudio_dagster.home import prepare_home
+    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.up import first_start
+
+    prepare_home(settings())
+    for line in first_start(settings()):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
 def up() -> None:
     """Start the studio's web app, Dagster's UI and daemon on loopback; Ctrl-C ends them."""
     from tgstudio_dagster.settings import settings, web_settings

@@ -36,7 +36,7 @@ class _Kept:
 class _Listing:
     at: float
     writes: int
-    days: dict[date, float]
+    days: dict[date, str]
     stamp: str
 
 
@@ -52,8 +52,8 @@ class _Store:
 _store = _Store()
 
 
-def versions(lake: TenantLake, table: Table) -> dict[date, float]:
-    """The days that have an object, and when each was last replaced: as it is, or was up to a second ago."""
+def versions(lake: TenantLake, table: Table) -> dict[date, str]:
+    """The days that have an object, with what changes when it is replaced: as it is, or was up to a second ago."""
     return _listing(lake, table).days
 
 
@@ -98,7 +98,7 @@ def _listing(lake: TenantLake, table: Table) -> _Listing:
         if found is not None and _fresh(found):
             return found
         at, writes = time.monotonic(), TenantLake.writes
-        days = lake.modified(table)
+        days = lake.versions(table)
         digest = hashlib.sha256(repr(sorted(days.items())).encode()).hexdigest()[:16]
         found = _store.listings[key] = _Listing(at, writes, days, digest)
     return found

@@ -65,6 +65,10 @@ class Objects(Protocol):
         """All objects below the folder, by path below the root, with the second (since 1970) of their last put."""
         ...
 
+    def versions(self, folder: str) -> dict[str, str]:
+        """All objects below the folder, by path below the root, with what changes whenever one is replaced."""
+        ...
+
     def delete(self, path: str) -> None:
         """Remove the object; one that is not there is no error."""
         ...
@@ -121,6 +125,13 @@ class LocalObjects:
     def list(self, folder: str) -> dict[str, float]:
         with _explained(f"list {self.root / folder}"):
             return {str(file.relative_to(self.root)): stat.st_mtime for file, stat in sorted(_walk(self.root / folder))}
+
+    def versions(self, folder: str) -> dict[str, str]:
+        with _explained(f"list {self.root / folder}"):
+            return {
+                str(file.relative_to(self.root)): f"{stat.st_mtime_ns}-{stat.st_ino}"
+                for file, stat in _walk(self.root / folder)
+            }
 
     def delete(self, path: str) -> None:
         with _explained(f"delete {self.root / path}"), suppress(FileNotFoundError):
@@ -187,6 +198,16 @@ class S3Objects:
         return {
             name.removeprefix(f"{self.root}/"): entry["LastModified"].timestamp()
             for name, entry in sorted(found.items())
+            if entry["type"] == "file"
+        }
+
+    def versions(self, folder: str) -> dict[str, str]:
+        with _explained(f"list {self.url(folder)}"):
+            found = self._fs.find(f"{self.root}/{folder}/", detail=True)
+        # Not when it was put: S3 tells the second only.
+        return {
+            name.removeprefix(f"{self.root}/"): str(entry["ETag"])
+            for name, entry in found.items()
             if entry["type"] == "file"
         }
 

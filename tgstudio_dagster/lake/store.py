@@ -161,6 +161,15 @@ class TenantLake:
         """When each day's object was last replaced, in seconds since 1970 by the store's clock."""
         return {date.fromisoformat(layout.partition_value(path)): at for path, at in self._listed(table).items()}
 
+    def versions(self, table: Table) -> dict[date, str]:
+        """Each day's object, by what changes whenever it is replaced."""
+        found = self._objects.versions(layout.table_folder(table, self.tenant))
+        return {
+            date.fromisoformat(layout.partition_value(path)): version
+            for path, version in found.items()
+            if path.endswith(f"/{layout.PART}")
+        }
+
     def land(self, frame: pl.DataFrame) -> list[Landing]:
         """Store posts that arrived, one file per day of `date`, oldest first; the same content twice is one file."""
         days = LANDING.conform(frame).with_columns(day=pl.col("date").dt.date()).sort("day", maintain_order=True)

@@ -341,7 +341,7 @@ EDITOR_RESULTS = Table(
     "order",
     ("topic_id",),
     {
-        "topic_id": Column(pl.String, "The topic it was ordered from."),
+        "topic_id": Column(pl.String, "The topic it was ordered from; of chosen posts, c- and 12 hex digits."),
         "language": Column(pl.String, "ru or en."),
         "tone": Column(pl.String, "neutral, lively or formal."),
         "headline": Column(pl.String, "At most 90 characters."),

@@ -55,8 +55,8 @@ class MediaFile:
 def export(studio: Studio, order_ids: Sequence[str], format: Format, *, platforms: Sequence[str] = ()) -> Export:
     """The packages of the orders as one file, with the latest edits laid over; `zip` holds texts, images, JSON and CSV.
 
-    `platforms` are those wanted, empty: all. CSV begins with a byte-order mark, for spreadsheets. Raises NotFoundError for an unknown order or one without
-    packages, NewsroomError for an unknown format, or for none or too many orders.
+    `platforms` are those wanted, empty: all. CSV begins with a byte-order mark, for spreadsheets. Raises NotFoundError
+    for an unknown order or one without packages, NewsroomError for an unknown format, or for none or too many orders.
     """
     if format not in get_args(Format):
         raise NewsroomError(f"format: {format!r} is unknown; choose from {', '.join(get_args(Format))}.")

@@ -1,7 +1,8 @@
 """Posts to topics and stories: which posts make one topic, which topics make one story.
 
 Two levels, because an event ("parliament votes") stands inside a story ("martial law"): a topic is an event told by two
-posts or more, a story is topics near each other. Titles and keywords are made in label.py, ids in identity.py.
+posts or more, a story is topics near each other; a post told once that belongs to a story is a topic of one post in it
+(stories.py). Titles and keywords are made in label.py, ids in identity.py.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def find_topics(
     dense: Dense | None = None,
     topic_cut: float | None = None,
 ) -> Topics:
-    """The topics of a window: clusters of two posts and more, of posts made until `as_of`.
+    """The topics of a window, of posts made until `as_of`: clusters of two posts and more, and lone posts of a story.
 
     `messages` and `embeddings` are the window's MESSAGES and EMBEDDINGS. Service messages, deleted posts and posts
     without features take no part. `repeated`: the lines that channels repeat (`footers.repeated`), learnt from the

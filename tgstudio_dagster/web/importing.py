@@ -60,7 +60,9 @@ def upload(home: Path, principal: Principal, name: str, content: BinaryIO) -> Im
     file = PurePosixPath(name.replace("\\", "/")).name
     suffix = PurePosixPath(file).suffix.lower()
     if suffix not in SUFFIXES:
-        raise SourceError(f"{file}: upload result.json of Telegram Desktop, a dump (.jsonl), or the export's folder as .zip.")
+        raise SourceError(
+            f"{file}: upload result.json of Telegram Desktop, a dump (.jsonl), or the export's folder as .zip."
+        )
     begun = _new(home, principal, file, "")
     target = _folder(home, begun) / f"upload{suffix}"
     with target.open("wb") as kept:

@@ -7,8 +7,11 @@ browser's console, two round trips), and shows Streamlit's name until its script
 from __future__ import annotations
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+FIRST_PAGE = "/feed"
+"""Where people arrive. Streamlit serves it at the root only, and says of this address that there is no such page."""
 _HEAD = b"<head>"
 _TOLD = (
     b"<head><script>window.__streamlit = {BACKEND_BASE_URL: location.origin + '/', "
@@ -24,8 +27,16 @@ class Shell:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "GET" or "text/html" not in Headers(scope=scope).get("accept", ""):
+        if (
+            scope["type"] != "http"
+            or scope["method"] != "GET"
+            or "text/html" not in Headers(scope=scope).get("accept", "")
+        ):
             await self._app(scope, receive, send)
+            return
+        if scope["path"].removeprefix(scope.get("root_path", "")).rstrip("/") == FIRST_PAGE:
+            query = scope.get("query_string", b"").decode("latin-1")
+            await RedirectResponse(f"/?{query}" if query else "/", 303)(scope, receive, send)
             return
         # A cached or compressed document could not be completed.
         dropped = (b"accept-encoding", b"if-none-match", b"if-modified-since", b"range")

@@ -76,11 +76,12 @@ def visitor(*scopes: str) -> Callable[[Request], Visitor]:
 
 
 @cache
-def studio(*scopes: str) -> Callable[..., Studio]:
+def studio(*scopes: str) -> Callable[[Request], Studio]:
     """A route's dependency: the studio of its visitor, who has all of these scopes. Raises as `visitor` does."""
+    find = visitor(*scopes)
 
-    def dependency(request: Request, who: Visitor = Depends(visitor(*scopes))) -> Studio:  # noqa: B008, FAST002 - Annotated is read where `scopes` is not known
-        return platform_of(request).studio(who.principal)
+    def dependency(request: Request) -> Studio:
+        return platform_of(request).studio(find(request).principal)
 
     return dependency
 

@@ -18,7 +18,7 @@ from tgstudio_dagster.web.api import (
     packages,
     pairing,
     posts,
-    reference,
+    spec,
     tenancy,
     topics,
 )
@@ -38,6 +38,6 @@ for noun, routes in (
     ("data", data.router),
     ("tenant", tenancy.router),
 ):
-    router.include_router(routes, prefix="/v1", tags=[noun])
+    router.include_router(routes, tags=[noun])
 router.include_router(files.router)
-router.include_router(reference.router)
+router.include_router(spec.router)

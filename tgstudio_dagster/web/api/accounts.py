@@ -16,7 +16,7 @@ from tgstudio_dagster.web.api.route import ApiRoute
 from tgstudio_dagster.web.telegram import remove_account
 from tgstudio_dagster.web.who import platform_of
 
-router = APIRouter(route_class=ApiRoute, prefix="/accounts")
+router = APIRouter(route_class=ApiRoute, prefix="/v1/accounts")
 
 
 class AccountWait(Told):

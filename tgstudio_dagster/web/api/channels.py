@@ -10,10 +10,10 @@ from pydantic import Field, StringConstraints
 
 from tgstudio_dagster.catalog.base import utc_now
 from tgstudio_dagster.catalog.subscriptions import SubscriptionRequest, SubscriptionView
-from tgstudio_dagster.web.api.common import Asked, Cursor, Id, Limit, Orders, Page, Reads, Told, paged
+from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Id, Limit, Orders, Page, Reads, Told, paged
 from tgstudio_dagster.web.api.route import ApiRoute
 
-router = APIRouter(route_class=ApiRoute, prefix="/channels")
+router = APIRouter(route_class=ApiRoute, prefix="/v1/channels")
 DAYS = 7
 
 Reference = Annotated[
@@ -27,7 +27,7 @@ class Subscribe(Asked):
     channels: list[Reference] = Field(
         min_length=1, max_length=200, description="@name, t.me/name, t.me/+invite or an id.", examples=[["@durov"]]
     )
-    since: date | None = Field(default=None, description="First day (UTC) to read; default: a week ago.")
+    since: Day | None = Field(default=None, description="First day (UTC) to read; default: a week ago.")
     everything: bool = Field(default=False, description="The whole history, in place of `since`.")
     comments: bool = Field(default=False, description="Read the comments too, not only their number.")
     account_id: Id | None = Field(default=None, description="The account that reads; default: the first active one.")

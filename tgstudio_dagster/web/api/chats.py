@@ -29,7 +29,7 @@ from tgstudio_dagster.web.api.route import ApiRoute
 from tgstudio_dagster.web.telegram import post_message, sync_chats
 from tgstudio_dagster.web.who import platform_of
 
-router = APIRouter(route_class=ApiRoute)
+router = APIRouter(route_class=ApiRoute, prefix="/v1")
 ChatId = Annotated[
     str, Path(pattern=r"^@?[A-Za-z0-9_]{1,64}$", description="A channel's id or @username.", examples=["1500000001"])
 ]

@@ -7,6 +7,7 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Path, Query
@@ -17,6 +18,15 @@ from tgstudio_dagster.studio import Studio
 from tgstudio_dagster.web.who import Visitor, studio, visitor
 
 T = TypeVar("T")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def iso_day(given: object) -> object:
+    """The same, if it is a day or is written as one."""
+    if (isinstance(given, str) and not _DAY.fullmatch(given)) or isinstance(given, int | float):
+        raise ValueError("write it as 2026-03-15")
+    return given
+
 
 Reads = Annotated[Studio, Depends(studio("read"))]
 Orders = Annotated[Studio, Depends(studio("order"))]
@@ -25,6 +35,8 @@ OrderingVisitor = Annotated[Visitor, Depends(visitor("order"))]
 SendingVisitor = Annotated[Visitor, Depends(visitor("send"))]
 AdministeringVisitor = Annotated[Visitor, Depends(visitor("admin"))]
 
+Day = Annotated[date, BeforeValidator(iso_day)]
+"""A day as ISO 8601 has it, and nothing else that could be taken for one: a bare number would be a Unix time."""
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items of the page.")]
 Cursor = Annotated[
     str | None,

@@ -11,11 +11,11 @@ from pydantic import Field, StringConstraints
 from tgstudio_dagster.catalog.base import utc_now
 from tgstudio_dagster.catalog.bundles import Bundle as BundleRow
 from tgstudio_dagster.catalog.bundles import BundleFormat, get_bundle
-from tgstudio_dagster.web.api.common import Asked, Cursor, Limit, Orders, Page, Reads, Told, paged
+from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Limit, Orders, Page, Reads, Told, paged
 from tgstudio_dagster.web.api.route import ApiRoute
 from tgstudio_dagster.web.files import BINARY, serve
 
-router = APIRouter(route_class=ApiRoute, prefix="/bundles")
+router = APIRouter(route_class=ApiRoute, prefix="/v1/bundles")
 BundleId = Annotated[
     str, Path(pattern=r"^[a-z0-9]{1,63}-[a-z0-9]{1,63}$", examples=["demo-01jq0000000000000000000000"])
 ]
@@ -24,8 +24,8 @@ BundleId = Annotated[
 class NewBundle(Asked):
     """Tables of a range of days (UTC), both ends included."""
 
-    first: date = Field(examples=["2026-03-09"])
-    last: date = Field(examples=["2026-03-15"])
+    first: Day = Field(examples=["2026-03-09"])
+    last: Day = Field(examples=["2026-03-15"])
     tables: list[Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]] = Field(
         default=[], max_length=30, description="Names as in the data dictionary; empty: those that an analyst needs."
     )

@@ -17,6 +17,7 @@ from tgstudio_dagster.studio import Studio
 from tgstudio_dagster.web.api.common import (
     Asked,
     Cursor,
+    Day,
     Limit,
     MessageRef,
     Orders,
@@ -29,7 +30,7 @@ from tgstudio_dagster.web.api.common import (
 )
 from tgstudio_dagster.web.api.route import ApiRoute
 
-router = APIRouter(route_class=ApiRoute)
+router = APIRouter(route_class=ApiRoute, prefix="/v1")
 OrderId = Annotated[str, Path(pattern=r"^[a-z0-9]{1,63}-[a-z0-9]{1,63}$", examples=["demo-01jq0000000000000000000000"])]
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -43,7 +44,7 @@ class Work(Asked):
     topic_id: str | None = Field(default=None, pattern=r"^t-[0-9a-f]{12}$", examples=["t-0123456789ab"])
     messages: list[MessageRef] | None = Field(default=None, min_length=1, max_length=200)
     order_id: str | None = Field(default=None, pattern=r"^[a-z0-9]{1,63}-[a-z0-9]{1,63}$")
-    day: date | None = Field(default=None, description="With which the window of 7 days ends; default: the newest.")
+    day: Day | None = Field(default=None, description="With which the window of 7 days ends; default: the newest.")
     platforms: list[PlatformName] = Field(default=[], max_length=7, description="Packages to make.")
     language: Language | None = None
     tone: Tone | None = None

@@ -29,7 +29,7 @@ from tgstudio_dagster.web.api.common import (
 from tgstudio_dagster.web.api.orders import OrderId
 from tgstudio_dagster.web.api.route import ApiRoute
 
-router = APIRouter(route_class=ApiRoute)
+router = APIRouter(route_class=ApiRoute, prefix="/v1")
 PackageId = Annotated[
     str,
     Path(pattern=r"^[a-z0-9]{1,63}-[a-z0-9]{1,63}-[a-z]{1,10}$", examples=["demo-01jq0000000000000000000000-tg"]),
@@ -39,8 +39,11 @@ _FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The file.",
         "content": {
-            mime: {"schema": {"type": "string", "format": "binary"}}
-            for mime in ("application/json", "text/csv", "application/vnd.apache.parquet", "application/zip")
+            "application/json": {"schema": {"type": "object"}},
+            **{
+                mime: {"schema": {"type": "string", "format": "binary"}}
+                for mime in ("text/csv", "application/vnd.apache.parquet", "application/zip")
+            },
         },
     }
 }

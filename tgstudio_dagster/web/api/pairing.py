@@ -19,7 +19,7 @@ from tgstudio_dagster.web.api.common import AdministeringVisitor, Asked, Id, Tol
 from tgstudio_dagster.web.api.route import SecretRoute
 from tgstudio_dagster.web.who import Visitor, platform_of
 
-router = APIRouter(route_class=SecretRoute, prefix="/auth")
+router = APIRouter(route_class=SecretRoute, prefix="/v1/auth")
 
 
 class Phone(Asked):

@@ -12,10 +12,10 @@ from starlette.responses import Response
 from tgstudio_dagster.errors import QueryError
 from tgstudio_dagster.lake.feed import FeedPage
 from tgstudio_dagster.web.api.answers import by_version
-from tgstudio_dagster.web.api.common import ChannelName, Cursor, FilePath, Lang, Limit, Permalink, Reads, Told
+from tgstudio_dagster.web.api.common import ChannelName, Cursor, Day, FilePath, Lang, Limit, Permalink, Reads, Told
 from tgstudio_dagster.web.api.route import ApiRoute
 
-router = APIRouter(route_class=ApiRoute)
+router = APIRouter(route_class=ApiRoute, prefix="/v1")
 PostType = Literal[
     "text", "photo", "video", "animation", "album", "document", "audio", "voice", "video_note", "sticker", "poll",
     "location", "contact", "other", "service",
@@ -28,8 +28,8 @@ Channels = Annotated[
 Langs = Annotated[
     list[Lang], Query(default_factory=list, max_length=20, description="ISO 639-1 codes; several: any of them.")
 ]
-First = Annotated[date | None, Query(description="First day (UTC).", examples=["2026-03-09"])]
-Last = Annotated[date | None, Query(description="Last day (UTC).", examples=["2026-03-15"])]
+First = Annotated[Day | None, Query(description="First day (UTC).", examples=["2026-03-09"])]
+Last = Annotated[Day | None, Query(description="Last day (UTC).", examples=["2026-03-15"])]
 Words = Annotated[
     list[Annotated[str, StringConstraints(min_length=1, max_length=100)]],
     Query(default_factory=list, max_length=10, description="Every one must stand in the text, in capitals or not."),

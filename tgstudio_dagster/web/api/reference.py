@@ -13,12 +13,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
-from starlette.responses import HTMLResponse
+from fastapi import FastAPI
 
 from tgstudio_dagster import __version__
 
-router = APIRouter()
 _METHODS = ("get", "post", "put", "delete")
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}"
@@ -28,13 +26,6 @@ _STYLE = (
     "a{color:#0b5cad}@media(prefers-color-scheme:dark){body{background:#14171c;color:#e4e7eb}a{color:#7db8f5}"
     "pre{background:#1f242b}td,th{border-color:#3a414b}}"
 )
-
-
-@router.get("/v1/docs", include_in_schema=False)
-def docs() -> HTMLResponse:
-    """The reference as a page; it needs no script, and nothing from elsewhere."""
-    headers = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
-    return HTMLResponse(page(), headers=headers)
 
 
 @cache

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
+from starlette.responses import HTMLResponse
 
 from tgstudio_dagster.web.who import CSRF_HEADER
 
+router = APIRouter()
 ABOUT = """\
 Everything that the studio's pages do, for programs.
 
@@ -44,6 +46,7 @@ _ERRORS = {
     503: "The lake or the vault can't be read.",
 }
 _ONLY_WITH_BODY = {413}
+_KEY = {"pattern": r"^[\x21-\x7e]{1,200}$", "maxLength": 200}
 _METHODS = ("get", "put", "post", "delete")
 
 
@@ -64,6 +67,15 @@ class Problem(BaseModel):
     field: str | None = Field(default=None, description="The field that is to be mended.", examples=["limit"])
     errors: list[FieldProblem] | None = Field(default=None, description="All fields that are not valid.")
     request: str | None = Field(default=None, description="Id of the request, as in X-Request-Id and the log.")
+
+
+@router.get("/v1/docs", include_in_schema=False)
+def docs() -> HTMLResponse:
+    """The reference as a page; it needs no script, and nothing from elsewhere."""
+    from tgstudio_dagster.web.api import reference
+
+    headers = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return HTMLResponse(reference.page(), headers=headers)
 
 
 def install(app: FastAPI) -> None:
@@ -120,13 +132,11 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         and not path.startswith("/v1/auth/")
         and not any(one["name"] == "idempotency-key" for one in takes)
     ):
-        takes.append(
-            _header("idempotency-key", "Done once for 24 hours with the same key and body.", r"^[\x21-\x7e]{1,200}$")
-        )
+        takes.append(_header("idempotency-key", "Done once for 24 hours with the same key and body.", _KEY))
     if with_body:
         takes.append(_header(CSRF_HEADER, "With a session's cookie: its token, of `GET /v1/me`."))
 
 
-def _header(name: str, about: str, pattern: str | None = None) -> dict[str, Any]:
-    schema = {"type": "string", "maxLength": 200} | ({"pattern": pattern} if pattern else {})
+def _header(name: str, about: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    schema = {"type": "string", **(schema or {})}
     return {"name": name, "in": "header", "required": False, "schema": schema, "description": about}

@@ -27,7 +27,7 @@ from tgstudio_dagster.web.api.common import (
 )
 from tgstudio_dagster.web.api.route import ApiRoute
 
-router = APIRouter(route_class=ApiRoute)
+router = APIRouter(route_class=ApiRoute, prefix="/v1")
 Scope = Literal["read", "order", "send", "admin"]
 
 
@@ -205,10 +205,11 @@ def make_key(studio: Administers, asked: NewKey) -> MadeKey:
     return MadeKey(**Key.model_validate(made).model_dump(), secret=secret)
 
 
-@router.delete("/keys/{key_id}", summary="End an API key")
-def end_key(studio: Administers, key_id: Id) -> Key:
-    """At once."""
-    return Key.model_validate(studio.revoke_key(key_id, utc_now()))
+@router.delete("/keys/{key_id}", status_code=204, response_class=Response, summary="End an API key")
+def end_key(studio: Administers, key_id: Id) -> Response:
+    """At once; one that has ended stays ended."""
+    studio.revoke_key(key_id, utc_now())
+    return Response(status_code=204)
 
 
 @router.get("/requests", summary="The history of calls")

@@ -14,6 +14,7 @@ from tgstudio_dagster.errors import QueryError
 from tgstudio_dagster.web.api.answers import by_version
 from tgstudio_dagster.web.api.common import (
     Cursor,
+    Day,
     Limit,
     Page,
     Permalink,
@@ -25,15 +26,15 @@ from tgstudio_dagster.web.api.common import (
 )
 from tgstudio_dagster.web.api.route import ApiRoute
 
-router = APIRouter(route_class=ApiRoute)
+router = APIRouter(route_class=ApiRoute, prefix="/v1")
 DEPTH = 500
 """How far down the rankings one may page."""
 MAX_POINTS = 20_000
 _COUNTERS = ("views", "forwards", "reactions", "comments")
 _OF_ONE_KIND = ("date", "views", "forwards", "reactions", "comments", "lang", "story_id", "first_seen", "last_seen")
 
-Day = Annotated[
-    date | None,
+OfDay = Annotated[
+    Day | None,
     Query(description="Day (UTC) with which the window ends; default: the newest.", examples=["2026-03-15"]),
 ]
 TopicId = Annotated[str, Path(pattern=r"^t-[0-9a-f]{12}$", examples=["t-0123456789ab"])]
@@ -202,7 +203,7 @@ def top(
     studio: Reads,
     window: Annotated[Literal["24h", "7d"], Query(description="Ending with the day's newest observation.")] = "24h",
     by: Annotated[Literal["message", "topic"], Query(description="Posts or topics.")] = "message",
-    day: Day = None,
+    day: OfDay = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
@@ -223,7 +224,7 @@ def top(
 
 
 @router.get("/topics", response_model=Page[Topic], summary="What is talked about")
-def topics(request: Request, studio: Reads, day: Day = None, limit: Limit = 50, cursor: Cursor = None) -> Response:
+def topics(request: Request, studio: Reads, day: OfDay = None, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Topics of the 7 days that end with the day, largest first."""
 
     def make() -> Page[Topic]:
@@ -236,7 +237,7 @@ def topics(request: Request, studio: Reads, day: Day = None, limit: Limit = 50, 
 
 
 @router.get("/topics/{topic_id}", response_model=TopicPage, summary="One topic")
-def topic(request: Request, studio: Reads, topic_id: TopicId, day: Day = None) -> Response:
+def topic(request: Request, studio: Reads, topic_id: TopicId, day: OfDay = None) -> Response:
     """Its posts with repeats folded, its timeline by channel, its splits and merges."""
 
     def make() -> TopicPage:
@@ -257,7 +258,7 @@ def topic(request: Request, studio: Reads, topic_id: TopicId, day: Day = None) -
 def topic_map(
     request: Request,
     studio: Reads,
-    day: Day = None,
+    day: OfDay = None,
     limit: Annotated[int, Query(ge=1, le=MAX_POINTS, description="Most points.")] = 5_000,
 ) -> Response:
     """Where posts of the 7 days that end with the day stand, by topic and story."""

@@ -1,0 +1,54 @@
+"""A language model: how its client is connected to the tenant's tools (docs/mcp.md says all of it)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from streamlit_app.i18n import has, t
+from streamlit_app.principal import platform
+from tgstudio_dagster.studio import Studio
+
+if TYPE_CHECKING:
+    from tgstudio_dagster.web.mcp.tool import Tool
+
+SECRET = "tgs_…"  # noqa: S105 - stands for one
+
+
+def show(mine: Studio) -> None:
+    """Three steps, and the texts to copy."""
+    from tgstudio_dagster.web.mcp.registry import TOOLS
+
+    origin = platform().web_settings.origin
+    steps = "".join(f"<li><span>{t(f'settings.models.step_{n}')}</span></li>" for n in (1, 2, 3))
+    st.html(f'<p class="ts-lead">{t("settings.models.lead")}</p><ol class="ts-how">{steps}</ol>')
+    web, desk = st.tabs([t("settings.models.web"), t("settings.models.desk")])
+    with web:
+        st.caption(t("settings.models.web_text"))
+        own = {"type": "http", "url": f"{origin}/mcp", "headers": {"Authorization": f"Bearer {SECRET}"}}
+        st.code(_servers(own), language=None)
+    with desk:
+        st.caption(t("settings.models.desk_text"))
+        home = str(platform().settings.home.resolve()) if mine.principal.role == "operator" else "/…/.tgstudio"
+        environment = {"TGSTUDIO_HOME": home, "TGSTUDIO_API_KEY": SECRET}
+        st.code(_servers({"command": "tgstudio", "args": ["mcp"], "env": environment}), language=None)
+    st.subheader(t("settings.models.tools"))
+    st.html(f'<dl class="ts-tools">{"".join(_tool(one) for one in TOOLS.values())}</dl>')
+    st.info(t("settings.models.safety"), icon=":material/shield:")
+
+
+def _tool(tool: Tool) -> str:
+    about = t(f"settings.models.about.{tool.name}") if has(f"settings.models.about.{tool.name}") else tool.about
+    scope = t(f"settings.keys.scope.{tool.scope}")
+    return (
+        f'<div><dt><code>{escape(tool.name)}</code> <span class="ts-badge ts-gray">{escape(scope)}</span></dt>'
+        f"<dd>{escape(about)}</dd></div>"
+    )
+
+
+def _servers(own: Mapping[str, object]) -> str:
+    return json.dumps({"mcpServers": {"tgstudio": dict(own)}}, ensure_ascii=False, indent=2)

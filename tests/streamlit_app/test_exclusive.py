@@ -1,0 +1,140 @@
+"""Make exclusive: what is asked, what it will cost, how far it has come, and who may stop it."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.streamlit_app.reader import Reader, Readers, shown
+from tgstudio_dagster.catalog.models_work import Quota
+from tgstudio_dagster.catalog.orders import begin_order, settle_order
+
+@pytest.fixture
+def editor(sample_readers: Readers) -> Reader:
+    return sample_readers.of("demo", "editor")
+
+
+def ordered(reader: Reader, page: AppTest) -> str:
+    """Press the button; the order that was made."""
+    before = {one.id for one in reader.studio.orders()}
+    page.button(key="order").click().run()
+    assert not page.exception
+    (made,) = {one.id for one in reader.studio.orders()} - before
+    return made
+
+
+def test_without_topics_a_page_says_what_to_do_first(readers: Readers) -> None:
+    page = readers.of("acme").open("exclusive")
+    assert not page.exception
+    assert "Пока не из чего делать" in shown(page) and "Добавить каналы" in shown(page)
+
+
+def test_the_cost_is_told_before_anything_is_ordered(editor: Reader) -> None:
+    page = editor.open("exclusive")
+    said = {one.label: one.value for one in page.metric}
+    assert said["Стоимость"] == "бесплатно"
+    assert int(said["Постов в основе"]) > 1 and said["Осталось заказов"].isdigit()
+
+
+def test_a_topic_is_ordered_with_what_was_chosen_and_followed_at_its_address(editor: Reader) -> None:
+    page = editor.open("exclusive")
+    page.button_group(key="platforms").set_value(["tg", "li"]).run()
+    page.button_group(key="tone").set_value("lively").run()
+    page.button_group(key="language_of_text").set_value("en").run()
+    made = ordered(editor, page)
+    order = next(one for one in editor.studio.orders() if one.id == made)
+    assert (list(order.platforms), order.tone, order.language, order.goal) == (["tg", "li"], "lively", "en", "packages")
+    assert page.query_params["order"] == made
+    assert "Заказ принят" in shown(page) and "Готово шагов: 0 из 5" in shown(page)
+
+
+def test_messages_that_were_chosen_elsewhere_are_ordered(editor: Reader) -> None:
+    day = editor.studio.newest_day()
+    keys = editor.studio.topic_map(day=day).points.head(3).select("channel_id", "msg_id").rows()
+    page = editor.open("feed")
+    page.session_state["exclusive"] = {"messages": keys, "day": day}
+    page.switch_page("app_pages/exclusive.py").run()
+    assert "Из **3** выбранных постов" in shown(page)
+    made = ordered(editor, page)
+    order = next(one for one in editor.studio.orders() if one.id == made)
+    assert order.topic_id is None and sorted(map(tuple, order.messages or [])) == sorted(keys)
+    assert "exclusive" not in page.session_state
+
+
+def test_without_a_platform_nothing_can_be_ordered(editor: Reader) -> None:
+    page = editor.open("exclusive")
+    page.button_group(key="platforms").set_value([]).run()
+    assert "Выберите хотя бы одну площадку" in shown(page)
+    assert "order" not in {one.key for one in page.button}
+
+
+def test_a_quota_that_is_used_up_is_told_with_its_end(editor: Reader) -> None:
+    with editor.platform.catalog.tenant_session("demo", writing=True) as session:
+        session.add(Quota(tenant="demo", name="orders_per_day", limit=0))
+    page = editor.open("exclusive")
+    before = len(editor.studio.orders())
+    page.button(key="order").click().run()
+    assert not page.exception
+    said = shown(page)
+    assert "Лимит исчерпан" in said and "Можно продолжить после" in said
+    assert len(editor.studio.orders()) == before
+
+
+def test_a_viewer_sees_the_cost_and_why_they_may_not_order(sample_readers: Readers) -> None:
+    page = sample_readers.of("demo", "viewer").open("exclusive")
+    button = page.button(key="order")
+    assert button.disabled and "только на чтение" in button.help
+    assert page.metric
+
+
+def test_an_order_that_is_made_leads_to_its_packages(editor: Reader) -> None:
+    order = editor.studio.orders()[0].id
+    page = editor.open("exclusive", order=order)
+    said = shown(page)
+    assert "Готово шагов: 5 из 5" in said and "Открыть пакеты" in said
+    assert "cancel" not in {one.key for one in page.button}
+
+
+def test_an_order_that_waits_can_be_stopped_and_started_again(editor: Reader) -> None:
+    page = editor.open("exclusive")
+    made = ordered(editor, page)
+    page.button(key="cancel").click().run()
+    assert next(one for one in editor.studio.orders() if one.id == made).status == "cancelled"
+    assert "отменено" in shown(page)
+    page.button(key="again").click().run()
+    assert next(one for one in editor.studio.orders() if one.id == made).status == "queued"
+
+
+def test_an_order_that_runs_says_that_it_is_being_stopped(editor: Reader) -> None:
+    page = editor.open("exclusive")
+    made = ordered(editor, page)
+    begin_order(editor.platform.catalog, made, "run")
+    page.run()
+    page.button(key="cancel").click().run()
+    assert not page.exception
+    assert page.button(key="cancel").disabled
+    assert "Останавливаем" in shown(page)
+
+
+def test_a_viewer_can_stop_nothing(editor: Reader, sample_readers: Readers) -> None:
+    made = ordered(editor, editor.open("exclusive"))
+    page = sample_readers.of("demo", "viewer").open("exclusive", order=made)
+    assert not page.exception
+    assert "cancel" not in {one.key for one in page.button}
+
+
+def test_a_failure_is_told_and_its_words_are_no_markup(editor: Reader) -> None:
+    made = ordered(editor, editor.open("exclusive"))
+    catalog = editor.platform.catalog
+    begin_order(catalog, made, "run")
+    settle_order(catalog, made, "run", "failed", error="<b>broken</b>")
+    said = shown(editor.open("exclusive", order=made))
+    assert "Заказ не выполнен" in said and "&lt;b&gt;broken" in said and "Запустить снова" in said
+
+
+def test_an_order_that_is_not_theirs_is_not_found(editor: Reader, sample_readers: Readers) -> None:
+    order = editor.studio.orders()[0]
+    page = sample_readers.of("acme").open("exclusive", order=order.id)
+    assert not page.exception
+    said = shown(page)
+    assert "Не нашлось" in said and "Готово шагов" not in said

@@ -6,8 +6,12 @@ Builders of data stand in builders.py.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import signal
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +20,7 @@ import pytest
 from hypothesis import settings
 
 from tests.servers.postgres import PostgresServer
+from tests.servers.ready import COMMAND
 from tests.servers.s3 import BUCKET, S3Server
 from tests.servers.telegram import TelegramServer
 from tgstudio_dagster.catalog.database import Catalog
@@ -27,6 +32,12 @@ settings.register_profile("tgstudio", deadline=None)
 settings.load_profile("tgstudio")
 # A test run in the background of a script ignores Ctrl-C, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: a worker that begins one last works while the other waits."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +118,31 @@ def lake_root(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, dict
         return str(tmp_path / "lake"), None
     server: S3Server = request.getfixturevalue("s3")
     return f"s3://{BUCKET}/{uuid.uuid4().hex[:12]}", dict(server.options)
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A home in which `tgstudio demo --json` has run, and `demo.json` what it printed: made once for all workers.
+
+    It is not to be written to: `copy_home` gives a test its own.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    home = shared / "demo_home"
+    with (shared / "demo_home.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "demo.json").exists():
+            shutil.rmtree(home, ignore_errors=True)
+            done = subprocess.run(
+                [sys.executable, "-c", COMMAND, "demo", "--json"],
+                env=os.environ | {"TGSTUDIO_HOME": str(home), "PYTHONUTF8": "1"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr[-3000:]
+            (home / "demo.json").write_text(done.stdout, encoding="utf-8")
+    return home
 
 
 @pytest.fixture

@@ -65,7 +65,9 @@ class QuotaError(TGStudioError):
     """A limit of a minute or a day is used up until `until`; `name` is the limit's."""
 
     def __init__(self, name: str, until: datetime, message: str | None = None) -> None:
-        super().__init__(message or f"{name}: used up until {until:%Y-%m-%d %H:%M:%S} UTC; wait, or ask for another plan.")
+        super().__init__(
+            message or f"{name}: used up until {until:%Y-%m-%d %H:%M:%S} UTC; wait, or ask for another plan."
+        )
         self.name = name
         self.until = until
 

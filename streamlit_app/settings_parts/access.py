@@ -51,7 +51,8 @@ def _addresses(mine: Studio, *, may: bool) -> None:
 
 def _own_address() -> str:
     """From where this page is read; Streamlit tells no address of this machine itself."""
-    return st.context.ip_address or LOOPBACK
+    known = st.context.ip_address
+    return known if isinstance(known, str) and known else LOOPBACK
 
 
 def _check(network: str) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from streamlit_app.components.states import guarded
 from streamlit_app.i18n import t
-from streamlit_app.settings_parts.saving import button_help, checked, save, words_of
+from streamlit_app.settings_parts.saving import button_help, checked, save, seed, set_back, words_of
 from tgstudio_dagster.catalog.tenant_settings import Filters
 from tgstudio_dagster.errors import SettingsError
 from tgstudio_dagster.studio import Studio
@@ -42,8 +42,8 @@ def show(mine: Studio) -> None:
         senders = _list(mine, "senders", [str(one) for one in now.senders])
         st.subheader(t("settings.filters.files"))
         size = st.number_input(
-            t("settings.filters.max_file_size"), min_value=0.0, value=now.max_file_size / MEGABYTE, step=5.0, format="%.1f",
-            disabled=not mine.principal.may_edit, key="filter_max_file_size", width=260,
+            t("settings.filters.max_file_size"), min_value=0.0, step=5.0, format="%.1f",
+            disabled=not mine.principal.may_edit, key=seed("filter_max_file_size", now.max_file_size / MEGABYTE), width=260,
         )  # fmt: skip
         kinds = _choice(mine, "media_kinds", KINDS, now.media_kinds)
         left, right = st.columns(2, gap="medium")
@@ -69,34 +69,24 @@ def show(mine: Studio) -> None:
             }  # fmt: skip
             save(mine, filters=checked(mine.settings, filters=chosen).filters)
     if now != Filters() and mine.principal.may_edit:
-        st.button(t("settings.filters.clear"), icon=":material/filter_alt_off:", key="filters_clear", on_click=_forget)
-        if st.session_state.pop(_CLEARED, False):
-            with guarded():
-                save(mine, filters=Filters())
-
-
-_CLEARED = "filters_cleared"
-
-
-def _forget() -> None:
-    """Empty the form too: what is typed in its fields would be shown again."""
-    for name in [name for name in st.session_state if str(name).startswith("filter_")]:
-        del st.session_state[name]
-    st.session_state[_CLEARED] = True
+        st.button(
+            t("settings.filters.clear"), icon=":material/filter_alt_off:", key="filters_clear", on_click=set_back,
+            args=("filter_",), kwargs={"filters": Filters()},
+        )  # fmt: skip
 
 
 def _list(mine: Studio, name: str, values: Sequence[str]) -> tuple[str, ...]:
     typed = st.text_area(
-        t(f"settings.filters.{name}"), value=", ".join(values), height=80, disabled=not mine.principal.may_edit,
-        placeholder=t(f"settings.filters.{name}_hint"), key=f"filter_{name}", help=t("settings.filters.list_help"),
+        t(f"settings.filters.{name}"), height=80, disabled=not mine.principal.may_edit, help=t("settings.filters.list_help"),
+        placeholder=t(f"settings.filters.{name}_hint"), key=seed(f"filter_{name}", ", ".join(values)),
     )  # fmt: skip
     return words_of(typed)
 
 
 def _choice(mine: Studio, name: str, known: Sequence[str], values: Sequence[str]) -> list[str]:
     return st.multiselect(
-        t(f"settings.filters.{name}"), [*known, *(one for one in values if one not in known)], default=list(values),
-        format_func=_type, placeholder=t("settings.filters.any"), disabled=not mine.principal.may_edit, key=f"filter_{name}",
+        t(f"settings.filters.{name}"), [*known, *(one for one in values if one not in known)], format_func=_type,
+        key=seed(f"filter_{name}", list(values)), placeholder=t("settings.filters.any"), disabled=not mine.principal.may_edit,
     )  # fmt: skip
 
 
@@ -106,7 +96,7 @@ def _type(name: str) -> str:
 
 def _day(mine: Studio, name: str, value: date | None) -> date | None:
     chosen: Any = st.date_input(
-        t(f"settings.filters.{name}"), value=value, format="DD.MM.YYYY", disabled=not mine.principal.may_edit,
-        key=f"filter_{name}",
+        t(f"settings.filters.{name}"), value=None, format="DD.MM.YYYY", disabled=not mine.principal.may_edit,
+        key=seed(f"filter_{name}", value),
     )  # fmt: skip
     return chosen if isinstance(chosen, date) else None

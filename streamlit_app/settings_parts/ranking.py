@@ -6,7 +6,7 @@ import streamlit as st
 
 from streamlit_app.components.states import guarded
 from streamlit_app.i18n import t
-from streamlit_app.settings_parts.saving import button_help, save
+from streamlit_app.settings_parts.saving import button_help, save, seed, set_back
 from tgstudio_dagster.studio import Studio
 from tgstudio_dagster.topics.weights import COUNTERS, SHIPPED, RankingWeights
 
@@ -28,7 +28,7 @@ def show(mine: Studio) -> None:
         st.markdown(f"**{t('settings.ranking.counted')}**")
         _row(now, COUNTED, given, may=may, step=0.1)
         given["wide_first"] = st.toggle(
-            t("settings.ranking.wide_first"), value=now.wide_first, disabled=not may, key="weight_wide_first"
+            t("settings.ranking.wide_first"), disabled=not may, key=seed("weight_wide_first", now.wide_first)
         )
         with st.expander(t("settings.ranking.fine"), icon=":material/tune:"):
             _row(now, FINE, given, may=may, step=0.5)
@@ -41,13 +41,13 @@ def show(mine: Studio) -> None:
                 help=button_help(mine),
                 key="ranking_save",
             )
-            back = st.form_submit_button(
+            st.form_submit_button(
                 t("settings.ranking.shipped"), icon=":material/restart_alt:", disabled=not may or now == SHIPPED,
-                on_click=_forget, key="ranking_back",
+                on_click=set_back, args=("weight_",), kwargs={"ranking": SHIPPED}, key="ranking_back",
             )  # fmt: skip
-    if sent or back:
+    if sent:
         with guarded():
-            save(mine, ranking=SHIPPED if back else given)
+            save(mine, ranking=given)
 
 
 def _row(
@@ -56,13 +56,7 @@ def _row(
     for column, name in zip(st.columns(len(names), gap="small", vertical_alignment="bottom"), names, strict=True):
         with column:
             given[name] = st.number_input(
-                t(f"settings.ranking.{name}"), value=float(getattr(now, name)), step=step, format="%.2f",
+                t(f"settings.ranking.{name}"), step=step, format="%.2f",
                 min_value=_LEAST.get(name, 0.0), max_value=0.0 if name == "least" else 10_000.0, disabled=not may,
-                help=t(f"settings.ranking.{name}_help"), key=f"weight_{name}",
+                help=t(f"settings.ranking.{name}_help"), key=seed(f"weight_{name}", float(getattr(now, name))),
             )  # fmt: skip
-
-
-def _forget() -> None:
-    """Let the fields show the shipped weights."""
-    for name in [name for name in st.session_state if str(name).startswith("weight_")]:
-        del st.session_state[name]

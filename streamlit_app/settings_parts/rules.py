@@ -16,7 +16,7 @@ from streamlit_app.components.topic import plain
 from streamlit_app.formats import number
 from streamlit_app.i18n import has, t
 from streamlit_app.principal import studio
-from streamlit_app.settings_parts.saving import button_help, done, first_of
+from streamlit_app.settings_parts.saving import button_help, done, first_of, seed
 from tgstudio_dagster.catalog.rules import Rule, TopicRule, topic_rule
 from tgstudio_dagster.catalog.tenant_settings import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.errors import NotFoundError, SettingsError
@@ -140,11 +140,13 @@ def _form(mine: Studio, rule: Rule | None) -> None:
         )  # fmt: skip
         left, middle, right = st.columns(3, gap="small", vertical_alignment="bottom")
         rank = left.number_input(
-            t("settings.rules.max_rank"), min_value=1, max_value=1000, value=wish.max_rank, step=1,
-            key=f"rule_rank_{name}", placeholder=t("settings.rules.any"), help=t("settings.rules.max_rank_help"),
+            t("settings.rules.max_rank"), min_value=1, max_value=1000, value=None, step=1,
+            key=seed(f"rule_rank_{name}", wish.max_rank), placeholder=t("settings.rules.any"),
+            help=t("settings.rules.max_rank_help"),
         )  # fmt: skip
         score = middle.number_input(
-            t("settings.rules.min_score"), min_value=0.0, value=wish.min_score, step=0.5, key=f"rule_score_{name}",
+            t("settings.rules.min_score"), min_value=0.0, value=None, step=0.5,
+            key=seed(f"rule_score_{name}", wish.min_score),
             placeholder=t("settings.rules.any"), help=_scores(mine),
         )  # fmt: skip
         channels = right.number_input(

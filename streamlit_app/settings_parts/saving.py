@@ -7,7 +7,9 @@ import re
 import streamlit as st
 from pydantic import ValidationError
 
+from streamlit_app.components.states import guarded
 from streamlit_app.i18n import t
+from streamlit_app.principal import studio
 from tgstudio_dagster.catalog.tenant_settings import TenantSettings
 from tgstudio_dagster.errors import SettingsError
 from tgstudio_dagster.studio import Studio
@@ -44,6 +46,23 @@ def done(words: str) -> None:
     """Run the page anew, and say there what was done."""
     st.session_state[_TOLD] = words
     st.rerun()
+
+
+def set_back(prefix: str, **changes: object) -> None:
+    """For a button's callback: set these fields anew, and let the form's fields (their keys' prefix) show that."""
+    with guarded():
+        mine = studio()
+        mine.put_settings(checked(mine.settings, **changes))
+        for name in [name for name in st.session_state if str(name).startswith(prefix)]:
+            del st.session_state[name]
+        st.session_state[_TOLD] = t("settings.saved")
+
+
+def seed(key: str, value: object) -> str:
+    """The key of a field that shows this value at first; what stands in the state can be set anew by a callback."""
+    if key not in st.session_state:
+        st.session_state[key] = value
+    return key
 
 
 def told() -> None:

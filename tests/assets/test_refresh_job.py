@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -55,9 +56,9 @@ class Platform:
 
 
 @pytest.fixture
-def platform(tmp_path: Path) -> Iterator[Platform]:
+def platform(tmp_path: Path, sqlite_template: Path) -> Iterator[Platform]:
+    shutil.copyfile(sqlite_template, tmp_path / "catalog.sqlite")
     catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
-    catalog.upgrade()
     with dg.DagsterInstance.ephemeral() as instance:
         for tenant in ("acme", "bravo"):
             add_tenant(catalog, tenant, tenant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -40,7 +41,6 @@ class Platform:
     def __init__(self, folder: Path, instance: dg.DagsterInstance) -> None:
         self.lake, self.instance = Lake(str(folder / "lake")), instance
         self.catalog = Catalog(f"sqlite:///{folder / 'catalog.sqlite'}")
-        self.catalog.upgrade()
         for tenant in ("acme", "bravo"):
             add_tenant(self.catalog, tenant, tenant)
             instance.add_dynamic_partitions(str(tenants.name), [tenant])
@@ -61,7 +61,8 @@ class Platform:
 
 
 @pytest.fixture
-def platform(tmp_path: Path) -> Iterator[Platform]:
+def platform(tmp_path: Path, sqlite_template: Path) -> Iterator[Platform]:
+    shutil.copyfile(sqlite_template, tmp_path / "catalog.sqlite")
     with dg.DagsterInstance.ephemeral() as instance:
         made = Platform(tmp_path, instance)
         yield made

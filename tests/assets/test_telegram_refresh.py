@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -87,9 +88,9 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(tmp_path: Path, telegram: TelegramServer) -> Iterator[Deployment]:
+def deployment(tmp_path: Path, sqlite_template: Path, telegram: TelegramServer) -> Iterator[Deployment]:
+    shutil.copyfile(sqlite_template, tmp_path / "catalog.sqlite")
     catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
-    catalog.upgrade()
     one = paired(catalog, telegram, tmp_path)
     user = telegram.add_user()
     one.account(user)

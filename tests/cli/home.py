@@ -1,15 +1,15 @@
-"""A home whose commands are run as a person runs them: real processes, in the environment of the test server."""
+"""A home whose commands are run as a person runs them: processes of their own, in the environment of the test server."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 from pydantic import SecretStr
 
+from tests.servers.ready import COMMAND, ReadyProcess, ready_python
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import User
 from tgstudio_dagster.catalog.accounts import TgAccount, add_account
@@ -17,8 +17,6 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.pairings import Pairing, list_pairings
 from tgstudio_dagster.catalog.tenants import add_tenant
 from tgstudio_dagster.catalog.vault import Vault, new_key
-
-_MAIN = "from tgstudio_dagster.cli import main; main()"
 
 
 class Home:
@@ -37,24 +35,18 @@ class Home:
         self.environment = clean | telegram.environment(folder)
         self.environment |= {"TGSTUDIO_HOME": str(folder), "SESSION_KEY_1": new_key(), "PYTHONUTF8": "1"}
 
-    def start(self, *arguments: str, terminal: int | None = None) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, terminal: int | None = None) -> ReadyProcess:
         """A command that is at work; in a session of its own, so that it asks at what it is given."""
         streams = subprocess.PIPE if terminal is None else terminal
-        return subprocess.Popen(
-            [sys.executable, "-c", _MAIN, *arguments],
-            env=self.environment,
-            stdin=streams,
-            stdout=streams,
-            stderr=streams,
-            text=True,
-            start_new_session=True,
+        return ready_python().start(
+            COMMAND, *arguments, env=self.environment, stdin=streams, stdout=streams, stderr=streams, session=True
         )
 
     def run(self, *arguments: str, typed: str = "", code: int = 0) -> str:
         """What a command prints; its errors where it is to fail."""
         return self.end(self.start(*arguments), typed=typed, code=code)
 
-    def end(self, process: subprocess.Popen[str], *, typed: str = "", code: int = 0) -> str:
+    def end(self, process: ReadyProcess, *, typed: str = "", code: int = 0) -> str:
         """What a command that was started prints until its end."""
         out, err = process.communicate(typed, timeout=60)
         assert process.returncode == code, err

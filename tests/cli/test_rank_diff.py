@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -28,13 +29,13 @@ DAY = date(2026, 3, 9)
 
 
 @pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+def lake(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
     """The lake of a tenant `acme` with two ranked days: posts of two channels, one viewed, one forwarded."""
     monkeypatch.setenv("TGSTUDIO_HOME", str(tmp_path))
     settings.cache_clear()
     given = Settings()
+    shutil.copyfile(sqlite_template, tmp_path / "catalog.sqlite")
     catalog = Catalog.open(given)
-    catalog.upgrade()
     builders.make_tenant(catalog, "acme")
     catalog.close()
     opened = Lake.open(given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -24,13 +25,13 @@ app.command()(search)
 
 
 @pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TenantLake]:
+def lake(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TenantLake]:
     """The lake of a tenant `acme` with three posts."""
     monkeypatch.setenv("TGSTUDIO_HOME", str(tmp_path))
     settings.cache_clear()
     given = Settings()
+    shutil.copyfile(sqlite_template, tmp_path / "catalog.sqlite")
     catalog = Catalog.open(given)
-    catalog.upgrade()
     builders.make_tenant(catalog, "acme")
     catalog.close()
     texts = ("Закон [о] бюджете", "закон принят", "🔥")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,13 +30,13 @@ DAY = START.date()
 
 
 @pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TenantLake]:
+def lake(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TenantLake]:
     """The lake of a tenant `acme`: two events, read at two hours, with topics and rankings of the second."""
     monkeypatch.setenv("TGSTUDIO_HOME", str(tmp_path))
     settings.cache_clear()
     given = Settings()
+    shutil.copyfile(sqlite_template, tmp_path / "catalog.sqlite")
     catalog = Catalog.open(given)
-    catalog.upgrade()
     builders.make_tenant(catalog, "acme")
     catalog.close()
     mine = Lake.open(given).tenant("acme")

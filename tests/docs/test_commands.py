@@ -6,11 +6,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.servers.ready import COMMAND, ready_python
+from tests.web.site import copy_home
 from tgstudio_dagster.home import PROJECT
 from tgstudio_dagster.sample.build import build
 
@@ -25,8 +26,10 @@ def blocks(document: str) -> list[str]:
 
 
 def run(script: str, home: Path, folder: Path, *, typed: str | None = None) -> str:
-    """The script's output, in bash that stops at the first error, with `tgstudio` on the path."""
-    programs = Path(sys.executable).parent
+    """The script's output, in bash that stops at the first error, with a `tgstudio` on the path that begins at once."""
+    programs = folder / "programs"
+    programs.mkdir(exist_ok=True)
+    ready_python().program(programs / "tgstudio", COMMAND)
     environment = os.environ | {
         "TGSTUDIO_HOME": str(home),
         "PATH": f"{programs}:{os.environ['PATH']}",
@@ -45,8 +48,8 @@ def run(script: str, home: Path, folder: Path, *, typed: str | None = None) -> s
     return found.stdout
 
 
-def test_the_readme_s_tour_runs_after_the_demo(tmp_path: Path) -> None:
-    run("tgstudio demo --json", tmp_path / "home", tmp_path)
+def test_the_readme_s_tour_runs_after_the_demo(demo_home: Path, tmp_path: Path) -> None:
+    copy_home(demo_home, tmp_path / "home")
     printed = run("\n".join(blocks("README.md")), tmp_path / "home", tmp_path)
     assert "https://t.me/" in printed
     assert "Kendall tau" in run("\n".join(blocks("docs/topics.md")), tmp_path / "home", tmp_path)

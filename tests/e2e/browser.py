@@ -24,6 +24,7 @@ _ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--force-color-profile=srgb",
 )  # fmt: skip
+expect.set_options(timeout=SECONDS * 1000)
 _STILL = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
@@ -87,17 +88,17 @@ class Tab:
     def go(self, title: str) -> Tab:
         """Choose a page in the menu."""
         self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=title, exact=True).click()
-        expect(self.page.locator(".ts-head h1")).to_have_text(title, timeout=SECONDS * 1000)
+        expect(self.page.locator(".ts-head h1")).to_have_text(title)
         return self.settled()
 
-    def press(self, name: str | re.Pattern[str]) -> Tab:
-        """Press a button by its words."""
-        self.page.get_by_role("button", name=name).first.click()
+    def press(self, words: str) -> Tab:
+        """Press a button by its words: before them may stand its icon's name."""
+        self.page.get_by_role("button", name=re.compile(rf"(^|\s){re.escape(words)}$")).first.click()
         return self
 
-    def shows(self, text: str | re.Pattern[str], seconds: float = SECONDS) -> Tab:
+    def shows(self, text: str | re.Pattern[str]) -> Tab:
         """Wait until a text can be seen."""
-        expect(self.page.get_by_text(text).first).to_be_visible(timeout=seconds * 1000)
+        expect(self.page.get_by_text(text).first).to_be_visible()
         return self
 
     def pictures(self) -> int:
@@ -146,7 +147,7 @@ def lasso(tab: Tab) -> None:
     box = plot.bounding_box()
     assert box is not None
     left, top, width, height = (box[name] for name in ("x", "y", "width", "height"))
-    corners = [(0.15, 0.15), (0.85, 0.15), (0.85, 0.85), (0.15, 0.85), (0.15, 0.17)]
+    corners = [(0.2, 0.3), (0.45, 0.22), (0.72, 0.3), (0.78, 0.55), (0.6, 0.78), (0.3, 0.75), (0.2, 0.33)]
     mouse = tab.page.mouse
     mouse.move(left + corners[0][0] * width, top + corners[0][1] * height)
     mouse.down()

@@ -6,13 +6,13 @@ import hashlib
 import os
 import random
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.worker import TENANT
+from tests.servers.ready import ReadyProcess, ready_python
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.imports import list_imports
 from tgstudio_dagster.catalog.tenants import add_tenant
@@ -26,6 +26,7 @@ KILLS = 12
 # An import goes on where it was killed, so each attempt gets a small share of the whole; a run begins anew.
 SHARE = {"import": 0.08, "materialize": 0.5}
 SEED = 20260315
+WORKER = "from tests.e2e.worker import main; import sys; main(*sys.argv[1:])"
 
 
 class Home:
@@ -37,17 +38,11 @@ class Home:
         self.catalog = Catalog.open(self.settings)
         add_tenant(self.catalog, TENANT, "Acme")
 
-    def start(self, step: str) -> subprocess.Popen[str]:
+    def start(self, step: str) -> ReadyProcess:
         """A worker that has loaded everything and begins its work now."""
         environment = os.environ | {"TGSTUDIO_HOME": str(self.settings.home)}
         arguments = [str(self.dumps)] if step == "import" else []
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.worker", step, *arguments],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        worker = ready_python().start(WORKER, step, *arguments, env=environment, stderr=subprocess.DEVNULL)
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"
         return worker

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
 import zipfile
 from collections import Counter, defaultdict
 from io import BytesIO
@@ -16,7 +14,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tests.servers.ready import COMMAND, ready_python
 from tests.servers.s3 import BUCKET
+from tests.web.site import copy_home
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.settings import Settings
@@ -35,7 +35,7 @@ class Demo:
             "PYTHONUTF8": "1",
             **{f"TGSTUDIO_{name.upper()}": value for name, value in settings.items()},
         }
-        self.summary = self.run("demo", "--json")
+        self.summary: Any = None
 
     def run(self, *arguments: str) -> Any:
         """A `tgstudio` command in this home; its JSON."""
@@ -43,15 +43,10 @@ class Demo:
 
     def text(self, *arguments: str, code: int = 0) -> str:
         """What a `tgstudio` command prints; its errors where it is to fail."""
-        found = subprocess.run(
-            [sys.executable, "-c", "from tgstudio_dagster.cli import main; main()", *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert found.returncode == code, found.stderr[-3000:]
-        return found.stdout if code == 0 else found.stderr
+        process = ready_python().start(COMMAND, *arguments, env=self.environment)
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == code, err[-3000:]
+        return out if code == 0 else err
 
     def contents(self) -> dict[str, str]:
         """The hash of every table's rows, by partition."""
@@ -75,10 +70,14 @@ def frame_hash(frame: pl.DataFrame) -> str:
 def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     home = tmp_path_factory.mktemp(request.param) / "home"
     if request.param == "embedded":
-        return Demo(home)
+        made = Demo(copy_home(request.getfixturevalue("demo_home"), home))
+        made.summary = json.loads((home / "demo.json").read_text(encoding="utf-8"))
+        return made
     options = {f"s3_{name}": value for name, value in request.getfixturevalue("s3").options.items()}
     database_url = request.getfixturevalue("postgres").create("demo")
-    return Demo(home, database_url=database_url, lake_url=f"s3://{BUCKET}/demo", **options)
+    made = Demo(home, database_url=database_url, lake_url=f"s3://{BUCKET}/demo", **options)
+    made.summary = made.run("demo", "--json")
+    return made
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import base64
 import hashlib
 import os
 import random
+import shutil
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import reading_worker
+from tests.servers.ready import ReadyProcess, ready_python
 from tests.servers.telegram import TelegramServer
 from tests.telegram.paired import VAULT_KEY
 from tests.telegram.reads import Reads, fill, posted, reads
@@ -31,6 +31,7 @@ from tgstudio_dagster.telegram.mtproto.messages import PAGE
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SEED = 5
+WORKER = "from tests.e2e.reading_worker import main; import sys; main(*sys.argv[1:])"
 BATCH = 500
 MESSAGES = 5_000
 KILLS = 6
@@ -49,22 +50,15 @@ class Home:
             "TELEGRAM_BATCH_MESSAGES": str(BATCH),
             "SESSION_KEY_1": base64.b64encode(VAULT_KEY).decode(),
         }
-        self.processes: list[subprocess.Popen[str]] = []
+        self.processes: list[ReadyProcess] = []
 
-    def load(self, work: str) -> subprocess.Popen[str]:
+    def load(self, work: str) -> ReadyProcess:
         """A process that has loaded everything and waits for `go`."""
-        worker = subprocess.Popen(
-            [sys.executable, "-m", reading_worker.__name__, work, self.desk.tenant],
-            env=self.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        worker = ready_python().start(WORKER, work, self.desk.tenant, env=self.environment, stderr=subprocess.STDOUT)
         self.processes.append(worker)
         return worker
 
-    def start(self, work: str) -> subprocess.Popen[str]:
+    def start(self, work: str) -> ReadyProcess:
         """A process at work."""
         worker = self.load(work)
         go(worker)
@@ -90,14 +84,14 @@ class Home:
         return time.monotonic() - started
 
 
-def go(worker: subprocess.Popen[str]) -> None:
+def go(worker: ReadyProcess) -> None:
     assert worker.stdout is not None and worker.stdin is not None
     assert worker.stdout.readline() == "ready\n"
     worker.stdin.write("\n")
     worker.stdin.flush()
 
 
-def done(worker: subprocess.Popen[str]) -> None:
+def done(worker: ReadyProcess) -> None:
     told, _ = worker.communicate(timeout=120)
     assert worker.returncode == 0, told
 
@@ -124,9 +118,9 @@ def local(reading_catalog: Catalog, telegram: TelegramServer, tmp_path: Path) ->
 
 
 @pytest.fixture
-def reading_catalog(tmp_path: Path) -> Iterator[Catalog]:
+def reading_catalog(tmp_path: Path, sqlite_template: Path) -> Iterator[Catalog]:
+    shutil.copyfile(sqlite_template, tmp_path / "catalog.sqlite")
     catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
-    catalog.upgrade()
     yield catalog
     catalog.close()
 

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 
 from streamlit_app.i18n import Language, say
 from streamlit_app.navigation import ENTRIES
-from tests.e2e.browser import DESKTOP, PHONE, SECONDS, Tab, browser, lasso, sign_in
+from tests.e2e.browser import DESKTOP, PHONE, Tab, browser, lasso, sign_in
 from tests.e2e.test_up import Up, wait_for
 from tests.servers.telegram import RemoteServer
 from tests.web.conftest import sample_source  # noqa: F401 - a fixture
@@ -83,7 +83,7 @@ class Running:
             choice.click()
             tab.page.get_by_role("option", name=name).click()
             tab.page.wait_for_url(f"{self.url}/")
-        expect(choice).to_have_value(name, timeout=SECONDS * 1000)
+        expect(choice).to_have_value(name)
         return tab.settled()
 
 
@@ -149,8 +149,8 @@ def _journey(studio: Running, tab: Tab) -> None:
     tab.shot(studio.pictures / "journey" / "1-empty.png")
 
     tab.go(t("onboarding.title")).press(t("onboarding.qr.begin"))
-    expect(page.get_by_alt_text(t("onboarding.qr.alt"))).to_be_visible(timeout=SECONDS * 1000)
-    tab.shot(studio.pictures / "journey" / "2-qr.png")
+    expect(page.get_by_alt_text(t("onboarding.qr.alt"))).to_be_visible()
+    tab.settled().shot(studio.pictures / "journey" / "2-qr.png")
     alice = telegram.add_user("Alice")
     telegram.accept_qr(next(row.url for row in list_pairings(studio.catalog, OWN) if row.url), alice)
     tab.shows(t("onboarding.confirm.head", name="Alice")).press(t("onboarding.confirm.yes"))
@@ -185,7 +185,7 @@ def _journey(studio: Running, tab: Tab) -> None:
     order = re.search(r"order=([\w-]+)", page.url)
     assert order is not None
     page.reload()
-    expect(page.locator(".ts-step").first).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.locator(".ts-step").first).to_be_visible()
     tab.shot(studio.pictures / "journey" / "7-progress.png")
     link = page.get_by_role("link", name=t("exclusive.to_packages"))
     expect(link).to_be_visible(timeout=150_000)
@@ -271,8 +271,8 @@ def test_what_the_readme_shows(studio: Running) -> None:
         tab = studio.signed_in(context, SAMPLE, "en")
         tab.shot(studio.pictures / "readme" / "feed.png")
         tab.open("/top")
-        tab.page.get_by_text(t("top.why")).first.click()
-        tab.shows(t("top.popularity_help")).shot(studio.pictures / "readme" / "top.png")
+        tab.page.locator(".ts-why summary").nth(1).click()
+        tab.shows(t("top.popularity")).shot(studio.pictures / "readme" / "top.png")
         tab.open("/map").page.wait_for_selector(".js-plotly-plot .nsewdrag")
         lasso(tab.settled())
         tab.shows(t("map.chosen")).settled().shot(studio.pictures / "readme" / "map.png")

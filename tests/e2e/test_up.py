@@ -1,103 +1,83 @@
-"""`tgstudio up`: Dagster answers on loopback, a backfill from its API is one run, and Ctrl-C ends every process."""
+"""`tgstudio up`: what lands is refreshed, orders are worked, tenants are read, a backfill is one run, Ctrl-C ends all.
+
+One `up` for all of the module's tests, each with a tenant of its own.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
-import sys
-import time
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from tests.builders import landing
+from tests.builders import landing, make_tenant
 from tests.cli.home import Home
+from tests.e2e.up import COMMAND, Up, wait_for
 from tests.servers.telegram import TelegramServer
+from tests.studio.desk import DAY, TOPIC, fill
 from tgstudio_dagster.automation.tags import HISTORY, KIND_TAG
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.principals import operator
 from tgstudio_dagster.catalog.reading import wake
+from tgstudio_dagster.catalog.rules import TopicRule
 from tgstudio_dagster.catalog.tenants import add_tenant
 from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import RANKINGS
+from tgstudio_dagster.newsroom.steps import made_of
+from tgstudio_dagster.runs import RunsClient
 from tgstudio_dagster.settings import Settings
 from tgstudio_dagster.studio import Studio
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 DAYS = [date(2026, 3, 14), date(2026, 3, 15)]
-COMMAND = [sys.executable, "-c", "from tgstudio_dagster.cli import main; main()", "up"]
+READER = "reader"
+"""The tenant that has an account at the test server."""
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@pytest.fixture(scope="module")
+def telegram() -> Iterator[TelegramServer]:
+    """The module's own small Telegram. A mistake of the server itself fails its tests."""
+    server = TelegramServer().start()
+    yield server
+    server.stop()
+    assert not server.failures, server.failures
 
 
-class Up:
-    """A running `tgstudio up` in a home of its own."""
+@pytest.fixture(scope="module")
+def home(telegram: TelegramServer, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with the tenant that can be read, of which nothing is followed yet."""
+    return Home(tmp_path_factory.mktemp("up") / "home", telegram, tenant=READER)
 
-    def __init__(self, home: Path, **environment: str) -> None:
-        self.settings = Settings(home=home)
-        self.port, self.web_port = free_port(), free_port()
-        self.environment = os.environ | environment
-        self.environment |= {"TGSTUDIO_HOME": str(home), "TGSTUDIO_DAGSTER_PORT": str(self.port)}
-        self.environment |= {"TGSTUDIO_WEB_PORT": str(self.web_port)}
-        self.process = subprocess.Popen(COMMAND, env=self.environment, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.said = []
-        for line in self.process.stdout:
-            self.said.append(line)
-            if "Ctrl-C" in line:
-                break
 
-    def ask(self, query: str, **variables: Any) -> Any:
-        """The data of a GraphQL query."""
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/graphql", body, {"content-type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)["data"]
-
-    def runs(self) -> list[dict[str, Any]]:
-        return self.ask("{runsOrError{... on Runs{results{status tags{key value}}}}}")["runsOrError"]["results"]
-
-    def all_succeeded(self) -> bool:
-        """Whether there are runs, and all of them have succeeded."""
-        return {run["status"] for run in self.runs()} == {"SUCCESS"}
+@pytest.fixture(scope="module")
+def up(home: Home) -> Iterator[Up]:
+    running = Up(home.folder, **home.environment)
+    yield running
+    running.interrupt()
 
 
 @pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
-    home = tmp_path / "home"
-    settings = Settings(home=home)
-    add_tenant(Catalog.open(settings), "acme", "Acme")
-    running = Up(home)
-    yield running
-    if running.process.poll() is None:
-        running.process.send_signal(signal.SIGINT)
-        running.process.wait(60)
+def studio(up: Up) -> Iterator[Studio]:
+    """The studio of a tenant with one topic, which asks the running Dagster."""
+    catalog, lake = Catalog.open(up.settings), Lake.open(up.settings)
+    owner = make_tenant(catalog, "newsroom", platforms=("tg",))
+    fill(lake.tenant("newsroom"))
+    runs = RunsClient(f"http://127.0.0.1:{up.port}", timeout=30)
+    yield Studio(owner, catalog, lake, runs=runs)
+    runs.close()
+    catalog.close()
 
 
-def wait_for(condition: Any, seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(1)
-
-
-def test_it_refreshes_what_lands_fulfils_an_order_backfills_a_range_and_ends_cleanly(up: Up) -> None:
+def test_it_says_where_it_is_and_shows_the_operators_password_once(up: Up) -> None:
     assert any(f"http://127.0.0.1:{up.port}" in line for line in up.said)
     assert any(f"http://127.0.0.1:{up.web_port}" in line for line in up.said)
     with urllib.request.urlopen(f"http://127.0.0.1:{up.web_port}/login", timeout=30) as page:
@@ -107,7 +87,11 @@ def test_it_refreshes_what_lands_fulfils_an_order_backfills_a_range_and_ends_cle
     assert len(password) == 20
     kept = [path for path in up.settings.home.rglob("*") if path.is_file()]
     assert not [path for path in kept if password.encode() in path.read_bytes()]
+
+
+def test_it_refreshes_what_lands_fulfils_an_order_and_backfills_a_range(up: Up) -> None:
     catalog = Catalog.open(up.settings)
+    add_tenant(catalog, "acme", "Acme")
     lake = Lake.open(up.settings).tenant("acme")
     moments = [datetime(day.year, day.month, day.day, 9, tzinfo=UTC) for day in DAYS]
     lake.land(
@@ -156,17 +140,42 @@ def test_it_refreshes_what_lands_fulfils_an_order_backfills_a_range_and_ends_cle
     wait_for(lambda: len(up.runs()) > before + 1 and up.all_succeeded(), 180, "the backfill did not succeed")
     assert len(up.runs()) == before + 2, "the backfill was not one run"
 
-    family = psutil.Process(up.process.pid).children(recursive=True)
-    assert len(family) >= 2
-    up.process.send_signal(signal.SIGINT)
-    assert up.process.wait(60) == 0
-    assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+def test_an_order_is_worked_raised_and_stopped_a_rule_fires_and_a_bundle_is_built(studio: Studio) -> None:
+    order = studio.order(TOPIC, now=datetime.now(UTC), goal="text")
+    bundle = studio.request_bundle(DAY, DAY, ["messages"], "csv", now=datetime.now(UTC))
+    wait_for(lambda: studio.order_status(order.id).order.status == "done", 120, "the text was not written")
+    status = studio.order_status(order.id)
+    assert [(step.name, step.status) for step in status.steps] == [("editor_results", "done")]
+    assert status.steps[0].started is not None
+    assert status.run_url is not None
+
+    studio.raise_goal(order.id, "images", datetime.now(UTC))
+    wait_for(lambda: studio.order_status(order.id).order.status == "done", 120, "the images were not drawn")
+    assert made_of(studio.lake, order.id) == {"editor_results", "image_briefs", "images"}
+
+    wait_for(lambda: studio.bundles()[0].status == "done", 60, "the bundle was not built")
+    file = studio.open_bundle(bundle.id)
+    with file.stream as stream, zipfile.ZipFile(stream) as archive:
+        assert sorted(archive.namelist()) == ["manifest.json", "messages.csv"]
+
+    stopped = studio.order(TOPIC, now=datetime.now(UTC))
+    wait_for(lambda: any(run.tags.get("order") == stopped.id for run in studio.recent_runs()), 60, "no run was started")
+    studio.cancel(stopped.id, datetime.now(UTC))
+    wait_for(lambda: studio.order_status(stopped.id).order.status == "cancelled", 60, "the order was not stopped")
+    # Its run may have been asked to end before it began, or have seen the stop itself.
+    wait_for(lambda: not {"queued", "running"} & {run.status for run in studio.recent_runs()}, 90, "its run goes on")
+    assert "exports" not in made_of(studio.lake, stopped.id)
+
+    studio.put_rule("Lead", TopicRule(max_rank=1, goal="text"), now=datetime.now(UTC))
+    wait_for(
+        lambda: [one.status for one in studio.orders() if one.rule_id] == ["done"], 120, "the rule ordered nothing"
+    )
 
 
 def test_a_paired_tenant_is_read_its_history_filled_and_a_live_hint_followed(
-    tmp_path: Path, telegram: TelegramServer
+    home: Home, telegram: TelegramServer, up: Up
 ) -> None:
-    home = Home(tmp_path / "home", telegram, tenant="acme")
     home.pair(telegram.add_user("Alice"))
     now = datetime.now(UTC)
     channel = telegram.add_channel("bignews", "Big News")
@@ -174,34 +183,26 @@ def test_a_paired_tenant_is_read_its_history_filled_and_a_live_hint_followed(
         channel, [f"post {n}" for n in range(200)], start=now - timedelta(days=40), step=timedelta(hours=4.5)
     )
     settings = Settings(home=home.folder)
-    studio = Studio(operator(home.catalog, "acme"), home.catalog, Lake.open(settings))
+    studio = Studio(operator(home.catalog, READER), home.catalog, Lake.open(settings))
     studio.subscribe(["@bignews"], since=(now - timedelta(days=38)).date())
 
-    running = Up(home.folder, **home.environment)
-    try:
+    def texts() -> list[str]:
+        found = studio.feed(first=(now - timedelta(days=41)).date(), last=now.date() + timedelta(days=1), limit=1000)
+        return found["text"].to_list()
 
-        def texts() -> list[str]:
-            found = studio.feed(
-                first=(now - timedelta(days=41)).date(), last=now.date() + timedelta(days=1), limit=1000
-            )
-            return found["text"].to_list()
+    wait_for(lambda: "post 199" in texts(), 120, "the wish was not settled and read")
+    # The newest hundred come with the first reading, the rest with a run of the subscriptions sensor.
+    wait_for(lambda: len(texts()) >= 185 and up.all_succeeded(READER), 180, "history was not filled")
+    wanted = {f"post {n}" for n in range(16, 200)}  # the first day is the 38th before today
+    assert wanted <= set(texts())
+    assert len(texts()) == len(set(texts()))
+    kinds = {tag["value"] for run in up.runs(READER) for tag in run["tags"] if tag["key"] == KIND_TAG}
+    assert kinds == {HISTORY}
 
-        wait_for(lambda: "post 199" in texts(), 120, "the wish was not settled and read")
-        # The newest hundred come with the first reading, the rest with a run of the subscriptions sensor.
-        wait_for(lambda: len(texts()) >= 185 and running.all_succeeded(), 180, "history was not filled")
-        wanted = {f"post {n}" for n in range(16, 200)}  # the first day is the 38th before today
-        assert wanted <= set(texts())
-        assert len(texts()) == len(set(texts()))
-        kinds = {tag["value"] for run in running.runs() for tag in run["tags"] if tag["key"] == KIND_TAG}
-        assert kinds == {HISTORY}
-
-        telegram.post(channel, "breaking")
-        wake(home.catalog, "acme", now=datetime.now(UTC))
-        wait_for(lambda: "breaking" in texts(), 90, "the hint was not followed")
-        assert telegram.overlaps == []
-    finally:
-        running.process.send_signal(signal.SIGINT)
-        running.process.wait(60)
+    telegram.post(channel, "breaking")
+    wake(home.catalog, READER, now=datetime.now(UTC))
+    wait_for(lambda: "breaking" in texts(), 90, "the hint was not followed")
+    assert telegram.overlaps == []
 
 
 def test_a_port_that_is_taken_is_a_clear_error(tmp_path: Path) -> None:
@@ -215,3 +216,11 @@ def test_a_port_that_is_taken_is_a_clear_error(tmp_path: Path) -> None:
         found = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False)
     assert found.returncode == 1
     assert "TGSTUDIO_DAGSTER_PORT" in found.stderr
+
+
+def test_ctrl_c_ends_every_process(up: Up) -> None:
+    family = psutil.Process(up.process.pid).children(recursive=True)
+    assert len(family) >= 2
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(60) == 0
+    assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -121,7 +122,7 @@ def test_posts_of_one_second_are_told_apart_by_channel_and_message(acme: TenantL
 def test_filters_let_through_what_they_name_in_recent_days_and_in_old_ones(
     local: TenantLake, asked: Asked, expected: list[int], old: bool
 ) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"channel_id": 2001, "channel": "Mir", "msg_id": 0, "text": "Hello World"},
         {"channel_id": 2001, "channel": "Mir", "msg_id": 1, "text": "привет", "lang": "ru"},
         {"channel_id": 2002, "channel": None, "msg_id": 2, "text": "A.B(C", "type": "photo"},
@@ -131,7 +132,7 @@ def test_filters_let_through_what_they_name_in_recent_days_and_in_old_ones(
     write(local, *({"date": NOON + timedelta(minutes=row["msg_id"]), **row} for row in rows))
     if old:
         write(local, *(post(day, 0, channel_id=9, channel="else", text="x") for day in range(1, 12)))
-        asked = feeds.replace(asked, last=NOON.date())
+        asked = replace(asked, last=NOON.date())
     assert ids(feed_page(local, asked)) == sorted(expected, reverse=True)
 
 
@@ -226,7 +227,7 @@ def test_pages_are_what_plain_filtering_and_sorting_gives(
     limit: int,
 ) -> None:
     lake = Lake(str(tmp_path_factory.mktemp("lake"))).tenant("acme")
-    posts = [
+    posts: list[dict[str, Any]] = [
         {
             "channel_id": channel, "channel": f"c{channel}", "msg_id": n, "text": text, "type": kind,
             "date": NOON + timedelta(days=day, minutes=minute),

@@ -4,8 +4,7 @@ Only how a process begins belongs here. To load the project takes a process two 
 tests then do; a fork of one that has loaded it is a process as any other, with its own environment, to be killed as any.
 What depends on loading itself (`tgstudio up`, the demo, a first import) is started as users start it instead.
 
-    python = ReadyPython("dagster", "tgstudio_dagster.cli")
-    process = python.start("from tgstudio_dagster.cli import main; main()", "top", "--tenant", "demo", env=…)
+    process = ready_python().start(COMMAND, "top", "--tenant", "demo", env=…)
     out, err = process.communicate(timeout=60)
 """
 
@@ -29,6 +28,11 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
+
+from tgstudio_dagster.settings import settings, telegram_settings, web_settings
+
+COMMAND = "from tgstudio_dagster.cli import main; main()"
+"""The code of `tgstudio`."""
 
 _SERVE = "from tests.servers.ready import serve; serve()"
 # A program that does as the one it is a fork of: it hands over what it was started with, and ends as the fork ends.
@@ -223,6 +227,8 @@ def _become(said: dict[str, Any], streams: list[int]) -> None:
     os.environ.clear()
     os.environ.update(said["environment"])
     os.chdir(said["folder"])
+    for cache in (settings, telegram_settings, web_settings):
+        cache.cache_clear()  # what was read while the modules were loaded is of another environment
     unbuffered = bool(said["environment"].get("PYTHONUNBUFFERED"))
     sys.stdin, sys.stdout, sys.stderr = (
         open(n, mode, 1 if n == 2 or unbuffered or os.isatty(n) else -1, encoding="utf-8")  # noqa: PTH123, SIM115
@@ -237,7 +243,7 @@ def _become(said: dict[str, Any], streams: list[int]) -> None:
         if isinstance(code, str):
             print(code, file=sys.stderr)
             code = 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - whatever ends it, it says why and how it ended
         traceback.print_exc()
         code = 1
     with contextlib.suppress(BaseException):

@@ -9,6 +9,7 @@ from tests.streamlit_app.reader import Reader, Readers, shown
 from tgstudio_dagster.catalog.models_work import Quota
 from tgstudio_dagster.catalog.orders import begin_order, settle_order
 
+
 @pytest.fixture
 def editor(sample_readers: Readers) -> Reader:
     return sample_readers.of("demo", "editor")

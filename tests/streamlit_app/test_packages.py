@@ -172,7 +172,9 @@ def test_what_is_taken_away_is_the_edited_text(
     csv = offered[f"{order}.csv"]()
     assert csv.startswith(b"\xef\xbb\xbf") and "Моя версия.".encode() in csv
     with zipfile.ZipFile(io.BytesIO(offered[f"{order}.zip"]())) as archive:
-        assert any("Моя версия." in archive.read(name).decode() for name in archive.namelist() if name.endswith("tg.txt"))
+        assert any(
+            "Моя версия." in archive.read(name).decode() for name in archive.namelist() if name.endswith("tg.txt")
+        )
     assert pl.read_parquet(offered[f"{order}.parquet"]()).filter(pl.col("platform") == "tg").height == 1
 
 

@@ -12,7 +12,7 @@ import streamlit as st
 from tests.builders import FIRST, frame
 from tests.streamlit_app.conftest import fill
 from tests.streamlit_app.reader import Reader, Readers, shown
-from tgstudio_dagster.lake.tables import TOPIC_MAP
+from tgstudio_dagster.lake.tables import RANKINGS, TOPIC_MAP
 
 TITLE = re.compile(r"[^\w]+")
 
@@ -157,6 +157,7 @@ def test_what_is_written_on_the_map_is_no_markup(readers: Readers, monkeypatch: 
     fill(readers, "acme", {"msg_id": 1, "text": "<a href='x'>y</a>", "channel_title": "<i>c</i>"})
     place = {"channel_id": 1001, "msg_id": 1, "x": 0.0, "y": 0.0, "method": "umap"}
     readers.platform.lake.tenant("acme").write(TOPIC_MAP, frame(TOPIC_MAP, [place]), day=FIRST.date())
+    readers.platform.lake.tenant("acme").write(RANKINGS, frame(RANKINGS, []), day=FIRST.date())
     drawn: list[Any] = []
     empty = SimpleNamespace(selection=SimpleNamespace(points=[]))
     monkeypatch.setattr(st, "plotly_chart", lambda figure, **_: drawn.append(figure) or empty)

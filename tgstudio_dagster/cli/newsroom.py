@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 OrderOption = Annotated[str | None, typer.Option("--order", help="One order's id; default: all.")]
 
 
-def orders(tenant: TenantOption, as_json: JsonOption = False) -> None:
+def orders(tenant: TenantOption, ids: IdsOption = False, as_json: JsonOption = False) -> None:
     """The tenant's orders, newest first."""
     found = open_studio(tenant).orders()
+    if ids:
+        print("\n".join(one.id for one in found))
+        return
     if as_json:
         fields = (
             *("messages", "goal", "status", "day", "platforms", "language", "tone", "rule_id", "created_at", "run_id"),

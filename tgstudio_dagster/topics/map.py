@@ -1,9 +1,9 @@
 """The map: a place in the plane for each post of a window, near posts near each other. Reads features, writes places.
 
 UMAP (umap_layout.py) on an SVD of the TF-IDF vectors, held to yesterday's map. Measured by benchmarks/topic_map.py, CPU
-seconds of one core: import and compilation 5 s, once in a process; then the first map of 5,000 posts 2.0 s and each later
-day's 1.0 s, of 20,000 posts 10 s and 7 s. On six days of Russian news shared posts move .12 to .13 of the map's radius from
-one day to the next (UMAP's class, started from yesterday's places: .42 to 1.12).
+seconds of one core: import 2 s, once in a process; compilation 5 s, once on a machine; then the first map of 5,000 posts
+2.0 s and each later day's 1.0 s, of 20,000 posts 10 s and 7 s. On six days of Russian news shared posts move .12 to .13 of
+the map's radius from one day to the next (UMAP's class, started from yesterday's places: .42 to 1.12).
 """
 
 from __future__ import annotations

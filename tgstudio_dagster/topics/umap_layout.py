@@ -2,7 +2,8 @@
 
 UMAP's own steps are called one by one (its graph of neighbours, its optimiser) and not its class: the class stretches every
 start to a square, each axis by itself, so a layout handed in as the start is lost before the first step. Neighbours are
-exact and handed in, so UMAP's own search, which takes longer to compile, is never started.
+exact and handed in, so UMAP's own search, which takes longer to compile, is never started. What UMAP compiles is kept on the
+disk, as its own library of neighbours keeps it: a process compiles for five seconds otherwise, and each run is a process.
 
 A layout that continues another moves little: 50 epochs at a low rate from the known places. Measured on six days of Russian
 news (3,800 posts in a window, a seventh of them new each day): the mean distance that shared posts move beside the layout's
@@ -18,6 +19,7 @@ radius (root mean square), and the share of a post's 10 nearest that are among i
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,7 @@ def lay_out_points(points: Places, known: Places) -> Places:
     """
     from umap.umap_ import find_ab_params, fuzzy_simplicial_set
 
+    _keep_compiled()
     indices, distances = _nearest(points)
     graph = fuzzy_simplicial_set(
         points.astype(np.float32),
@@ -58,6 +61,19 @@ def lay_out_points(points: Places, known: Places) -> Places:
     laid = _optimised(graph, start / max(float(np.abs(start).max()), 1e-9) * RADIUS, EPOCHS, RATE, curve)
     centred: Places = laid - laid.mean(axis=0)
     return centred
+
+
+@functools.cache
+def _keep_compiled() -> None:
+    """Let numba keep what it compiles of UMAP's steps, and take what it has kept: the same code, so the same places."""
+    from umap import layouts, umap_
+
+    for step in (
+        umap_.smooth_knn_dist,
+        umap_.compute_membership_strengths,
+        layouts._nb_optimize_layout_euclidean_single_epoch,
+    ):
+        step.enable_caching()
 
 
 def _optimised(graph: Any, start: Places, epochs: int, rate: float, curve: tuple[float, float]) -> Places:

@@ -44,7 +44,7 @@ def test_every_route_answers_as_it_is_described(open_site: Site, program: Client
             # A session's own routes are not a program's; signing in is tested where it is written.
             *("--exclude-path-regex", "^/auth/|^/v1/me$", "--checks", ",".join(CHECKS)),
             *("-H", f"Authorization: Bearer {program.key}", "--phases", "examples,coverage,fuzzing"),
-            *("--max-examples", "6", "--seed", "1", "--max-failures", "20", "--no-shrink", "--request-timeout", "30"),
+            *("--max-examples", "4", "--seed", "1", "--max-failures", "20", "--no-shrink", "--request-timeout", "30"),
             *("--suppress-health-check", "all", "--generation-database", "none", "--warnings", "off", "--workers", "2"),
         ],
         cwd=tmp_path,
@@ -77,7 +77,7 @@ def test_every_field_of_every_shape_has_a_type(program: Client) -> None:
     shapes = program.get("/v1/openapi.json").json()["components"]["schemas"]
     assert "Problem" in shapes and "HTTPValidationError" not in shapes
     for name, shape in shapes.items():
-        assert shape.get("description"), name
+        assert shape.get("description") or name.startswith("Body_"), name
         for field, about in shape.get("properties", {}).items():
             assert about.keys() & {"type", "$ref", "anyOf", "allOf", "enum", "const", "oneOf"}, (name, field)
 
@@ -85,5 +85,6 @@ def test_every_field_of_every_shape_has_a_type(program: Client) -> None:
 def test_the_page_of_the_reference_needs_no_script_and_nothing_from_elsewhere(program: Client) -> None:
     answer = program.get("/v1/docs")
     assert answer.status_code == 200 and "text/html" in answer.headers["content-type"]
-    assert "script" not in answer.text.lower().replace("description", "") and 'href="#feed"' in answer.text
+    assert "<script" not in answer.text and 'href="#feed"' in answer.text and 'id="feed"' in answer.text
+    assert "http" not in answer.text.replace("https://t.me/", "").replace("HTTP", "")
     assert "default-src 'none'" in answer.headers["content-security-policy"]

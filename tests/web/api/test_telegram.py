@@ -52,8 +52,9 @@ def until(client: Client, path: str, *statuses: str) -> dict[str, Any]:
     raise AssertionError(found)
 
 
-def test_without_an_application_pairing_says_what_to_set(site: Site) -> None:
-    answer = site.sign_in("acme", "owner").post("/v1/auth/qr")
+def test_without_an_application_pairing_says_what_to_set(bare_home: Path) -> None:
+    with Site(bare_home, environment={"SESSION_KEY_1": new_key()}) as site:
+        answer = site.sign_in("acme", "owner").post("/v1/auth/qr")
     assert answer.status_code == 422 and "TELEGRAM_API_ID" in answer.json()["detail"]
 
 
@@ -121,7 +122,7 @@ def test_a_pairing_is_its_beginner_s_only(reached: Site, owner: Client) -> None:
 
 def test_chats_are_asked_of_telegram_and_then_known(reached: Site, owner: Client, telegram: TelegramServer) -> None:
     alice = telegram.add_user("Alice")
-    telegram.add_channel("bignews", "Big News", members=[alice])
+    telegram.join(telegram.add_channel("bignews", "Big News"), alice)
     assert owner.post("/v1/sync/chats").status_code == 409
     pair(reached, telegram, alice)
     assert owner.get("/v1/chats").json()["items"] == []

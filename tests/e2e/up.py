@@ -1,0 +1,81 @@
+"""A running `tgstudio up`, as tests start it and ask it, and as they wait for what it does by itself.
+
+No assertion of what it does: see the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tgstudio_dagster.partitions import TENANT_TAG
+from tgstudio_dagster.settings import Settings
+
+COMMAND = [sys.executable, "-c", "from tgstudio_dagster.cli import main; main()", "up"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Up:
+    """A running `tgstudio up` in a home of its own."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.settings = Settings(home=home)
+        self.port, self.web_port = free_port(), free_port()
+        self.environment = os.environ | environment
+        self.environment |= {"TGSTUDIO_HOME": str(home), "TGSTUDIO_DAGSTER_PORT": str(self.port)}
+        self.environment |= {"TGSTUDIO_WEB_PORT": str(self.web_port)}
+        self.process = subprocess.Popen(COMMAND, env=self.environment, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.said = []
+        for line in self.process.stdout:
+            self.said.append(line)
+            if "Ctrl-C" in line:
+                break
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """The data of a GraphQL query."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/graphql", body, {"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["data"]
+
+    def runs(self, tenant: str | None = None) -> list[dict[str, Any]]:
+        """All runs, or those that read and refresh one tenant: status and tags."""
+        found = self.ask("{runsOrError{... on Runs{results{status tags{key value}}}}}")["runsOrError"]["results"]
+        whose = {"key": TENANT_TAG, "value": tenant}
+        return [run for run in found if tenant is None or whose in run["tags"]]
+
+    def all_succeeded(self, tenant: str | None = None) -> bool:
+        """Whether there are runs, and all of them have succeeded."""
+        return {run["status"] for run in self.runs(tenant)} == {"SUCCESS"}
+
+    def interrupt(self) -> int:
+        """End it as Ctrl-C does, unless it has ended; returns its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        return self.process.wait(60)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait until the condition holds; fails with `what` after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.4)

@@ -38,13 +38,13 @@ $(VENV)/bin/python:
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing (once)…"
 	$(INSTALL) -e .
-	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib/python3.11/site-packages tgstudio_dagster assets || true
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib/python3.11/site-packages tgstudio_dagster assets || true
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "installing the tests' needs (once)…"
 	$(INSTALL) -e '.[dev]'
-	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib/python3.11/site-packages || true
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib/python3.11/site-packages || true
 	@touch $@
 
 # The tests of the pages drive Debian's Chromium. Where it can't be had the others run, and those fail and say so.

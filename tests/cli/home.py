@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -35,11 +36,19 @@ class Home:
         self.environment = clean | telegram.environment(folder)
         self.environment |= {"TGSTUDIO_HOME": str(folder), "SESSION_KEY_1": new_key(), "PYTHONUTF8": "1"}
 
-    def start(self, *arguments: str, terminal: int | None = None) -> ReadyProcess:
-        """A command that is at work; in a session of its own, so that it asks at what it is given."""
-        streams = subprocess.PIPE if terminal is None else terminal
-        return ready_python().start(
-            COMMAND, *arguments, env=self.environment, stdin=streams, stdout=streams, stderr=streams, session=True
+    def start(self, *arguments: str) -> ReadyProcess:
+        """A command that is at work."""
+        return ready_python().start(COMMAND, *arguments, env=self.environment, session=True)
+
+    def at_terminal(self, terminal: int, *arguments: str) -> subprocess.Popen[bytes]:
+        """A command at a terminal, of which a process has to learn as it loads; in a session of its own, so that it asks there."""
+        return subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *arguments],
+            env=self.environment,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
         )
 
     def run(self, *arguments: str, typed: str = "", code: int = 0) -> str:

@@ -88,7 +88,7 @@ def test_a_number_that_must_wait_says_until_when(home: Home, telegram: TelegramS
 def test_a_terminal_shows_the_code_and_never_the_password(home: Home, telegram: TelegramServer) -> None:
     bob = telegram.add_user("Bob", password=PASSWORD)
     ours, theirs = pty.openpty()
-    login = home.start("login", "--tenant", "demo", "--yes", terminal=theirs)
+    login = home.at_terminal(theirs, "login", "--tenant", "demo", "--yes")
     try:
         row = home.showing()
         art = io.StringIO()

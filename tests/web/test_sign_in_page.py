@@ -50,15 +50,15 @@ def open_page(browser: Browser, **options: object) -> tuple[Page, list[str]]:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_an_operator_signs_in_and_out_by_keyboard(site: Site, browser: Browser, host: str) -> None:
     page, faults = open_page(browser, locale="ru-RU")
-    page.goto(f"http://{host}:{site.port}/feed?x=1")
-    assert page.url.endswith("/login?next=%2Ffeed%3Fx%3D1")
+    page.goto(f"http://{host}:{site.port}/top?x=1")
+    assert page.url.endswith("/login?next=%2Ftop%3Fx%3D1")
     page.locator("#login:focus").wait_for()
     page.keyboard.type("operator")
     page.keyboard.press("Tab")
     page.locator("#password:focus").wait_for()
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/feed?x=1")
+    page.wait_for_url("**/top?x=1")
     (cookie,) = page.context.cookies()
     assert (cookie["name"], cookie["httpOnly"], cookie["secure"], cookie["sameSite"]) == ("tgstudio", True, True, "Lax")
     assert page.evaluate("document.cookie") == ""

@@ -52,5 +52,6 @@ def stop_stems() -> frozenset[str]:
 
 
 def _lowered(word: str) -> str:
-    plain = unicodedata.normalize("NFKC", word).lower().replace("ё", "е").replace("’", "'")
+    # Some signs that are one letter are a space and a mark in their plain form.
+    plain = "".join(unicodedata.normalize("NFKC", word).split()).lower().replace("ё", "е").replace("’", "'")
     return plain[:MAX_TERM]

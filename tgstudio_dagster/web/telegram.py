@@ -9,11 +9,14 @@ import asyncio
 
 from tgstudio_dagster.catalog.principals import Principal
 from tgstudio_dagster.errors import ForbiddenError
-from tgstudio_dagster.settings import telegram_settings
+from tgstudio_dagster.settings import TelegramSettings, telegram_settings
 from tgstudio_dagster.telegram.removal import Removal
 from tgstudio_dagster.telegram.removal import remove_account as remove
 from tgstudio_dagster.telegram.sending import Draft, Sent, draft, send
 from tgstudio_dagster.web.platform import Platform
+
+PATIENCE = 5
+"""Seconds of a wait that are slept while somebody waits for the answer."""
 
 
 def sync_chats(
@@ -28,7 +31,7 @@ def sync_chats(
 
     if not principal.may_edit:
         raise ForbiddenError("role: a viewer may read, not ask Telegram for chats; ask an editor or an owner.")
-    keys = Keys(principal.tenant, platform.catalog, platform.vault, telegram_settings())
+    keys = Keys(principal.tenant, platform.catalog, platform.vault, _settings())
     return asyncio.run(list_dialogs(keys, folder=folder, account_id=account_id))
 
 
@@ -48,7 +51,7 @@ def post_message(
     Raises what `telegram.sending` does.
     """
 
-    catalog, vault, settings = platform.catalog, platform.vault, telegram_settings()
+    catalog, vault, settings = platform.catalog, platform.vault, _settings()
 
     async def work() -> tuple[Draft, Sent | None]:
         made = await draft(
@@ -71,5 +74,11 @@ def remove_account(platform: Platform, principal: Principal, account_id: str) ->
         principal,
         account_id,
         open_vault=lambda: platform.vault,
-        settings=telegram_settings(),
+        settings=_settings(),
     )
+
+
+def _settings() -> TelegramSettings:
+    """The settings, but no long wait that Telegram asks for is slept: who asks here is told until when it is."""
+    known = telegram_settings()
+    return known.model_copy(update={"flood_sleep_seconds": min(known.flood_sleep_seconds, PATIENCE)})

@@ -22,10 +22,13 @@ from tgstudio_dagster.catalog.vault import new_key
 PASSWORD = "correct horse battery"
 
 
+OWN = {"SESSION_KEY_1": new_key(), "TELEGRAM_DIALOGS_PER_MINUTE": "1"}
+
+
 @pytest.fixture
 def reached(bare_home: Path, telegram: TelegramServer) -> Iterator[Site]:
     """A site that reaches the small Telegram."""
-    with Site(bare_home, environment=telegram.environment(bare_home) | {"SESSION_KEY_1": new_key()}) as running:
+    with Site(bare_home, environment=telegram.environment(bare_home) | OWN) as running:
         yield running
 
 

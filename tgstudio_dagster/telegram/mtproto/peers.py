@@ -226,11 +226,15 @@ async def _every_dialog(client: Client) -> list[tuple[Peer, bool]]:
                 found[channel.id] = _peer(channel), dialog.folder_id == 1
         if not fresh or isinstance(page, types.messages.Dialogs):
             return list(found.values())
-        offset = _next_offset(page)
+        if (following := _next_offset(page)) is None:
+            if len(met) >= page.count:
+                return list(found.values())
+            raise TelegramError("messages.getDialogs: the answer does not tell where the next page begins.")
+        offset = following
 
 
-def _next_offset(page: Any) -> dict[str, Any]:
-    """Where the next page of dialogs begins: behind the last dialog whose top message and peer are told."""
+def _next_offset(page: Any) -> dict[str, Any] | None:
+    """Where the next page of dialogs begins: behind the last dialog whose top message and peer are told; None without any."""
     entities = {utils.get_peer_id(entity): entity for entity in [*page.chats, *page.users]}
     dated = [message for message in page.messages if message.peer_id and message.date]
     dates = {(utils.get_peer_id(message.peer_id), message.id): message.date for message in dated}
@@ -242,7 +246,7 @@ def _next_offset(page: Any) -> dict[str, Any]:
                 "offset_id": dialog.top_message,
                 "offset_peer": utils.get_input_peer(entities[peer_id], check_hash=False),
             }
-    raise TelegramError("messages.getDialogs: the answer does not tell where the next page begins.")
+    return None
 
 
 def _place(peer: Any) -> tuple[str, int]:

@@ -22,10 +22,10 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def iso_day(given: object) -> object:
-    """The same, if it is a day or is written as one."""
+    """The day that is written so; what is none of a text is given back. Raises ValueError."""
     if (isinstance(given, str) and not _DAY.fullmatch(given)) or isinstance(given, int | float):
         raise ValueError("write it as 2026-03-15")
-    return given
+    return date.fromisoformat(given) if isinstance(given, str) else given
 
 
 Reads = Annotated[Studio, Depends(studio("read"))]

@@ -91,9 +91,15 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> list[str]:
     for status, answer in operation["responses"].items():
         if status.startswith("2"):
             content: dict[str, Any] = answer.get("content", {})
-            schema = next((one.get("schema") for one in content.values()), None)
-            lines += [f"Answers {status}{f': {_type(schema)}' if schema else ''}.", ""]
+            lines += [f"Answers {status}{f': {_answer(content)}' if content else ''}.", ""]
     return lines
+
+
+def _answer(content: dict[str, Any]) -> str:
+    """The shape that is answered, or the types of the file that it may be."""
+    if len(content) > 1:
+        return f"a file ({', '.join(f'`{kind}`' for kind in content)})"
+    return _type(next(iter(content.values())).get("schema", {}))
 
 
 def _shape(name: str, schema: dict[str, Any]) -> list[str]:

@@ -59,6 +59,7 @@ class ApiRoute(APIRoute):
                 sent = await _read(request)
                 _check_query(request, query)
                 if body is not None and sent:
+                    await run_in_threadpool(identify, request)
                     _check_body(body, sent)
                 response = await self._once(request, handler)
                 status = response.status_code

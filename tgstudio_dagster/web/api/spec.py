@@ -5,6 +5,7 @@ It is served at `/v1/openapi.json`; `reference.py` makes pages for people of it.
 
 from __future__ import annotations
 
+from inspect import getdoc
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -12,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse
 
+from tgstudio_dagster.web.api.common import Page
 from tgstudio_dagster.web.who import CSRF_HEADER
 
 router = APIRouter()
@@ -46,6 +48,7 @@ _ERRORS = {
     503: "The lake or the vault can't be read.",
 }
 _ONLY_WITH_BODY = {413}
+_NAMED_BY_FASTAPI = {"Page_": getdoc(Page), "Body_": "What a form sends."}
 _KEY = {"pattern": r"^[\x21-\x7e]{1,200}$", "maxLength": 200}
 _METHODS = ("get", "put", "post", "delete")
 
@@ -100,6 +103,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
     schemas |= problem.pop("$defs", {}) | {"Problem": problem}
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    for name, schema in schemas.items():
+        # FastAPI names these itself, and their class's words are lost on the way.
+        if about := _NAMED_BY_FASTAPI.get(name.split("_")[0] + "_"):
+            schema.setdefault("description", about)
     components["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "A key from Settings, `tgs_…`."},
         "session": {"type": "apiKey", "in": "cookie", "name": "tgstudio", "description": "A browser's session."},

@@ -41,7 +41,7 @@ class Home:
         return ready_python().start(COMMAND, *arguments, env=self.environment, session=True)
 
     def at_terminal(self, terminal: int, *arguments: str) -> subprocess.Popen[bytes]:
-        """A command at a terminal, of which a process has to learn as it loads; in a session of its own, so that it asks there."""
+        """A command at a terminal, of which it learns as it loads; in a session of its own, so that it asks there."""
         return subprocess.Popen(
             [sys.executable, "-c", COMMAND, *arguments],
             env=self.environment,

@@ -72,6 +72,10 @@ class QuotaError(TGStudioError):
         self.until = until
 
 
+class LimiterError(TGStudioError):
+    """What counts calls for several processes (Redis) does not answer; nobody is let in uncounted."""
+
+
 class RunsError(TGStudioError):
     """Dagster's web server does not answer, or could not do what was asked of a run."""
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from limits import RateLimitItemPerMinute
-from limits.errors import ConfigurationError
-from limits.storage import storage_from_string
+from limits.errors import ConfigurationError, StorageError
+from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 from pydantic import SecretStr
 
-from tgstudio_dagster.errors import QuotaError, SettingsError
+from tgstudio_dagster.errors import LimiterError, QuotaError, SettingsError
+
+_PATIENCE = 2.0
+"""Seconds that Redis may take to answer."""
 
 
 class Limiter:
@@ -21,7 +24,11 @@ class Limiter:
 
     def __init__(self, redis_url: SecretStr | None = None) -> None:
         try:
-            storage = storage_from_string("memory://" if redis_url is None else redis_url.get_secret_value())
+            storage = (
+                MemoryStorage()
+                if redis_url is None
+                else storage_from_string(redis_url.get_secret_value(), wrap_exceptions=True, socket_timeout=_PATIENCE)
+            )
         except ConfigurationError as error:
             # The cause may quote the URL with its password.
             raise SettingsError(
@@ -31,10 +38,16 @@ class Limiter:
         self._window = MovingWindowRateLimiter(storage)
 
     def take(self, name: str, who: str, count: int, *, minutes: int = 1) -> None:
-        """Count one more. Raises QuotaError, until the oldest is long enough ago, where `count` in `minutes` are taken."""
+        """Count one more.
+
+        Raises QuotaError, until the oldest is long enough ago, where `count` in `minutes` are taken, and LimiterError.
+        """
         limit = RateLimitItemPerMinute(count, minutes)
-        if not self._window.hit(limit, name, who):
-            reset = datetime.fromtimestamp(self._window.get_window_stats(limit, name, who).reset_time, UTC)
-            raise QuotaError(
-                name, reset, f"{name}: {count} in {minutes} min are allowed; wait until {reset:%H:%M:%S} UTC."
-            )
+        try:
+            if self._window.hit(limit, name, who):
+                return
+            stats = self._window.get_window_stats(limit, name, who)
+        except StorageError:
+            raise LimiterError("TGSTUDIO_WEB_REDIS_URL: Redis does not answer; see that it runs.") from None
+        reset = datetime.fromtimestamp(stats.reset_time, UTC)
+        raise QuotaError(name, reset, f"{name}: {count} in {minutes} min are allowed; wait until {reset:%H:%M:%S} UTC.")

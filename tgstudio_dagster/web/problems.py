@@ -37,6 +37,7 @@ STATUS: dict[type[errors.TGStudioError], int] = {
     errors.RunsError: 502,
     errors.TelegramError: 409,
     errors.LakeError: 503,
+    errors.LimiterError: 503,
     errors.VaultError: 503,
 }
 """By the nearest class; a product's error without one is 500."""

@@ -273,7 +273,7 @@ def test_what_the_readme_shows(studio: Running) -> None:
         tab.open("/top")
         why = tab.page.locator(".ts-why").nth(1)
         why.locator("summary").click()
-        expect(why.get_by_text(t("top.popularity"))).to_be_visible()
+        expect(why.get_by_text(t("top.popularity")).first).to_be_visible()
         tab.shot(studio.pictures / "readme" / "top.png")
         tab.open("/map").page.wait_for_selector(".js-plotly-plot .nsewdrag")
         lasso(tab.settled())

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit import config
 
 from tests.builders import FIRST
 from tests.search.lakes import materialized
@@ -18,6 +19,7 @@ from tgstudio_dagster.catalog.channels import ChannelSeen, remember_channels
 from tgstudio_dagster.settings import Settings, WebSettings, settings, telegram_settings, web_settings
 from tgstudio_dagster.web.platform import Platform, use
 
+config.set_option("runner.magicEnabled", False)  # as streamlit_app/.streamlit/config.toml, which tests do not read
 _CACHES = (settings, telegram_settings, web_settings)
 
 

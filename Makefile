@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export DAGSTER_DISABLE_TELEMETRY = yes
 export PYTHONUTF8 = 1
+export TGSTUDIO_SCREENSHOTS ?= $(CURDIR)/.screenshots
 unexport PYTHONDONTWRITEBYTECODE
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt

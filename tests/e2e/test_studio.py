@@ -1,6 +1,6 @@
 """The studio as a person lives through it: `tgstudio up` with the sample in a home of its own, in a real browser.
 
-Pictures of every page go to the folder that TGSTUDIO_SCREENSHOTS names, else to the test's own.
+Pictures of every page go to the folder that TGSTUDIO_SCREENSHOTS names (`make test`: .screenshots/), else to the test's own.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ PACES = {
 }  # fmt: skip
 
 
-@dataclass
+@dataclass(repr=False)
 class Soak:
     """All who take part."""
 

@@ -40,7 +40,7 @@ FIRST_DAY = date(2020, 1, 1)
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass
+@dataclass(repr=False)
 class Desk:
     """One tenant: its accounts, what they follow, its lake, and what its readings said."""
 

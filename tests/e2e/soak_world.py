@@ -45,7 +45,7 @@ class FastClock:
         return max(0.0, (moment - self()).total_seconds() / self._speed)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Said:
     """One post as its channel knows it; an album is one post. `texts` are those it has had, each from when on."""
 
@@ -69,7 +69,7 @@ class Said:
         return {text for (start, text), end in zip(self.texts, ends, strict=True) if start <= last and end >= first}
 
 
-@dataclass
+@dataclass(repr=False)
 class World:
     """The channels, who reads them, and what was said in them."""
 

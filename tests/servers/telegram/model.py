@@ -22,7 +22,7 @@ class Folder:
     channels: list[Channel]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class User:
     """A user of Telegram; `dc` is where the user's account lives, `secret` the verifier of a two-factor password."""
 
@@ -38,7 +38,7 @@ class User:
     """random_id of each message sent -> its id."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Message:
     """A message of a channel as it stands now. `reactions` are counts by emoji; `service` is a TL MessageAction."""
 
@@ -76,7 +76,7 @@ class Event:
     deleted: tuple[int, ...] = ()
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Channel:
     """A broadcast channel or a megagroup; `discussion` is the megagroup with the comments of a channel's posts."""
 

@@ -18,7 +18,7 @@ up: $(VENV)/.installed  ## The studio's web app, Dagster's UI and daemon on loop
 	$(BIN)/tgstudio up
 
 test: $(VENV)/.installed-dev chromium  ## Every test
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -32,7 +32,7 @@ def test_the_commands_of_the_telegram_page_run(
     for name in ("durov", "telegram", "first", "my_channel"):
         channel = telegram.add_channel(name, name.title(), admins=[pavel], discussion=name == "first")
         telegram.post_many(
-            channel, [f"{name} {n}" for n in range(50)], start=now - timedelta(days=20), step=timedelta(hours=9)
+            channel, [f"{name} {n}" for n in range(50)], start=now - timedelta(days=5), step=timedelta(hours=2)
         )
         telegram.join(channel, pavel)
     telegram.add_folder(pavel, "News", [telegram.add_channel("worldnews", "World news")])

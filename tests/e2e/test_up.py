@@ -180,20 +180,20 @@ def test_a_paired_tenant_is_read_its_history_filled_and_a_live_hint_followed(
     now = datetime.now(UTC)
     channel = telegram.add_channel("bignews", "Big News")
     telegram.post_many(
-        channel, [f"post {n}" for n in range(200)], start=now - timedelta(days=40), step=timedelta(hours=4.5)
+        channel, [f"post {n}" for n in range(200)], start=now - timedelta(days=9), step=timedelta(hours=1)
     )
     settings = Settings(home=home.folder)
     studio = Studio(operator(home.catalog, READER), home.catalog, Lake.open(settings))
-    studio.subscribe(["@bignews"], since=(now - timedelta(days=38)).date())
+    studio.subscribe(["@bignews"], since=(now - timedelta(days=8)).date())
 
     def texts() -> list[str]:
-        found = studio.feed(first=(now - timedelta(days=41)).date(), last=now.date() + timedelta(days=1), limit=1000)
+        found = studio.feed(first=(now - timedelta(days=10)).date(), last=now.date() + timedelta(days=1), limit=1000)
         return found["text"].to_list()
 
     wait_for(lambda: "post 199" in texts(), 120, "the wish was not settled and read")
     # The newest hundred come with the first reading, the rest with a run of the subscriptions sensor.
-    wait_for(lambda: len(texts()) >= 185 and up.all_succeeded(READER), 180, "history was not filled")
-    wanted = {f"post {n}" for n in range(16, 200)}  # the first day is the 38th before today
+    wait_for(lambda: len(texts()) >= 176 and up.all_succeeded(READER), 180, "history was not filled")
+    wanted = {f"post {n}" for n in range(24, 200)}  # the first day is the 8th before today
     assert wanted <= set(texts())
     assert len(texts()) == len(set(texts()))
     kinds = {tag["value"] for run in up.runs(READER) for tag in run["tags"] if tag["key"] == KIND_TAG}

@@ -60,6 +60,7 @@ def build_app(platform: Platform, *, pages: Pages | None = None) -> FastAPI:
             await stack.enter_async_context(server.session_manager.run())
             watching = asyncio.create_task(gate.watch())
             stack.callback(watching.cancel)
+            await asyncio.to_thread(platform.warm)
             yield
 
     app = FastAPI(

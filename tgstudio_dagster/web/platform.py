@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
+from tgstudio_dagster.catalog.base import utc_now
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.logins import ended_among
 from tgstudio_dagster.catalog.principals import Principal
 from tgstudio_dagster.catalog.requests import History
 from tgstudio_dagster.catalog.vault import Vault
@@ -101,6 +103,11 @@ class Platform:
             while len(self._studios) > _KEPT:
                 self._studios.popitem(last=False)
         return made
+
+    def warm(self) -> None:
+        """Open what the first who asks would else wait for: a connection to the catalog, the client of Dagster."""
+        ended_among(self.catalog, {""}, utc_now())
+        self.runs  # noqa: B018 - made when first asked for
 
     def close(self) -> None:
         """End the pairings at work, and close connections."""

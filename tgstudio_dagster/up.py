@@ -1,6 +1,7 @@
 """The processes of the embedded profile, started together on loopback and ended together: Dagster's, and the web app.
 
-Dagster's web server and daemon share one code server.
+One code server holds the code and the runs. Dagster's web server and daemon would else start one each, and the daemon
+another every minute.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 import psutil
+import yaml
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.tenants import add_tenant, list_tenants
@@ -29,6 +33,8 @@ from tgstudio_dagster.web.auth.local import LocalAccounts, new_password
 HOST = "127.0.0.1"
 START_SECONDS = 120
 STOP_SECONDS = 15
+LOCATION = "tgstudio"
+"""The code location's name, as workspace.yaml has it: Dagster keeps what is on and off by it."""
 FIRST_TENANT = "main"
 FIRST_LOGIN = "operator"
 
@@ -51,6 +57,11 @@ def up(settings: Settings, web: WebSettings, say: Callable[[str], None]) -> None
         say(line)
     log = (home.parent / "up.log").open("ab")
     children: list[Process] = []
+    sockets = TemporaryDirectory(prefix="tgstudio_up_")  # a socket's path has little room: the home's may be too long
+    socket_path = Path(sockets.name) / "code"
+    workspace = home / "workspace.yaml"
+    server = {"grpc_server": {"socket": str(socket_path), "location_name": LOCATION}}
+    workspace.write_text(yaml.safe_dump({"load_from": [server]}))
     # Children work in the project's folder, where another home would be meant by a relative one.
     environment = os.environ | {"TGSTUDIO_HOME": str(settings.home.resolve())}
 
@@ -68,14 +79,27 @@ def up(settings: Settings, web: WebSettings, say: Callable[[str], None]) -> None
 
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        workspace = ["-w", str(PROJECT / "workspace.yaml")]
-        start("web server of Dagster", "dagster_webserver", *workspace, "-h", HOST, "-p", str(settings.dagster_port))
+        code = ["-m", "tgstudio_dagster.definitions", "--location-name", LOCATION, "-s", str(socket_path)]
+        start("code server", "dagster", "api", "grpc", *code)
         start("web app", "tgstudio_dagster.web")
         say(f"starting; log: {log.name}")
-        _wait_for(f"http://{HOST}:{settings.dagster_port}/server_info", children)
+        _wait_for("The code server", socket_path.exists, children)
+        start(
+            "web server of Dagster",
+            "dagster_webserver",
+            "-w",
+            str(workspace),
+            "-h",
+            HOST,
+            "-p",
+            str(settings.dagster_port),
+        )
+        _wait_for(
+            "Dagster's web server", lambda: _is_well(f"http://{HOST}:{settings.dagster_port}/server_info"), children
+        )
         # One after the other: in a new home both would make Dagster's SQLite tables at once, and one of them fail for good.
-        start("daemon", "dagster._daemon", "run", *workspace)
-        _wait_for(f"http://{HOST}:{web.port}/readyz", children)
+        start("daemon", "dagster._daemon", "run", "-w", str(workspace))
+        _wait_for("The web app", lambda: _is_well(f"http://{HOST}:{web.port}/readyz"), children)
         say(f"Studio   {web.origin}   (sign in here)")
         say(
             f"Dagster  http://{HOST}:{settings.dagster_port}   (lineage, runs, backfills; the operator's, never a tenant's)"
@@ -89,6 +113,7 @@ def up(settings: Settings, web: WebSettings, say: Callable[[str], None]) -> None
     finally:
         _stop(children)
         log.close()
+        sockets.cleanup()
 
 
 def first_start(settings: Settings) -> list[str]:
@@ -124,16 +149,22 @@ def _answers(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def _wait_for(url: str, children: list[Process]) -> None:
+def _wait_for(what: str, well: Callable[[], bool], children: list[Process]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         _check(children)
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.3)
-    raise TGStudioError(f"{url} did not answer within {START_SECONDS} s; the log in TGSTUDIO_HOME says why.")
+        if well():
+            return
+        time.sleep(0.3)
+    raise TGStudioError(f"{what} did not answer within {START_SECONDS} s; up.log in TGSTUDIO_HOME says why.")
+
+
+def _is_well(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def _check(children: list[Process]) -> None:

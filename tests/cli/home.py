@@ -57,13 +57,13 @@ class Home:
 
     def end(self, process: ReadyProcess, *, typed: str = "", code: int = 0) -> str:
         """What a command that was started prints until its end."""
-        out, err = process.communicate(typed, timeout=60)
+        out, err = process.communicate(typed, timeout=300)
         assert process.returncode == code, err
         return out if code == 0 else err
 
     def showing(self) -> Pairing:
         """The pairing at work, once it shows a code."""
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + 120
         while time.monotonic() < give_up:
             for row in list_pairings(self.catalog, self.tenant):
                 if row.status == "PENDING" and row.url:

@@ -154,7 +154,7 @@ def test_keys_are_made_and_rotated(home: Home, telegram: TelegramServer) -> None
 def _read(terminal: int, until: str) -> str:
     """What the terminal shows, up to a text."""
     shown = b""
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 120
     while until not in shown.decode(errors="ignore"):
         ready, _, _ = select.select([terminal], [], [], max(0.0, give_up - time.monotonic()))
         assert ready, f"{until!r} is not shown: {shown.decode(errors='ignore')}"

@@ -67,7 +67,7 @@ def test_a_list_of_references_is_taken_from_a_file_and_each_trouble_is_named(
     wishes = tmp_path / "channels.txt"
     wishes.write_text("# mine\n@bignews, bignews\n@nosuchname\n", encoding="utf-8")
     process = home.start("subscribe", "--tenant", "demo", "--file", str(wishes))
-    out, errors = process.communicate(timeout=60)
+    out, errors = process.communicate(timeout=300)
     assert "1 of 2 channels followed" in out
     assert "failed @nosuchname: nobody on Telegram has this username" in errors
     wishes.write_text("@bignews\nno name!\n", encoding="utf-8")
@@ -113,7 +113,7 @@ def test_history_is_estimated_read_in_slices_and_then_complete(
 def test_a_flood_is_shown_with_its_end_and_fails_nothing(home: Home, alice: User, news: Channel) -> None:
     home.telegram.fail("contacts.resolveUsername", "FLOOD_WAIT_18000", times=None)
     process = home.start("subscribe", "--tenant", "demo", "@bignews")
-    out, errors = process.communicate(timeout=60)
+    out, errors = process.communicate(timeout=300)
     assert process.returncode == 0
     assert "0 of 1 channels followed" in out
     assert "contacts.resolveUsername" in errors
@@ -134,7 +134,7 @@ def test_doctor_says_whether_accounts_can_be_paired_and_which_are_lost(home: Hom
     home.telegram.revoke(alice)
     home.run("refresh", "--tenant", "demo")
     process = home.start("doctor", "--json")
-    told = {one["what"]: one for one in json.loads(process.communicate(timeout=60)[0])}
+    told = {one["what"]: one for one in json.loads(process.communicate(timeout=300)[0])}
     assert told["account Alice"]["status"] == "failed"
     assert "Pair it again" in told["account Alice"]["detail"]
     assert process.returncode == 1

@@ -25,24 +25,27 @@ class FastClock:
     """Simulated time: stands until `start`, then runs `speed` times as fast as the wall clock."""
 
     def __init__(self, begin: datetime, speed: float) -> None:
-        self._begin, self._speed = begin, speed
-        self._started: float | None = None
+        self._speed, self._slow = speed, False
+        self._then: tuple[datetime, float | None] = begin, None
 
     def __call__(self) -> datetime:
-        passed = 0.0 if self._started is None else time.monotonic() - self._started
-        return self._begin + timedelta(seconds=passed * self._speed)
+        begin, started = self._then
+        passed = 0.0 if started is None else time.monotonic() - started
+        return begin + timedelta(seconds=passed * (self._speed / 6 if self._slow else self._speed))
 
     def start(self) -> None:
         """Run from now on."""
-        self._started = time.monotonic()
+        self._then = self(), time.monotonic()
+
+    def slow(self, slow: bool) -> None:
+        """Run at a sixth of the speed, or not any more: a busy machine is to live through the same soak."""
+        if slow != self._slow:
+            self._then, self._slow = (self(), time.monotonic()), slow
 
     def move(self, by: timedelta) -> None:
         """Let time pass at once."""
-        self._begin += by
-
-    def until(self, moment: datetime) -> float:
-        """Seconds on the wall until then."""
-        return max(0.0, (moment - self()).total_seconds() / self._speed)
+        begin, started = self._then
+        self._then = begin + by, started
 
 
 @dataclass(eq=False, repr=False)

@@ -12,7 +12,8 @@ import subprocess
 import urllib.request
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import psutil
@@ -22,6 +23,7 @@ from tests.builders import landing, make_tenant
 from tests.cli.home import Home
 from tests.e2e.up import COMMAND, Up, wait_for
 from tests.servers.telegram import TelegramServer
+from tests.servers.telegram.model import Channel
 from tests.studio.desk import DAY, TOPIC, fill
 from tgstudio_dagster.automation.tags import HISTORY, KIND_TAG
 from tgstudio_dagster.catalog.database import Catalog
@@ -34,11 +36,11 @@ from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import RANKINGS
 from tgstudio_dagster.newsroom.steps import made_of
 from tgstudio_dagster.runs import RunsClient
-from tgstudio_dagster.settings import Settings
 from tgstudio_dagster.studio import Studio
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 DAYS = [date(2026, 3, 14), date(2026, 3, 15)]
+BRIDGE = "The harbour bridge of day %d was opened by the mayor after long repairs"
 READER = "reader"
 """The tenant that has an account at the test server."""
 
@@ -65,14 +67,55 @@ def up(home: Home) -> Iterator[Up]:
     running.interrupt()
 
 
-@pytest.fixture
-def studio(up: Up) -> Iterator[Studio]:
-    """The studio of a tenant with one topic, which asks the running Dagster."""
+@dataclass
+class Tenants:
+    """Three studios of the running `up`, each with something that it is to do by itself, begun at once: it mostly waits."""
+
+    acme: Studio
+    """Two days of posts have landed."""
+    newsroom: Studio
+    """A topic's text is ordered, and a bundle of its day."""
+    order: str
+    bundle: str
+    reader: Studio
+    """A channel with a long history is to be followed."""
+    channel: Channel
+
+
+@pytest.fixture(scope="module")
+def tenants(home: Home, telegram: TelegramServer, up: Up) -> Iterator[Tenants]:
     catalog, lake = Catalog.open(up.settings), Lake.open(up.settings)
-    owner = make_tenant(catalog, "newsroom", platforms=("tg",))
-    fill(lake.tenant("newsroom"))
     runs = RunsClient(f"http://127.0.0.1:{up.port}", timeout=30)
-    yield Studio(owner, catalog, lake, runs=runs)
+    now = datetime.now(UTC)
+    add_tenant(catalog, "acme", "Acme")
+    posts = [
+        {
+            "channel_id": channel,
+            "msg_id": number,
+            "date": moment,
+            "observed_at": moment,
+            "views": 5,
+            "text": BRIDGE % number,
+        }
+        for number, moment in enumerate((datetime.combine(day, time(9), UTC) for day in DAYS), 1)
+        for channel in (7, 8)
+    ]
+    lake.tenant("acme").land(landing(*posts))
+
+    newsroom = Studio(make_tenant(catalog, "newsroom", platforms=("tg",)), catalog, lake, runs=runs)
+    fill(newsroom.lake)
+    order = newsroom.order(TOPIC, now=now, goal="text")
+    bundle = newsroom.request_bundle(DAY, DAY, ["messages"], "csv", now=now)
+
+    home.pair(telegram.add_user("Alice"))
+    channel = telegram.add_channel("bignews", "Big News")
+    telegram.post_many(
+        channel, [f"post {n}" for n in range(200)], start=now - timedelta(days=9), step=timedelta(hours=1)
+    )
+    reader = Studio(operator(catalog, READER), catalog, lake)
+    reader.subscribe(["@bignews"], since=(now - timedelta(days=8)).date())
+    acme = Studio(operator(catalog, "acme"), catalog, lake)
+    yield Tenants(acme, newsroom, order.id, bundle.id, reader, channel)
     runs.close()
     catalog.close()
 
@@ -89,39 +132,19 @@ def test_it_says_where_it_is_and_shows_the_operators_password_once(up: Up) -> No
     assert not [path for path in kept if password.encode() in path.read_bytes()]
 
 
-def test_it_refreshes_what_lands_fulfils_an_order_and_backfills_a_range(up: Up) -> None:
-    catalog = Catalog.open(up.settings)
-    add_tenant(catalog, "acme", "Acme")
-    lake = Lake.open(up.settings).tenant("acme")
-    moments = [datetime(day.year, day.month, day.day, 9, tzinfo=UTC) for day in DAYS]
-    lake.land(
-        landing(
-            *(
-                {
-                    "channel_id": channel,
-                    "msg_id": number,
-                    "date": moment,
-                    "observed_at": moment,
-                    "views": 5,
-                    "text": f"The harbour bridge of day {number} was opened by the mayor after long repairs",
-                }
-                for number, moment in enumerate(moments, 1)
-                for channel in (7, 8)
-            )
-        )
-    )
+def test_it_refreshes_what_lands_fulfils_an_order_and_backfills_a_range(up: Up, tenants: Tenants) -> None:
+    studio = tenants.acme
 
     # What landed is picked up by the refresh sensor: one run of the tenant's range, or two where its tick came between
     # the two days' files.
-    wait_for(lambda: not stale_days(lake) and up.all_succeeded(), 180, "the sensor's run did not succeed")
-    assert lake.days(RANKINGS) == DAYS
-    before = len(up.runs())
+    wait_for(lambda: not stale_days(studio.lake) and up.all_succeeded("acme"), "the sensor's run did not succeed")
+    assert studio.lake.days(RANKINGS) == DAYS
+    before = len(up.runs("acme"))
 
     # An order that waits in the catalog is fulfilled by its sensor, and marked done.
-    studio = Studio(operator(catalog, "acme"), catalog, Lake.open(up.settings))
     topic = studio.topics(day=None, limit=1)["topic_id"][0]
     order = studio.order(topic, now=datetime(2026, 3, 16, tzinfo=UTC), platforms=["tg", "x"])
-    wait_for(lambda: studio.orders()[0].status == "done", 120, "the order was not fulfilled")
+    wait_for(lambda: studio.orders()[0].status == "done", "the order was not fulfilled")
     assert set(studio.packages(order.id)["platform"]) == {"tg", "x"}
 
     # A backfill as the UI starts it: two days of one tenant, one run.
@@ -137,71 +160,62 @@ def test_it_refreshes_what_lands_fulfils_an_order_and_backfills_a_range(up: Up) 
         },
     )["launchPartitionBackfill"]
     assert backfill["__typename"] == "LaunchBackfillSuccess", backfill
-    wait_for(lambda: len(up.runs()) > before + 1 and up.all_succeeded(), 180, "the backfill did not succeed")
-    assert len(up.runs()) == before + 2, "the backfill was not one run"
+    wait_for(lambda: len(up.runs("acme")) > before and up.all_succeeded("acme"), "the backfill did not succeed")
+    assert len(up.runs("acme")) == before + 1, "the backfill was not one run"
 
 
-def test_an_order_is_worked_raised_and_stopped_a_rule_fires_and_a_bundle_is_built(studio: Studio) -> None:
-    order = studio.order(TOPIC, now=datetime.now(UTC), goal="text")
-    bundle = studio.request_bundle(DAY, DAY, ["messages"], "csv", now=datetime.now(UTC))
-    wait_for(lambda: studio.order_status(order.id).order.status == "done", 120, "the text was not written")
-    status = studio.order_status(order.id)
+def test_an_order_is_worked_raised_and_stopped_a_rule_fires_and_a_bundle_is_built(tenants: Tenants) -> None:
+    studio, order = tenants.newsroom, tenants.order
+
+    def is_(wanted: str, order: str) -> bool:
+        return studio.order_status(order).order.status == wanted
+
+    wait_for(lambda: is_("done", order), "the text was not written")
+    status = studio.order_status(order)
     assert [(step.name, step.status) for step in status.steps] == [("editor_results", "done")]
     assert status.steps[0].started is not None
     assert status.run_url is not None
+    studio.raise_goal(order, "images", datetime.now(UTC))
+    stopped = studio.order(TOPIC, now=datetime.now(UTC)).id
+    wait_for(lambda: any(run.tags.get("order") == stopped for run in studio.recent_runs()), "no run was started")
+    studio.cancel(stopped, datetime.now(UTC))
+    wait_for(lambda: is_("cancelled", stopped), "the order was not stopped")
 
-    studio.raise_goal(order.id, "images", datetime.now(UTC))
-    wait_for(lambda: studio.order_status(order.id).order.status == "done", 120, "the images were not drawn")
-    assert made_of(studio.lake, order.id) == {"editor_results", "image_briefs", "images"}
+    wait_for(lambda: is_("done", order), "the images were not drawn")
+    assert made_of(studio.lake, order) == {"editor_results", "image_briefs", "images"}
+    # The stopped one's run may have been asked to end before it began, or have seen the stop itself.
+    wait_for(lambda: not {"queued", "running"} & {run.status for run in studio.recent_runs()}, "its run goes on")
+    assert "exports" not in made_of(studio.lake, stopped)
 
-    wait_for(lambda: studio.bundles()[0].status == "done", 60, "the bundle was not built")
-    file = studio.open_bundle(bundle.id)
+    wait_for(lambda: studio.bundles()[0].status == "done", "the bundle was not built")
+    file = studio.open_bundle(tenants.bundle)
     with file.stream as stream, zipfile.ZipFile(stream) as archive:
         assert sorted(archive.namelist()) == ["manifest.json", "messages.csv"]
 
-    stopped = studio.order(TOPIC, now=datetime.now(UTC))
-    wait_for(lambda: any(run.tags.get("order") == stopped.id for run in studio.recent_runs()), 60, "no run was started")
-    studio.cancel(stopped.id, datetime.now(UTC))
-    wait_for(lambda: studio.order_status(stopped.id).order.status == "cancelled", 60, "the order was not stopped")
-    # Its run may have been asked to end before it began, or have seen the stop itself.
-    wait_for(lambda: not {"queued", "running"} & {run.status for run in studio.recent_runs()}, 90, "its run goes on")
-    assert "exports" not in made_of(studio.lake, stopped.id)
-
     studio.put_rule("Lead", TopicRule(max_rank=1, goal="text"), now=datetime.now(UTC))
-    wait_for(
-        lambda: [one.status for one in studio.orders() if one.rule_id] == ["done"], 120, "the rule ordered nothing"
-    )
+    wait_for(lambda: [one.status for one in studio.orders() if one.rule_id] == ["done"], "the rule ordered nothing")
 
 
 def test_a_paired_tenant_is_read_its_history_filled_and_a_live_hint_followed(
-    home: Home, telegram: TelegramServer, up: Up
+    telegram: TelegramServer, up: Up, tenants: Tenants
 ) -> None:
-    home.pair(telegram.add_user("Alice"))
-    now = datetime.now(UTC)
-    channel = telegram.add_channel("bignews", "Big News")
-    telegram.post_many(
-        channel, [f"post {n}" for n in range(200)], start=now - timedelta(days=9), step=timedelta(hours=1)
-    )
-    settings = Settings(home=home.folder)
-    studio = Studio(operator(home.catalog, READER), home.catalog, Lake.open(settings))
-    studio.subscribe(["@bignews"], since=(now - timedelta(days=8)).date())
+    studio, today = tenants.reader, datetime.now(UTC).date()
 
     def texts() -> list[str]:
-        found = studio.feed(first=(now - timedelta(days=10)).date(), last=now.date() + timedelta(days=1), limit=1000)
+        found = studio.feed(first=today - timedelta(days=10), last=today + timedelta(days=1), limit=1000)
         return found["text"].to_list()
 
-    wait_for(lambda: "post 199" in texts(), 120, "the wish was not settled and read")
+    wait_for(lambda: "post 199" in texts(), "the wish was not settled and read")
     # The newest hundred come with the first reading, the rest with a run of the subscriptions sensor.
-    wait_for(lambda: len(texts()) >= 176 and up.all_succeeded(READER), 180, "history was not filled")
+    wait_for(lambda: len(texts()) >= 176 and up.all_succeeded(READER), "history was not filled")
     wanted = {f"post {n}" for n in range(24, 200)}  # the first day is the 8th before today
     assert wanted <= set(texts())
     assert len(texts()) == len(set(texts()))
-    kinds = {tag["value"] for run in up.runs(READER) for tag in run["tags"] if tag["key"] == KIND_TAG}
-    assert kinds == {HISTORY}
+    assert {run[KIND_TAG] for run in up.runs(READER) if KIND_TAG in run} == {HISTORY}
 
-    telegram.post(channel, "breaking")
-    wake(home.catalog, READER, now=datetime.now(UTC))
-    wait_for(lambda: "breaking" in texts(), 90, "the hint was not followed")
+    telegram.post(tenants.channel, "breaking")
+    wake(studio.catalog, READER, now=datetime.now(UTC))
+    wait_for(lambda: "breaking" in texts(), "the hint was not followed")
     assert telegram.overlaps == []
 
 

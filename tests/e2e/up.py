@@ -17,10 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tgstudio_dagster.partitions import TENANT_TAG
 from tgstudio_dagster.settings import Settings
 
 COMMAND = [sys.executable, "-c", "from tgstudio_dagster.cli import main; main()", "up"]
+RANGE_START = "dagster/asset_partition_range_start"
+PATIENCE = 300.0
+"""Seconds until the daemon must have done what it is waited for."""
 
 
 def free_port() -> int:
@@ -56,14 +58,14 @@ class Up:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)["data"]
 
-    def runs(self, tenant: str | None = None) -> list[dict[str, Any]]:
-        """All runs, or those that read and refresh one tenant: status and tags."""
+    def runs(self, tenant: str) -> list[dict[str, Any]]:
+        """The runs over a tenant's days, started by sensors or by hand: status and tags by key, the newest first."""
         found = self.ask("{runsOrError{... on Runs{results{status tags{key value}}}}}")["runsOrError"]["results"]
-        whose = {"key": TENANT_TAG, "value": tenant}
-        return [run for run in found if tenant is None or whose in run["tags"]]
+        runs = [{"status": run["status"]} | {tag["key"]: tag["value"] for tag in run["tags"]} for run in found]
+        return [run for run in runs if run.get(RANGE_START, "").endswith(f"|{tenant}")]
 
-    def all_succeeded(self, tenant: str | None = None) -> bool:
-        """Whether there are runs, and all of them have succeeded."""
+    def all_succeeded(self, tenant: str) -> bool:
+        """Whether there are runs over the tenant's days, and all of them have succeeded."""
         return {run["status"] for run in self.runs(tenant)} == {"SUCCESS"}
 
     def interrupt(self) -> int:
@@ -73,9 +75,9 @@ class Up:
         return self.process.wait(60)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait until the condition holds; fails with `what` after so many seconds."""
-    deadline = time.monotonic() + seconds
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    """Wait until the condition holds; fails with `what` where it does not for longer than any busy machine takes."""
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.4)

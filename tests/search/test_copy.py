@@ -119,7 +119,7 @@ def test_a_filling_that_is_killed_is_finished_by_the_next_search(tmp_path: Path)
     lake = lakes.materialized(Lake(str(tmp_path)).tenant("acme"), *rows)
     filling = multiprocessing.get_context("spawn").Process(target=_fill, args=(str(tmp_path), str(tmp_path / "h"), 0.2))
     filling.start()
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not any(b"2026-03-10" in path.read_bytes() for path in (tmp_path / "h").rglob(copy.STATE)):
         assert time.monotonic() < end and filling.is_alive()
         time.sleep(0.02)
@@ -133,7 +133,7 @@ def test_two_processes_fill_one_copy_and_both_see_it_whole(tmp_path: Path) -> No
     lake = lakes.materialized(Lake(str(tmp_path)).tenant("acme"), *rows)
     other = multiprocessing.get_context("spawn").Process(target=_fill, args=(str(tmp_path), str(tmp_path / "h"), 0.1))
     other.start()
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not any((tmp_path / "h").rglob(copy.STATE)):
         assert time.monotonic() < end and other.is_alive()
         time.sleep(0.02)

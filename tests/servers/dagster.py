@@ -27,7 +27,7 @@ class DagsterServer:
 
     def __enter__(self) -> DagsterServer:
         self._thread.start()
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + 120
         while not self._server.started:
             assert time.monotonic() < give_up, "the web server did not start"
             time.sleep(0.02)

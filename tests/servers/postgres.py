@@ -55,7 +55,7 @@ class PostgresServer:
         }
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         server.start([str(programs / "postgres"), "-D", str(data), *settings], env)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             server.check()
             with contextlib.suppress(OperationalError):

@@ -25,7 +25,7 @@ class RedisServer:
         self.url = f"redis://:{password}@127.0.0.1:{self.port}/0"
         flags = ("--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", password, "--save", "")
         self._server.start([str(_program()), *flags], os.environ)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()

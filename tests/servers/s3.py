@@ -81,7 +81,7 @@ class S3Server:
         from botocore.exceptions import BotoCoreError, ClientError
 
         client = self.client()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             self._server.check()
             with contextlib.suppress(BotoCoreError, ClientError):

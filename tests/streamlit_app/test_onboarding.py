@@ -37,7 +37,7 @@ def pairing(reader: Reader) -> Pairing:
 
 def until(page: AppTest, done: Callable[[], bool]) -> None:
     """Run the page, as its fragment would, until this is so."""
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 120
     while not done():
         assert time.monotonic() < give_up, shown(page)
         time.sleep(0.1)

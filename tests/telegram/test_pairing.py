@@ -63,7 +63,7 @@ class Office:
 
     def until(self, row: Pairing, *statuses: str) -> Pairing:
         """The pairing once it has one of these statuses, and shows a code where it is PENDING."""
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + 120
         while time.monotonic() < give_up:
             row = get_pairing(self.catalog, "demo", row.id)
             if row.status in statuses and (row.status != "PENDING" or row.url):

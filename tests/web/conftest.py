@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from tests.web.site import Site, copy_home
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.tenants import add_tenant
-from tgstudio_dagster.settings import Settings, settings
+from tgstudio_dagster.settings import Settings
 
 
 @pytest.fixture
@@ -36,28 +35,13 @@ def site(bare_home: Path) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def sample_source(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A home with the sample materialized, one order fulfilled: made once for all workers. Not to be written to."""
-    from tgstudio_dagster.demo import run_demo
-
-    base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
-    home = shared / "sample_home"
-    with (shared / "sample_home.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (home / "done").exists():
-            shutil.rmtree(home, ignore_errors=True)
-            with pytest.MonkeyPatch.context() as patch:
-                # Steps of its runs read the environment.
-                patch.setenv("TGSTUDIO_HOME", str(home))
-                settings.cache_clear()
-                run_demo(Settings(home=home), orders=1, say=lambda _: None)
-            settings.cache_clear()
-            catalog = Catalog.open(Settings(home=home))
-            for slug in ("acme", "other"):
-                add_tenant(catalog, slug, slug.title())
-            catalog.close()
-            (home / "done").touch()
+def sample_source(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the demo's tenant `demo`, and the empty `acme` and `other`. Not to be written to."""
+    home = copy_home(demo_home, tmp_path_factory.mktemp("sample") / "home")
+    catalog = Catalog.open(Settings(home=home))
+    for slug in ("acme", "other"):
+        add_tenant(catalog, slug, slug.title())
+    catalog.close()
     return home
 
 

@@ -117,7 +117,7 @@ class Site:
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + 120
         while not self._server.started:
             assert self._thread.is_alive() and time.monotonic() < give_up, "the site did not start"
             time.sleep(0.02)

@@ -51,7 +51,7 @@ def ended(home: Path, who: Principal = EDITOR) -> Import:
 
 
 def wait(done: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 120
     while not done():
         assert time.monotonic() < give_up
         time.sleep(0.1)

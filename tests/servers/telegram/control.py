@@ -123,7 +123,7 @@ class RemoteServer:
         self.public_key: str = self._call("public_key")
 
     def _await_ready(self) -> dict[str, Any]:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             self._process.check()
             for line in self._process.log.read_text().splitlines():

@@ -46,7 +46,7 @@ def pair(site: Site, telegram: TelegramServer, user: User) -> TgAccount:
 
 def until(client: Client, path: str, *statuses: str) -> dict[str, Any]:
     """The pairing, once it has one of these states and, while PENDING, something to show."""
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 120
     while time.monotonic() < give_up:
         found: dict[str, Any] = client.get(path).json()
         if found["status"] in statuses and (found["status"] != "PENDING" or found["url"]):

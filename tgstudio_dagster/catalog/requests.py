@@ -63,11 +63,13 @@ class History:
         self._notes: queue.Queue[Note | None] = queue.Queue(_WAITING)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._ending = threading.Event()
 
     def add(self, note: Note) -> None:
         """Have the call written down; where ten thousand wait already, it is not."""
         with self._lock:
             if self._thread is None:
+                self._ending.clear()
                 self._thread = threading.Thread(target=self._write, name="history of requests", daemon=True)
                 self._thread.start()
         try:
@@ -80,6 +82,7 @@ class History:
         with self._lock:
             thread, self._thread = self._thread, None
         if thread is not None:
+            self._ending.set()
             self._notes.put(None)
             thread.join()
 
@@ -89,7 +92,7 @@ class History:
         while more:
             notes = [self._notes.get()]
             if notes[0] is not None:
-                time.sleep(self._every)
+                self._ending.wait(self._every)
             while len(notes) < _TOGETHER and not self._notes.empty():
                 notes.append(self._notes.get())
             more = None not in notes

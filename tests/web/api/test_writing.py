@@ -177,9 +177,10 @@ def test_chosen_posts_are_ordered(sample_site: Site) -> None:
     program = sample_site.program("demo", "read", "order")
     posts = program.get("/v1/feed?limit=2").json()["items"]
     chosen = [{"channel_id": post["channel_id"], "msg_id": post["msg_id"]} for post in posts]
+    before = len(list_orders(sample_site.catalog, "demo"))
     made = program.post("/v1/image-brief", json={"messages": chosen})
     assert made.status_code == 202 and made.json()["messages"] == chosen and made.json()["topic_id"] is None
-    assert len(list_orders(sample_site.catalog, "demo")) == 2
+    assert len(list_orders(sample_site.catalog, "demo")) == before + 1
     unknown = program.post("/v1/images", json={"messages": [{"channel_id": 1, "msg_id": 1}]})
     assert (unknown.status_code, unknown.json()["field"]) == (404, "messages")
 

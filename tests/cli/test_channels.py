@@ -100,7 +100,7 @@ def test_history_is_estimated_read_in_slices_and_then_complete(
         telegram.post_many(old, [f"{begun} {n}" for n in range(240)], start=start, step=timedelta(minutes=15))
     home.run("subscribe", "--tenant", "demo", "@archive", "--days", "33")
     told = json.loads(home.run("backfill", "--tenant", "demo", "--estimate", "--json"))
-    assert 360 <= told["together"]["messages"] <= 400
+    assert 300 <= told["together"]["messages"] <= 460  # 380, estimated by the days of a few ids
     assert told["together"]["requests"] >= 3
     said = home.run("backfill", "--tenant", "demo")
     assert "All history that was asked for is read." in said

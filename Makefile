@@ -10,6 +10,7 @@ export TGSTUDIO_SCREENSHOTS ?= $(CURDIR)/.screenshots
 unexport PYTHONDONTWRITEBYTECODE
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+COMPILE = $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib/python3.11/site-packages tgstudio_dagster assets || true
 
 .PHONY: demo up test lint types check install chromium clean
 
@@ -20,7 +21,7 @@ up: $(VENV)/.installed  ## The studio's web app, Dagster's UI and daemon on loop
 	$(BIN)/tgstudio up
 
 test: $(VENV)/.installed-dev chromium  ## Every test
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -41,14 +42,14 @@ $(VENV)/bin/python:
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing (once)…"
 	$(INSTALL) -e .
-	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib/python3.11/site-packages tgstudio_dagster assets || true
+	@$(COMPILE)
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
-	@echo "installing the tests' needs (once)…"
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing, the tests' needs too (once)…"
 	$(INSTALL) -e '.[dev]'
-	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib/python3.11/site-packages || true
-	@touch $@
+	@$(COMPILE)
+	@touch $(VENV)/.installed $@
 
 # The tests of the pages drive Debian's Chromium. Where it can't be had the others run, and those fail and say so.
 chromium:

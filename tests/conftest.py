@@ -35,9 +35,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first: a worker that begins one last works while the other waits."""
+    """Spread files with slow tests over the run, those that may take longest first: they wait while others compute."""
+    patience = {item.path: mark.args[0] for item in items if (mark := item.get_closest_marker("timeout"))}
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    slow_files = sorted(slow, key=lambda path: (-patience.get(path, 0), path))
+    quick_files = list(dict.fromkeys(item.path for item in items if item.path not in slow))
+    place = {path: n * len(quick_files) / max(1, len(slow_files)) - 1 for n, path in enumerate(slow_files, -1)}
+    place |= {path: float(n) for n, path in enumerate(quick_files)}
+    items.sort(key=lambda item: place[item.path])
 
 
 @pytest.fixture(scope="session")

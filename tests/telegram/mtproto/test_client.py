@@ -34,7 +34,7 @@ from tgstudio_dagster.errors import (
 )
 from tgstudio_dagster.settings import TelegramSettings
 from tgstudio_dagster.telegram.mtproto import client as room
-from tgstudio_dagster.telegram.mtproto.client import Client, Unkept, Wait, connected, method_name
+from tgstudio_dagster.telegram.mtproto.client import Client, Unkept, Wait, asked, connected, method_name
 from tgstudio_dagster.telegram.mtproto.peers import PeerKey, input_peer, me, resolve
 from tgstudio_dagster.telegram.references import Username
 
@@ -264,6 +264,23 @@ def test_a_cancelled_caller_is_cancelled(desk: Desk) -> None:
         return task.cancelled()
 
     assert desk.run(cancel)
+
+
+def test_a_cancellation_that_comes_as_the_answer_does_is_not_forgotten() -> None:
+    async def answer() -> str:
+        """As `asyncio.wait_for` of Python 3.11 does."""
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return "an answer"
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(asked(answer()))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancelled())
 
 
 def test_a_server_that_was_away_is_found_again(desk: Desk) -> None:

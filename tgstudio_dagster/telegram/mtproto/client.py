@@ -172,7 +172,7 @@ class Client:
             connection = self._connections
             try:
                 async with asyncio.timeout(self.settings.request_seconds):
-                    return await _asked(self.raw(request))
+                    return await asked(self.raw(request))
             except raising:
                 raise
             except _FLOODS as error:
@@ -210,7 +210,7 @@ class Client:
             try:
                 try:
                     async with asyncio.timeout(self.settings.connect_seconds):
-                        await _asked(self.raw.connect())
+                        await asked(self.raw.connect())
                     return
                 finally:
                     _hush(self.raw)
@@ -314,15 +314,24 @@ def method_name(request: TLRequest) -> str:
     return name if module == "functions" else f"{module}.{name}"
 
 
-async def _asked(answer: Awaitable[_T]) -> _T:
+async def asked(answer: Awaitable[_T]) -> _T:
+    """What telethon answers; a cancellation is raised where this task was cancelled, and only there.
+
+    Raises ConnectionError where telethon has given the connection up.
+    """
+    task = asyncio.current_task()
+    cancelled = task.cancelling() if task else 0
     try:
-        return await answer
+        found = await answer
     except asyncio.CancelledError:
         # Telethon cancels whatever waits on a connection that is given up; nobody has cancelled this task.
-        task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
         raise ConnectionError("the connection was given up") from None
+    if task is not None and task.cancelling() > cancelled:
+        # `asyncio.wait_for` of Python 3.11, by which telethon connects, forgets one that comes as its answer does.
+        raise asyncio.CancelledError
+    return found
 
 
 def _hush(raw: TelegramClient) -> None:
@@ -333,7 +342,8 @@ def _hush(raw: TelegramClient) -> None:
 
 async def _disconnect(raw: TelegramClient) -> None:
     with suppress(*_PASSING):
-        await asyncio.wait_for(raw.disconnect(), 5)
+        async with asyncio.timeout(5):
+            await asked(raw.disconnect())
 
 
 def _meaning(error: errors.RPCError, method: str) -> TelegramError:

@@ -33,7 +33,7 @@ from telethon.tl.functions.auth import (
 from telethon.tl.functions.users import GetUsersRequest
 
 from tgstudio_dagster.errors import PairingError, SettingsError, TelegramError, UnreachableError
-from tgstudio_dagster.telegram.mtproto.client import Client
+from tgstudio_dagster.telegram.mtproto.client import Client, asked
 
 _LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 5.0
@@ -115,7 +115,8 @@ async def by_qr(client: Client, show: Callable[[QrCode], None]) -> Step:
                 show(answer)
             rest = (answer.expires_at - datetime.now(UTC)).total_seconds()
             with suppress(TimeoutError):
-                await asyncio.wait_for(hint.wait(), max(_LEAST_SECONDS, min(_POLL_SECONDS, rest)))
+                async with asyncio.timeout(max(_LEAST_SECONDS, min(_POLL_SECONDS, rest))):
+                    await hint.wait()
     finally:
         client.raw.remove_event_handler(heard)
 
@@ -224,7 +225,7 @@ async def _move(client: Client, data_centre: int) -> None:
     _forget_data_centres()
     try:
         async with asyncio.timeout(client.settings.connect_seconds):
-            await client.raw._switch_dc(data_centre)
+            await asked(client.raw._switch_dc(data_centre))
     except (errors.RPCError, ConnectionError, OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
         # The next call connects again and says what is wrong; what is half done would pass for connected.
         _LOG.info("data centre %d: %s; connecting again", data_centre, type(error).__name__)

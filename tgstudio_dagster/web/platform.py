@@ -5,6 +5,7 @@ Who asks is not known here (who.py); a page that runs in this process finds it a
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections import OrderedDict
@@ -27,6 +28,8 @@ from tgstudio_dagster.web.auth.sessions import Signer
 from tgstudio_dagster.web.limits import Limiter
 from tgstudio_dagster.web.remembered import Calls, Remembered
 
+_TURNS = max(2, os.cpu_count() or 1)
+"""Questions to the lake that are answered at a time: more of them only hold each other up (benchmarks/api.py)."""
 _KEPT = 256
 """Studios kept open: each has its tenant's search index mapped."""
 
@@ -41,6 +44,8 @@ class Platform:
     lake: Lake
     signer: Signer
     limiter: Limiter
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_TURNS), repr=False)
+    """Taken by routes that read the lake; of the loop of the process's one server."""
     _studios: OrderedDict[Principal, Studio] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 

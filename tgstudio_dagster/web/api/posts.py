@@ -13,9 +13,9 @@ from tgstudio_dagster.errors import QueryError
 from tgstudio_dagster.lake.feed import FeedPage
 from tgstudio_dagster.web.api.answers import by_version
 from tgstudio_dagster.web.api.common import ChannelName, Cursor, Day, FilePath, Lang, Limit, Permalink, Reads, Told
-from tgstudio_dagster.web.api.route import ApiRoute
+from tgstudio_dagster.web.api.route import ReadingRoute
 
-router = APIRouter(route_class=ApiRoute, prefix="/v1")
+router = APIRouter(route_class=ReadingRoute, prefix="/v1")
 PostType = Literal[
     "text", "photo", "video", "animation", "album", "document", "audio", "voice", "video_note", "sticker", "poll",
     "location", "contact", "other", "service",

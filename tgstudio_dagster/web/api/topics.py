@@ -24,9 +24,9 @@ from tgstudio_dagster.web.api.common import (
     read_cursor,
     write_cursor,
 )
-from tgstudio_dagster.web.api.route import ApiRoute
+from tgstudio_dagster.web.api.route import ReadingRoute
 
-router = APIRouter(route_class=ApiRoute, prefix="/v1")
+router = APIRouter(route_class=ReadingRoute, prefix="/v1")
 DEPTH = 500
 """How far down the rankings one may page."""
 MAX_POINTS = 20_000

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import functools
 import os
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ HANDLERS = (channels, files, login, reading, sending)
 
 _HOME = 2
 _CENTRES = (1, 2, 3, 4, 5)
+_CHANCE = random.SystemRandom()  # hypothesis seeds the other one alike in all processes
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,19 @@ class TelegramServer(World):
 
     async def _listen(self) -> None:
         for dc in _CENTRES:
-            accept = functools.partial(self._accept, dc)
-            listener = await asyncio.start_server(accept, "127.0.0.1", self.ports.get(dc, 0))
+            listener = await self._listener(dc)
             self._listeners.append(listener)
             self.ports[dc] = listener.sockets[0].getsockname()[1]
+
+    async def _listener(self, dc: int) -> asyncio.Server:
+        """On the port it had; at first on one that the machine hands to nobody, or another may have it after a stop."""
+        accept, mine = functools.partial(self._accept, dc), self.ports.get(dc)
+        while True:
+            try:
+                return await asyncio.start_server(accept, "127.0.0.1", mine or _CHANCE.randrange(15_000, 32_000))
+            except OSError:
+                if mine:
+                    raise
 
     async def _close(self) -> None:
         for listener in self._listeners:

@@ -21,7 +21,7 @@ from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.sample.build import build
 from tgstudio_dagster.settings import Settings
 
-DUMPS = 6  # two days of three reads: enough work for every step, little enough for a test
+DUMPS = 9  # three days of three reads: enough work for every step, little enough for a test
 KILLS = 12
 # An import goes on where it was killed, so each attempt gets a small share of the whole; a run begins anew.
 SHARE = {"import": 0.08, "materialize": 0.5}

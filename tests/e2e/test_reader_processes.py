@@ -35,6 +35,8 @@ WORKER = "from tests.e2e.reading_worker import main; import sys; main(*sys.argv[
 BATCH = 500
 MESSAGES = 5_000
 KILLS = 6
+PACE = 0.15
+"""Seconds that a page takes: a lake on a busy machine keeps up with it, else batches grow behind it (landing.py)."""
 
 
 class Home:
@@ -162,7 +164,7 @@ def test_a_history_of_five_thousand_survives_kill_after_kill(local: Home, telegr
     fill(telegram, channel, MESSAGES, start=desk.now() - timedelta(days=60), step=timedelta(minutes=15))
     account = desk.account(telegram.add_user())
     desk.follow(account, channel)
-    telegram.latency = 0.03
+    telegram.latency = PACE
     killed = sum(local.kill_after("read", "messages.getHistory", rng.randint(6, 14)) for _ in range(KILLS))
     before_the_end = desk.cursor(account, channel).gaps
     seconds = local.finish("read")
@@ -170,8 +172,8 @@ def test_a_history_of_five_thousand_survives_kill_after_kill(local: Home, telegr
     again = sum(counted.values()) - len(counted)
     print(f"killed {killed} times, {again} of {len(counted)} messages asked for again, the end took {seconds:.1f} s")
     assert killed == KILLS and before_the_end
-    # A batch on its way to the lake, and the one that was gathered meanwhile with the pages asked for ahead.
-    assert again <= KILLS * 2 * (BATCH + PAGE)
+    # A batch, and the pages that came while it was on its way to the lake.
+    assert again <= KILLS * (BATCH + 2 * PAGE)
     assert desk.texts(channel) == posted(telegram, channel)
     assert desk.cursor(account, channel).gaps == ()
     assert telegram.overlaps == []
@@ -183,7 +185,7 @@ def test_what_is_new_survives_kill_after_kill(local: Home, telegram: TelegramSer
     telegram.post(channel, "the first")
     desk.follow(desk.account(telegram.add_user()), channel)
     local.finish("read")
-    telegram.latency = 0.03
+    telegram.latency = PACE
     fill(telegram, channel, MESSAGES // 2, start=desk.now() - timedelta(days=3), step=timedelta(minutes=1))
     telegram.forget_calls()
     killed = sum(local.kill_after("read", "messages.getHistory", rng.randint(6, 14)) for _ in range(2))
@@ -191,7 +193,7 @@ def test_what_is_new_survives_kill_after_kill(local: Home, telegram: TelegramSer
     pages = Counter(call.request.offset_id for call in telegram.calls("messages.getHistory") if call.request.add_offset)
     again = sum(pages.values()) - len(pages)
     print(f"killed {killed} times, {again} of {len(pages)} pages asked for again")
-    assert killed == 2 and again <= killed * 2 * (BATCH // PAGE + 1)
+    assert killed == 2 and again <= killed * (BATCH // PAGE + 2)
     assert desk.texts(channel) == posted(telegram, channel)
     assert telegram.overlaps == []
 

@@ -114,7 +114,7 @@ def tenants(home: Home, telegram: TelegramServer, up: Up) -> Iterator[Tenants]:
     )
     reader = Studio(operator(catalog, READER), catalog, lake)
     reader.subscribe(["@bignews"], since=(now - timedelta(days=8)).date())
-    acme = Studio(operator(catalog, "acme"), catalog, lake)
+    acme = Studio(operator(catalog, "acme"), catalog, lake, runs=runs)
     yield Tenants(acme, newsroom, order.id, bundle.id, reader, channel)
     runs.close()
     catalog.close()
@@ -146,6 +146,7 @@ def test_it_refreshes_what_lands_fulfils_an_order_and_backfills_a_range(up: Up, 
     order = studio.order(topic, now=datetime(2026, 3, 16, tzinfo=UTC), platforms=["tg", "x"])
     wait_for(lambda: studio.orders()[0].status == "done", "the order was not fulfilled")
     assert set(studio.packages(order.id)["platform"]) == {"tg", "x"}
+    assert [run.status for run in studio.recent_runs() if run.tags.get("order") == order.id] == ["done"]
 
     # A backfill as the UI starts it: two days of one tenant, one run.
     backfill = up.ask(

@@ -1,4 +1,4 @@
-"""Fixtures of import and reading: a tenant with a catalog on SQLite and a lake in a folder."""
+"""Fixtures of import, reading and pairing: a tenant with a catalog on SQLite, a lake in a folder, a desk for accounts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from tests.builders import make_tenant
 from tests.servers.telegram import TelegramServer
 from tests.telegram.exports import NOW
+from tests.telegram.office import Office
 from tests.telegram.reads import Reads, reads
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.imports import Reject, list_imports, rejects
@@ -68,4 +69,16 @@ def reading_desk(sqlite_template: Path, tmp_path: Path, telegram: TelegramServer
     shutil.copyfile(sqlite_template, tmp_path / "catalog.sqlite")
     catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
     yield reads(catalog, telegram, tmp_path)
+    catalog.close()
+
+
+@pytest.fixture
+def office(sqlite_template: Path, telegram: TelegramServer, tmp_path: Path) -> Iterator[Office]:
+    """A tenant whose accounts are paired with the test's Telegram."""
+    shutil.copyfile(sqlite_template, tmp_path / "catalog.sqlite")
+    catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    make_tenant(catalog)
+    opened = Office(catalog, telegram, tmp_path)
+    yield opened
+    opened.close()
     catalog.close()

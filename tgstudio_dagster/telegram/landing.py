@@ -1,8 +1,8 @@
 """Landing: one channel's posts on their way from pages to the lake, batch by batch, each with its checkpoint.
 
 The order is: land the posts, make sure that the session is still this run's, move the cursor. A kill between any two
-repeats at most one batch, and landing a batch twice changes nothing. What is asked of Telegram, and when, is the
-business of `history.py`, `observing.py` and `commenting.py`.
+repeats what was not landed (a batch, and what came while it was on its way), and landing a batch twice changes nothing.
+What is asked of Telegram, and when, is the business of `history.py`, `observing.py` and `commenting.py`.
 """
 
 from __future__ import annotations

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from tests.servers.telegram.model import Channel, User
 from tests.servers.telegram.tl import access_hash
 from tests.telegram.paired import Paired
 from tgstudio_dagster.catalog.accounts import TgAccount
 from tgstudio_dagster.catalog.models_work import Quota
+from tgstudio_dagster.catalog.plans import spent
 from tgstudio_dagster.catalog.reading import remember_peer
 from tgstudio_dagster.catalog.tenant_settings import Filters
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.settings import TelegramSettings
-from tgstudio_dagster.telegram.downloads import Downloads, MediaTables, download_media, media_tables
+from tgstudio_dagster.telegram.downloads import QUOTA, Downloads, MediaTables, download_media, media_tables
 from tgstudio_dagster.telegram.media import Item
 from tgstudio_dagster.telegram.merge import merge
+from tgstudio_dagster.telegram.mtproto import files as mtproto_files
 from tgstudio_dagster.telegram.mtproto.messages import newer
 from tgstudio_dagster.telegram.mtproto.peers import PeerKey
 from tgstudio_dagster.telegram.posts import fold_albums, landing_frame
@@ -121,3 +126,25 @@ class MediaDesk:
 
     def _settings(self, changes: dict[str, Any]) -> TelegramSettings:
         return self.paired.settings.model_copy(update=changes)
+
+
+Open = Callable[..., MediaDesk]
+
+
+def noise(size: int, seed: int = 0) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+def small_parts(monkeypatch: pytest.MonkeyPatch, part: int = 8192) -> None:
+    """Let files come in small parts, so that small files have many."""
+    monkeypatch.setattr(mtproto_files, "PART", part)
+
+
+def spent_today(desk: MediaDesk) -> int:
+    """Bytes that count against the tenant's quota of today."""
+    return spent(desk.paired.catalog, desk.paired.tenant, QUOTA, today())
+
+
+def today() -> date:
+    """The day that quotas count by."""
+    return datetime.now(UTC).date()

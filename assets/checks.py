@@ -1,4 +1,4 @@
-"""Asset checks: the contract of every table, generated from `lake/tables.py`, and the rules of `lake/quality.py`."""
+"""Asset checks: the contract of every table, generated from `lake/tables/`, and the rules of `lake/quality.py`."""
 
 import hashlib
 import warnings
@@ -8,26 +8,16 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from tgstudio_dagster.errors import ContractError
+from tgstudio_dagster.core.errors import ContractError
 from tgstudio_dagster.lake import quality
 from tgstudio_dagster.lake.contract import Table
-from tgstudio_dagster.lake.preview import markdown
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.lake.tables import (
-    CONTENT_PACKAGES,
-    EDITOR_RESULTS,
-    EMBEDDINGS,
-    EXPORTS,
-    IMAGES,
-    MEDIA,
-    MESSAGE_STATS,
-    MESSAGE_VERSIONS,
-    MESSAGES,
-    TABLES,
-    TOPIC_MESSAGES,
-    TOPICS,
-)
-from tgstudio_dagster.partitions import OrderKey, TenantDay, order_key, orders, tenant_day, tenant_days
+from tgstudio_dagster.lake.tables import TABLES
+from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, EXPORTS, IMAGES
+from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.lake.tables.topics import EMBEDDINGS, TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.orchestration.partitions import OrderKey, TenantDay, order_key, orders, tenant_day, tenant_days
+from tgstudio_dagster.orchestration.preview import markdown
 from tgstudio_dagster.topics.drift import drifted, shape
 from tgstudio_dagster.topics.window import WINDOW_DAYS, window_days
 

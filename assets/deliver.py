@@ -4,13 +4,13 @@ import dagster as dg
 import polars as pl
 
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.orders import begin_order
-from tgstudio_dagster.catalog.tenants import tenant_settings
+from tgstudio_dagster.catalog.people.tenants import tenant_settings
+from tgstudio_dagster.catalog.work.orders import begin_order
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.lake.tables import CONTENT_PACKAGES, EXPORTS
+from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EXPORTS
 from tgstudio_dagster.newsroom.export import package_files
 from tgstudio_dagster.newsroom.publisher import publish
-from tgstudio_dagster.partitions import order_key, orders
+from tgstudio_dagster.orchestration.partitions import order_key, orders
 
 GROUP = "deliver"
 OWNERS = ["team:newsroom"]

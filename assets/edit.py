@@ -6,16 +6,16 @@ Each step begins with `begin_order`, which says that the order is at work and en
 import dagster as dg
 import polars as pl
 
+from tgstudio_dagster.ai.protocols import Painter, Writer
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.orders import begin_order
+from tgstudio_dagster.catalog.work.orders import begin_order
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.lake.tables import EDITOR_RESULTS, IMAGE_BRIEFS, IMAGES
-from tgstudio_dagster.llm.base import Painter, Writer
+from tgstudio_dagster.lake.tables.newsroom import EDITOR_RESULTS, IMAGE_BRIEFS, IMAGES
 from tgstudio_dagster.newsroom.brief import brief
 from tgstudio_dagster.newsroom.editor import edit
 from tgstudio_dagster.newsroom.painter import paint
-from tgstudio_dagster.newsroom.topic_sources import read_source
-from tgstudio_dagster.partitions import order_key, orders
+from tgstudio_dagster.newsroom.sources import read_source
+from tgstudio_dagster.orchestration.partitions import order_key, orders
 
 GROUP = "edit"
 OWNERS = ["team:newsroom"]

@@ -10,19 +10,19 @@ import dagster as dg
 import polars as pl
 
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.follows.media_backlog import note_media_backlog
 from tgstudio_dagster.catalog.leases import lease
-from tgstudio_dagster.catalog.media_backlog import note_media_backlog
-from tgstudio_dagster.catalog.tenants import tenant_settings
-from tgstudio_dagster.days import DayRange
-from tgstudio_dagster.lake.io_manager import Frames, Upstream
+from tgstudio_dagster.catalog.people.tenants import tenant_settings
+from tgstudio_dagster.core.days import DayRange
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.lake.tables import LANDING, MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
-from tgstudio_dagster.partitions import TenantDay, tenant_day, tenant_days
-from tgstudio_dagster.telegram.downloads import MediaTables, media_tables
-from tgstudio_dagster.telegram.media import waiting
-from tgstudio_dagster.telegram.merge import Merged, merge
-from tgstudio_dagster.telegram.pull import Telegram
-from tgstudio_dagster.telegram.read_report import ReadReport
+from tgstudio_dagster.lake.tables.posts import LANDING, MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.orchestration.io_manager import Frames, Upstream
+from tgstudio_dagster.orchestration.partitions import TenantDay, tenant_day, tenant_days
+from tgstudio_dagster.posts.attachments import waiting
+from tgstudio_dagster.posts.merge import Merged, merge
+from tgstudio_dagster.telegram.files.downloads import MediaTables, media_tables
+from tgstudio_dagster.telegram.reading.pull import Telegram
+from tgstudio_dagster.telegram.reading.read_report import ReadReport
 
 GROUP = "ingest"
 OWNERS = ["team:ingest"]

@@ -8,24 +8,25 @@ import polars as pl
 
 from assets.ingest import ONE_RUN
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.tenants import tenant_settings
-from tgstudio_dagster.lake.io_manager import Frames, Upstream
+from tgstudio_dagster.catalog.people.tenants import tenant_settings
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.lake.tables import (
-    CHANNEL_LINES,
+from tgstudio_dagster.lake.tables.posts import CHANNEL_LINES
+from tgstudio_dagster.lake.tables.search import SEARCH_INDEX
+from tgstudio_dagster.lake.tables.topics import (
     EMBEDDINGS,
     FEATURE_COUNTS,
     RANKINGS,
-    SEARCH_INDEX,
     TOPIC_CHANGES,
     TOPIC_MAP,
     TOPIC_MESSAGES,
     TOPICS,
 )
-from tgstudio_dagster.partitions import TenantDay, tenant_day, tenant_days, trailing_window
+from tgstudio_dagster.orchestration.io_manager import Frames, Upstream
+from tgstudio_dagster.orchestration.partitions import TenantDay, tenant_day, tenant_days, trailing_window
 from tgstudio_dagster.search.build import index_day
 from tgstudio_dagster.topics.as_of import Known
 from tgstudio_dagster.topics.blend import Dense
+from tgstudio_dagster.topics.cached_encoder import Remembered
 from tgstudio_dagster.topics.cluster import Topics
 from tgstudio_dagster.topics.embed import embed
 from tgstudio_dagster.topics.footers import count_lines
@@ -34,7 +35,6 @@ from tgstudio_dagster.topics.hourly import standing_topics
 from tgstudio_dagster.topics.learnt import learnt_lines, learnt_words, topics_before
 from tgstudio_dagster.topics.map import lay_out, moved
 from tgstudio_dagster.topics.rank import rank
-from tgstudio_dagster.topics.remembered import Remembered
 from tgstudio_dagster.topics.sentence import Encoder
 from tgstudio_dagster.topics.window import as_of, window_days
 

@@ -30,13 +30,13 @@ from urllib.parse import urlencode
 import duckdb
 
 from benchmarks.api_lake import CHANNELS, DAYS, LAST, Words, make_lake, make_words
-from tgstudio_dagster.catalog.api_keys import create_key
-from tgstudio_dagster.catalog.base import utc_now
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.models_work import Quota
-from tgstudio_dagster.catalog.principals import principal_of
-from tgstudio_dagster.catalog.tenants import add_member, add_tenant, add_user
-from tgstudio_dagster.settings import Settings
+from tgstudio_dagster.catalog.money.models import Quota
+from tgstudio_dagster.catalog.people.api_keys import create_key
+from tgstudio_dagster.catalog.people.principals import principal_of
+from tgstudio_dagster.catalog.people.tenants import add_member, add_tenant, add_user
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.settings import Settings
 
 TENANT = "demo"
 PORT = 3481
@@ -98,7 +98,7 @@ class Server:
         environment = os.environ | {
             "TGSTUDIO_HOME": str(home), "TGSTUDIO_WEB_PORT": str(PORT), "TGSTUDIO_WEB_SESSION_KEYS": "bench" * 8
         }  # fmt: skip
-        self._process = subprocess.Popen([sys.executable, "-m", "tgstudio_dagster.web"], env=environment)
+        self._process = subprocess.Popen([sys.executable, "-m", "tgstudio_dagster.asgi"], env=environment)
 
     def __enter__(self) -> Server:
         give_up = time.monotonic() + 120

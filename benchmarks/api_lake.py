@@ -16,7 +16,9 @@ import polars as pl
 
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.lake.tables import MEDIA, MEDIA_ITEM, MESSAGES, RANKINGS, TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.lake.tables.columns import MEDIA_ITEM
+from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGES
+from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.window import window_days
 
 DAYS = 365

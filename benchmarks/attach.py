@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.topics import generated, read
 from tests import builders
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGE_VERSIONS
+from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS
 from tgstudio_dagster.topics.as_of import Known
 from tgstudio_dagster.topics.clean import repeated_lines
 from tgstudio_dagster.topics.cluster import Topics, find_topics

@@ -119,10 +119,10 @@ def told(name: str, result: dict[str, Any], count: int, size: int) -> None:
 def importing(folder: Path) -> Callable[[Path], Any]:
     """What imports a file into a new catalog and lake below the folder."""
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.catalog.tenant_settings import TenantSettings
-    from tgstudio_dagster.catalog.tenants import add_tenant
+    from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+    from tgstudio_dagster.catalog.people.tenants import add_tenant
     from tgstudio_dagster.lake.store import Lake
-    from tgstudio_dagster.telegram.importer import import_path
+    from tgstudio_dagster.telegram.sources.importer import import_path
 
     catalog = Catalog(f"sqlite:///{folder / 'catalog.sqlite'}")
     catalog.upgrade()

@@ -30,7 +30,8 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests import builders
-from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGES, TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGES
+from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.rank import rank
 
 NOW = datetime(2026, 3, 15, 23, 59, tzinfo=UTC)

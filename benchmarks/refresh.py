@@ -65,12 +65,12 @@ def main() -> None:
 def measure(home: Path, count: int) -> None:
     """Land, refresh through Dagster, refresh by hand; print."""
     from tests.builders import landing
-    from tgstudio_dagster.automation.launch import materialize_days
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.catalog.tenants import add_tenant
-    from tgstudio_dagster.home import prepare_home
+    from tgstudio_dagster.catalog.people.tenants import add_tenant
+    from tgstudio_dagster.core.home import prepare_home
+    from tgstudio_dagster.core.settings import settings
     from tgstudio_dagster.lake.store import Lake
-    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.operate.launch import materialize_days
 
     prepare_home(settings())
     lake = Lake.open(settings())
@@ -101,9 +101,9 @@ def direct(lake: object, tenant: str, day: date) -> dict[str, float]:
     from assets.checks import RULES
     from tgstudio_dagster.lake import tables as t
     from tgstudio_dagster.lake.store import Lake
-    from tgstudio_dagster.partitions import TenantDay
-    from tgstudio_dagster.telegram.media import media_table
-    from tgstudio_dagster.telegram.merge import merge
+    from tgstudio_dagster.orchestration.partitions import TenantDay
+    from tgstudio_dagster.posts.attachments import media_table
+    from tgstudio_dagster.posts.merge import merge
     from tgstudio_dagster.topics.cluster import find_topics
     from tgstudio_dagster.topics.embed import embed
     from tgstudio_dagster.topics.map import lay_out

@@ -30,7 +30,8 @@ import numpy as np
 import polars as pl
 
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.lake.tables import MESSAGES, SEARCH_INDEX
+from tgstudio_dagster.lake.tables.posts import MESSAGES
+from tgstudio_dagster.lake.tables.search import SEARCH_INDEX
 from tgstudio_dagster.sample.content import written_posts
 from tgstudio_dagster.search.build import index_day, small
 from tgstudio_dagster.search.find import Search

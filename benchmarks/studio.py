@@ -41,12 +41,12 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from streamlit_app.navigation import ENTRIES
 from tests.e2e.browser import DESKTOP, browser
-from tgstudio_dagster.catalog.base import utc_now
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.logins import open_session
-from tgstudio_dagster.catalog.tenants import add_member, add_user
-from tgstudio_dagster.demo import TENANT, run_demo
-from tgstudio_dagster.settings import Settings, WebSettings
+from tgstudio_dagster.catalog.people.logins import open_session
+from tgstudio_dagster.catalog.people.tenants import add_member, add_user
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.settings import Settings, WebSettings
+from tgstudio_dagster.operate.demo import TENANT, run_demo
 from tgstudio_dagster.web.auth.sessions import Signer, session_cookie
 
 PORT = 3482
@@ -83,7 +83,7 @@ class Web:
         self._log = (home / "web.log").open("wb")
         began = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tgstudio_dagster.web"], env=environment, stdout=self._log, stderr=self._log
+            [sys.executable, "-m", "tgstudio_dagster.asgi"], env=environment, stdout=self._log, stderr=self._log
         )
         while not _answers():
             if self.process.poll() is not None or time.monotonic() - began > 120:

@@ -187,9 +187,9 @@ def first_look(server: Any) -> tuple[float, float]:
     """Seconds from the start of `tgstudio subscribe` until the feed has 50 posts, and until the command ends."""
     from tests.telegram.paired import VAULT_KEY, paired
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.lake.query import feed
+    from tgstudio_dagster.core.settings import Settings
     from tgstudio_dagster.lake.store import Lake
-    from tgstudio_dagster.settings import Settings
+    from tgstudio_dagster.posts.questions import feed
 
     folder = Path(tempfile.mkdtemp(prefix="tgstudio-benchmark-"))
     try:

@@ -61,7 +61,7 @@ def messages_product(place: Place) -> Took:
     """All messages of the channel into the lake: a new subscription's newest page, then its history."""
     import polars as pl
 
-    from tgstudio_dagster.lake.tables import LANDING
+    from tgstudio_dagster.lake.tables.posts import LANDING
 
     LANDING.conform(LANDING.empty())
     _loaded()
@@ -93,12 +93,12 @@ def media_bare(place: Place) -> Took:
 def media_product(place: Place) -> Took:
     """All files of the channel into the lake; its posts have been read before."""
     from tests.telegram.paired import VAULT_KEY
-    from tgstudio_dagster.catalog.tenant_settings import Filters
-    from tgstudio_dagster.catalog.vault import Vault
-    from tgstudio_dagster.lake.tables import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
-    from tgstudio_dagster.telegram.downloads import download_media
-    from tgstudio_dagster.telegram.media import newest_first, wanted
-    from tgstudio_dagster.telegram.merge import merge
+    from tgstudio_dagster.catalog.accounts.vault import Vault
+    from tgstudio_dagster.catalog.people.tenant_settings import Filters
+    from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+    from tgstudio_dagster.posts.attachments import newest_first, wanted
+    from tgstudio_dagster.posts.merge import merge
+    from tgstudio_dagster.telegram.files.downloads import download_media
 
     lake, catalog, before = _lake(place), _catalog(place), (MESSAGES, MESSAGE_VERSIONS, MESSAGE_STATS)
     asyncio.run(_read(place, catalog))
@@ -120,10 +120,10 @@ def media_product(place: Place) -> Took:
 
 async def _read(place: Place, catalog: Any) -> Any:
     from tests.telegram.paired import VAULT_KEY
-    from tgstudio_dagster.catalog.tenant_settings import Filters
-    from tgstudio_dagster.catalog.vault import Vault
-    from tgstudio_dagster.days import DayRange
-    from tgstudio_dagster.telegram.reader import read_tenant
+    from tgstudio_dagster.catalog.accounts.vault import Vault
+    from tgstudio_dagster.catalog.people.tenant_settings import Filters
+    from tgstudio_dagster.core.days import DayRange
+    from tgstudio_dagster.telegram.reading.reader import read_tenant
 
     first = date(2020, 1, 1)
     return await read_tenant(
@@ -136,7 +136,7 @@ async def _read(place: Place, catalog: Any) -> Any:
 def _catalog(place: Place) -> Any:
     """The tenant's catalog, asked once: who reads has looked before whether there is anything to read."""
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.catalog.subscriptions import list_subscriptions
+    from tgstudio_dagster.catalog.follows.subscriptions import list_subscriptions
 
     catalog = Catalog(f"sqlite:///{place.folder / 'catalog.sqlite'}")
     list_subscriptions(catalog, TENANT)
@@ -172,4 +172,4 @@ def _loaded() -> None:
     import telethon  # noqa: F401
 
     from tests.servers.telegram import client  # noqa: F401
-    from tgstudio_dagster.telegram import reader  # noqa: F401
+    from tgstudio_dagster.telegram.reading import reader  # noqa: F401

@@ -27,7 +27,7 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests import builders
-from tgstudio_dagster.lake.tables import TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics import map as topic_map
 from tgstudio_dagster.topics import umap_layout
 from tgstudio_dagster.topics.embed import embed

@@ -29,13 +29,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.timing import Spent, peak_megabytes, spent
 from benchmarks.topic_rivals import rivals
 from tests import builders
-from tgstudio_dagster.lake.tables import MESSAGE_STATS
+from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS
 from tgstudio_dagster.topics.blend import Dense
 from tgstudio_dagster.topics.clean import clean_texts
 from tgstudio_dagster.topics.cluster import Topics, find_topics
 from tgstudio_dagster.topics.embed import embed, topical
-from tgstudio_dagster.topics.evaluate import pair_score
 from tgstudio_dagster.topics.footers import count_lines, repeated
+from tgstudio_dagster.topics.lab.evaluate import pair_score
 from tgstudio_dagster.topics.rank import rank
 
 END = datetime(2026, 3, 15, 23, 59, tzinfo=UTC)

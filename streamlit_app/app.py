@@ -11,8 +11,8 @@ from streamlit_app.components.theme import theme_switch
 from streamlit_app.i18n import LANGUAGES, STATE, choose, language, t
 from streamlit_app.navigation import menu
 from streamlit_app.principal import Identity, csrf_token, current_identity, platform
-from tgstudio_dagster.catalog.logins import set_language, switch_tenant, tenants_of
-from tgstudio_dagster.catalog.tenants import get_tenant
+from tgstudio_dagster.catalog.people.logins import set_language, switch_tenant, tenants_of
+from tgstudio_dagster.catalog.people.tenants import get_tenant
 
 HERE = Path(__file__).parent
 # Every tab asks whether the session still stands, and leaves for the sign-in page when it does not. The menu's markup is a

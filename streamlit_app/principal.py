@@ -13,12 +13,12 @@ from typing import NoReturn
 import streamlit as st
 
 from streamlit_app.i18n import t
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.logins import read_session, read_user
-from tgstudio_dagster.catalog.models import User
-from tgstudio_dagster.catalog.principals import Principal, principal_of
-from tgstudio_dagster.errors import NotFoundError
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.catalog.people.logins import read_session, read_user
+from tgstudio_dagster.catalog.people.models import User
+from tgstudio_dagster.catalog.people.principals import Principal, principal_of
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import NotFoundError
+from tgstudio_dagster.services import Studio
 from tgstudio_dagster.web.platform import Platform, current
 
 

@@ -13,11 +13,11 @@ from typing import Any
 import polars as pl
 
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.catalog.tenant_settings import TenantSettings
-from tgstudio_dagster.catalog.tenants import add_tenant
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.catalog.people.tenants import add_tenant
 from tgstudio_dagster.lake.contract import Table
-from tgstudio_dagster.lake.tables import LANDING, MESSAGES
+from tgstudio_dagster.lake.tables.posts import LANDING, MESSAGES
 
 FIRST = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
 """When the first post of a built frame was posted, unless its row says so; each next one is a minute later."""

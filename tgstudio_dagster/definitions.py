@@ -7,10 +7,10 @@ from typing import Any
 import dagster as dg
 
 import assets
-from tgstudio_dagster.automation.bundles import build_bundle
-from tgstudio_dagster.automation.jobs import JOBS
-from tgstudio_dagster.automation.sensors import SENSORS
-from tgstudio_dagster.resources import default_resources
+from tgstudio_dagster.orchestration.bundle_job import build_bundle
+from tgstudio_dagster.orchestration.jobs import JOBS
+from tgstudio_dagster.orchestration.resources import default_resources
+from tgstudio_dagster.orchestration.sensors.tenants import SENSORS
 
 
 def build_definitions(**overrides: Any) -> dg.Definitions:

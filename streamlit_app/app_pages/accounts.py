@@ -14,12 +14,12 @@ from streamlit_app.formats import day, duration, moment
 from streamlit_app.i18n import has, t
 from streamlit_app.navigation import path
 from streamlit_app.principal import current_principal, platform, studio
-from tgstudio_dagster.catalog.accounts import TgAccount, list_accounts
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.plans import limits_of
-from tgstudio_dagster.catalog.waits import Wait
-from tgstudio_dagster.errors import TGStudioError
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, list_accounts
+from tgstudio_dagster.catalog.accounts.waits import Wait
+from tgstudio_dagster.catalog.money.plans import limits_of
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import TGStudioError
+from tgstudio_dagster.services import Studio
 
 _TOLD = "account_told"
 """Key of the session's state: what became of the last removal."""
@@ -120,7 +120,7 @@ def _ask(account_id: str, name: str, channels: int) -> None:
 
 
 def _remove(account_id: str, name: str) -> None:
-    from tgstudio_dagster.web.telegram import remove_account
+    from tgstudio_dagster.services.telegram import remove_account
 
     try:
         with st.spinner(t("accounts.removing")):

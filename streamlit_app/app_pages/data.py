@@ -16,11 +16,11 @@ from streamlit_app.formats import day as day_text
 from streamlit_app.formats import moment, number, size
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
-from tgstudio_dagster.catalog.bundles import Bundle, BundleFormat
+from tgstudio_dagster.catalog.work.bundles import Bundle, BundleFormat
 from tgstudio_dagster.lake.bundle import BUNDLE_TABLES
 from tgstudio_dagster.lake.tables import TABLES
-from tgstudio_dagster.studio import Studio
-from tgstudio_dagster.studio.reading import SQL_ROWS, SQL_SECONDS
+from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.reading import SQL_ROWS, SQL_SECONDS
 
 EXAMPLES = {
     "by_channel": "select channel, count(*) as posts, sum(views) as views\nfrom messages\ngroup by channel\norder by views desc",

@@ -14,8 +14,8 @@ from streamlit_app.components.states import empty_state, guarded, page_head
 from streamlit_app.formats import number
 from streamlit_app.i18n import t, words
 from streamlit_app.principal import studio
-from tgstudio_dagster.lake.tables import MESSAGES
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.lake.tables.posts import MESSAGES
+from tgstudio_dagster.services import Studio
 
 PAGE = 30
 TYPES = ("text", "photo", "video", "album", "document", "audio", "voice", "poll", "animation", "video_note")

@@ -17,8 +17,8 @@ from streamlit_app.formats import number
 from streamlit_app.i18n import t
 from streamlit_app.navigation import path
 from streamlit_app.principal import studio
-from tgstudio_dagster.errors import NotFoundError
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.core.errors import NotFoundError
+from tgstudio_dagster.services import Studio
 from tgstudio_dagster.topics.colours import WITHOUT_STORY
 
 POINTS = 5000

@@ -15,14 +15,14 @@ from streamlit_app.components.states import error_box, go_on, guarded, page_head
 from streamlit_app.formats import clock, day, moment, number
 from streamlit_app.i18n import t
 from streamlit_app.principal import current_principal, platform, studio
-from tgstudio_dagster.catalog.accounts import list_accounts
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.pairings import Pairing, get_pairing, list_pairings
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.errors import PairingError, TGStudioError
-from tgstudio_dagster.lake.tables import MESSAGES
-from tgstudio_dagster.studio import Studio
-from tgstudio_dagster.telegram.pairing_desk import FINISHED
+from tgstudio_dagster.catalog.accounts.accounts import list_accounts
+from tgstudio_dagster.catalog.accounts.pairings import Pairing, get_pairing, list_pairings
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import PairingError, TGStudioError
+from tgstudio_dagster.lake.tables.posts import MESSAGES
+from tgstudio_dagster.services import Studio
+from tgstudio_dagster.telegram.accounts.pairing_desk import FINISHED
 from tgstudio_dagster.web import importing
 from tgstudio_dagster.web.importing import Import
 

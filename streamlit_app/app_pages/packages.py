@@ -20,9 +20,9 @@ from streamlit_app.formats import moment, number, percent
 from streamlit_app.i18n import t
 from streamlit_app.navigation import path
 from streamlit_app.principal import studio
-from tgstudio_dagster.studio import Studio
-from tgstudio_dagster.studio.exporting import Format
-from tgstudio_dagster.studio.packaging import Package
+from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.exporting import Format
+from tgstudio_dagster.services.packaging import Package
 
 ORDERS = 20
 ORIGINAL = "made"

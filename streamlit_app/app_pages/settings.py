@@ -12,7 +12,7 @@ from streamlit_app.i18n import t
 from streamlit_app.principal import studio
 from streamlit_app.settings_parts import access, filters, keys, models, plan, ranking, rules, texts
 from streamlit_app.settings_parts.saving import told
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.services import Studio
 
 PARTS: Mapping[str, Callable[[Studio], None]] = {
     "texts": texts.show,

@@ -15,14 +15,14 @@ from streamlit_app.components.states import empty_state, guarded, page_head
 from streamlit_app.formats import duration, moment, number
 from streamlit_app.i18n import t
 from streamlit_app.principal import platform, studio
-from tgstudio_dagster.catalog.accounts import list_accounts
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.plans import limits_of
-from tgstudio_dagster.catalog.reading import tenant_read
-from tgstudio_dagster.catalog.subscriptions import SubscriptionRequest, SubscriptionView
-from tgstudio_dagster.errors import SourceError
-from tgstudio_dagster.studio import Studio
-from tgstudio_dagster.telegram.estimate import Estimate, together
+from tgstudio_dagster.catalog.accounts.accounts import list_accounts
+from tgstudio_dagster.catalog.follows.reading import tenant_read
+from tgstudio_dagster.catalog.follows.subscriptions import SubscriptionRequest, SubscriptionView
+from tgstudio_dagster.catalog.money.plans import limits_of
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import SourceError
+from tgstudio_dagster.services import Studio
+from tgstudio_dagster.telegram.reading.estimate import Estimate, together
 
 DEPTHS = ("week", "month", "quarter", "year", "all", "day")
 _DAYS = {"week": 7, "month": 30, "quarter": 90, "year": 365}
@@ -144,7 +144,7 @@ def _since(depth: str, day: date | None) -> date | None:
 
 def _own(mine: Studio, accounts: dict[str, str]) -> list[str]:
     """Channels among the account's own chats, chosen from a list that Telegram gave."""
-    from tgstudio_dagster.web.telegram import sync_chats
+    from tgstudio_dagster.services.telegram import sync_chats
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         account = None
@@ -179,7 +179,7 @@ def _own(mine: Studio, accounts: dict[str, str]) -> list[str]:
 def _subscribe(
     mine: Studio, typed: str, chosen: Sequence[str], since: date | None, *, comments: bool, account_id: str | None
 ) -> None:
-    from tgstudio_dagster.telegram.references import parse_list
+    from tgstudio_dagster.telegram.reading.references import parse_list
 
     wanted = [*(str(one) for one in parse_list(typed.replace(";", "\n").replace(" @", "\n@"))), *chosen]
     if not wanted:
@@ -282,7 +282,7 @@ def _table(mine: Studio, followed: list[SubscriptionView]) -> None:
 
 
 def _actions(mine: Studio, chosen: list[SubscriptionView]) -> None:
-    from tgstudio_dagster.web.history_cost import history_cost
+    from tgstudio_dagster.services.history_cost import history_cost
 
     with st.container(horizontal=True, vertical_alignment="center", key="follow_actions"):
         if st.button(t("subscriptions.now"), icon=":material/refresh:", key="now"):

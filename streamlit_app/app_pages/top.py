@@ -17,8 +17,8 @@ from streamlit_app.components.why import signed, why_html
 from streamlit_app.formats import moment, number
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
-from tgstudio_dagster.errors import NotFoundError
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.core.errors import NotFoundError
+from tgstudio_dagster.services import Studio
 
 PAGE = 20
 MOST = 200

@@ -20,8 +20,8 @@ from streamlit_app.formats import NOTHING, moment, number
 from streamlit_app.i18n import has, t
 from streamlit_app.navigation import path
 from streamlit_app.principal import studio
-from tgstudio_dagster.lake.topic_query import TopicPage
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.services import Studio
+from tgstudio_dagster.topics.topic_page import TopicPage
 
 WINDOWS: tuple[Literal["24h", "7d"], ...] = ("24h", "7d")
 POSTS = 30

@@ -11,7 +11,7 @@ from streamlit_app.components.topic import topic_row
 from streamlit_app.formats import number
 from streamlit_app.i18n import has, t
 from streamlit_app.principal import studio
-from tgstudio_dagster.errors import NotFoundError
+from tgstudio_dagster.core.errors import NotFoundError
 
 PAGE = 20
 MOST = 1000

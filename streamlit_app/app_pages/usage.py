@@ -15,9 +15,9 @@ from streamlit_app.components.topic import plain
 from streamlit_app.formats import duration, moment, number
 from streamlit_app.i18n import has, t
 from streamlit_app.principal import studio
-from tgstudio_dagster.errors import RunsError
-from tgstudio_dagster.studio import Studio
-from tgstudio_dagster.studio.spending import Usage
+from tgstudio_dagster.core.errors import RunsError
+from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.spending import Usage
 
 WINDOWS = (7, 30, 90)
 COLOURS = {"orders": "#2a7de1", "images": "#8b5cf6", "api_calls": "#15803d", "mcp_calls": "#d97706"}

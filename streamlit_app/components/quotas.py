@@ -7,7 +7,7 @@ from html import escape
 
 from streamlit_app.formats import number, size
 from streamlit_app.i18n import has, t
-from tgstudio_dagster.studio.spending import Quota
+from tgstudio_dagster.services.spending import Quota
 
 _BYTES = "media_bytes_per_day"
 

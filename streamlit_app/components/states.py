@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit_app.formats import moment
 from streamlit_app.i18n import has, t
 from streamlit_app.navigation import path
-from tgstudio_dagster.errors import FloodError, QuotaError, TGStudioError
+from tgstudio_dagster.core.errors import FloodError, QuotaError, TGStudioError
 
 
 def page_head(key: str) -> None:

@@ -10,8 +10,8 @@ import streamlit as st
 from streamlit_app.components.states import guarded
 from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import save, words_of
-from tgstudio_dagster.errors import SettingsError
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.services import Studio
 from tgstudio_dagster.web.who import inside
 
 LOOPBACK = "127.0.0.1"

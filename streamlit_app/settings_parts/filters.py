@@ -11,9 +11,9 @@ import streamlit as st
 from streamlit_app.components.states import guarded
 from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import button_help, checked, save, seed, set_back, words_of
-from tgstudio_dagster.catalog.tenant_settings import Filters
-from tgstudio_dagster.errors import SettingsError
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.catalog.people.tenant_settings import Filters
+from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.services import Studio
 
 TYPES = (
     "text", "photo", "video", "animation", "album", "document", "audio", "voice", "video_note", "sticker", "poll",

@@ -16,9 +16,9 @@ from streamlit_app.components.topic import plain
 from streamlit_app.formats import day, moment, number
 from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import button_help, done, words_of
-from tgstudio_dagster.catalog.api_keys import SCOPES, ApiKey, scopes_of
-from tgstudio_dagster.errors import SettingsError
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.catalog.people.api_keys import SCOPES, ApiKey, scopes_of
+from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.services import Studio
 
 SECRET = "key_secret"  # noqa: S105 - where it stands, not what it is
 """Key of the session's state: the secret of the key that was just made, until its reader says that it is kept."""
@@ -108,7 +108,7 @@ def _facts(key: ApiKey, zone: ZoneInfo) -> list[str]:
 
 
 def _form(mine: Studio, now: datetime) -> None:
-    from tgstudio_dagster.web.mcp.registry import TOOLS
+    from tgstudio_dagster.mcp.registry import TOOLS
 
     may = mine.principal.may_edit
     # A new form after each key: an empty one.

@@ -11,17 +11,17 @@ import streamlit as st
 
 from streamlit_app.i18n import has, t
 from streamlit_app.principal import platform
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.services import Studio
 
 if TYPE_CHECKING:
-    from tgstudio_dagster.web.mcp.tool import Tool
+    from tgstudio_dagster.mcp.tool import Tool
 
 SECRET = "tgs_…"  # noqa: S105 - stands for one
 
 
 def show(mine: Studio) -> None:
     """Three steps, and the texts to copy."""
-    from tgstudio_dagster.web.mcp.registry import TOOLS
+    from tgstudio_dagster.mcp.registry import TOOLS
 
     origin = platform().web_settings.origin
     steps = "".join(f"<li><span>{t(f'settings.models.step_{n}')}</span></li>" for n in (1, 2, 3))

@@ -11,8 +11,8 @@ from streamlit_app.components.quotas import plan_name, quotas_html
 from streamlit_app.components.states import go_on
 from streamlit_app.formats import duration, number
 from streamlit_app.i18n import t
-from tgstudio_dagster.catalog.plans import limits_of
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.catalog.money.plans import limits_of
+from tgstudio_dagster.services import Studio
 
 
 def show(mine: Studio) -> None:

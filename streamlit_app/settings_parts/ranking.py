@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit_app.components.states import guarded
 from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import button_help, save, seed, set_back
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.services import Studio
 from tgstudio_dagster.topics.weights import COUNTERS, SHIPPED, RankingWeights
 
 COUNTED = ("engagement", "audience", "trend")

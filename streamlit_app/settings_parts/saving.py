@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from streamlit_app.components.states import guarded
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
-from tgstudio_dagster.catalog.tenant_settings import TenantSettings
-from tgstudio_dagster.errors import SettingsError
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.services import Studio
 
 _TOLD = "settings_told"
 """Key of the session's state: what was done last."""

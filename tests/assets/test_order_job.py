@@ -7,13 +7,14 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from tests.studio.conftest import desk as desk
-from tests.studio.desk import DAY, NOW, TOPIC, Desk
-from tgstudio_dagster.catalog.orders import get_order
-from tgstudio_dagster.lake.tables import CONTENT_PACKAGES, EDITOR_RESULTS, IMAGES, MESSAGES
-from tgstudio_dagster.llm.base import PaintRequest, PaintResult
-from tgstudio_dagster.newsroom.steps import GOALS, steps
-from tgstudio_dagster.newsroom.topic_sources import chosen_id
+from tests.services.conftest import desk as desk
+from tests.services.desk import DAY, NOW, TOPIC, Desk
+from tgstudio_dagster.ai.protocols import PaintRequest, PaintResult
+from tgstudio_dagster.catalog.work.orders import get_order
+from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, IMAGES
+from tgstudio_dagster.lake.tables.posts import MESSAGES
+from tgstudio_dagster.newsroom.pipeline import GOALS, steps
+from tgstudio_dagster.newsroom.sources import chosen_id
 
 LATER = NOW + timedelta(minutes=5)
 

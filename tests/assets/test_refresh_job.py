@@ -14,18 +14,20 @@ import polars as pl
 import pytest
 
 from tests.builders import landing
-from tgstudio_dagster.automation.jobs import REFRESH
-from tgstudio_dagster.automation.launch import QUIET
-from tgstudio_dagster.automation.tags import range_tags
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.tenants import add_tenant
+from tgstudio_dagster.catalog.people.tenants import add_tenant
 from tgstudio_dagster.definitions import build_definitions
 from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES, RANKINGS, TABLES, TOPIC_MESSAGES
-from tgstudio_dagster.partitions import tenant_day_key, tenants
+from tgstudio_dagster.lake.tables import TABLES
+from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_MESSAGES
+from tgstudio_dagster.operate.launch import QUIET
+from tgstudio_dagster.orchestration.jobs import REFRESH
+from tgstudio_dagster.orchestration.partitions import tenant_day_key, tenants
+from tgstudio_dagster.orchestration.tags import range_tags
 from tgstudio_dagster.topics import hourly
-from tgstudio_dagster.topics.travel import known_at
+from tgstudio_dagster.topics.rank_history import known_at
 
 DAY = date(2026, 3, 14)
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)

@@ -13,16 +13,16 @@ import pytest
 
 from tests.builders import landing
 from tests.topics.models import Scripted
-from tgstudio_dagster.automation.jobs import REFRESH
-from tgstudio_dagster.automation.launch import QUIET
-from tgstudio_dagster.automation.tags import range_tags
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.tenants import add_tenant
+from tgstudio_dagster.catalog.people.tenants import add_tenant
+from tgstudio_dagster.core.errors import SettingsError
 from tgstudio_dagster.definitions import build_definitions
-from tgstudio_dagster.errors import SettingsError
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import TABLES
-from tgstudio_dagster.partitions import tenants
+from tgstudio_dagster.operate.launch import QUIET
+from tgstudio_dagster.orchestration.jobs import REFRESH
+from tgstudio_dagster.orchestration.partitions import tenants
+from tgstudio_dagster.orchestration.tags import range_tags
 from tgstudio_dagster.search.find import Search
 from tgstudio_dagster.topics.sentence import Encoder, SentenceEncoder
 

@@ -17,23 +17,23 @@ from sqlalchemy import delete
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import User
 from tests.telegram.paired import Paired, paired
-from tgstudio_dagster.automation.jobs import REFRESH
-from tgstudio_dagster.automation.launch import QUIET
-from tgstudio_dagster.automation.reading import reading_days
-from tgstudio_dagster.automation.tags import range_tags
-from tgstudio_dagster.catalog.accounts import get_account
+from tgstudio_dagster.catalog.accounts.accounts import get_account
+from tgstudio_dagster.catalog.accounts.models import AccountWait
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.media_backlog import list_media_backlog
-from tgstudio_dagster.catalog.models_telegram import AccountWait
-from tgstudio_dagster.catalog.reading import tenant_read
-from tgstudio_dagster.catalog.subscriptions import list_subscriptions, request_subscription, requests
-from tgstudio_dagster.catalog.tenants import add_tenant
+from tgstudio_dagster.catalog.follows.media_backlog import list_media_backlog
+from tgstudio_dagster.catalog.follows.reading import tenant_read
+from tgstudio_dagster.catalog.follows.subscriptions import list_subscriptions, request_subscription, requests
+from tgstudio_dagster.catalog.people.tenants import add_tenant
+from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.definitions import build_definitions
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import TABLES
-from tgstudio_dagster.partitions import tenants
-from tgstudio_dagster.settings import TelegramSettings
-from tgstudio_dagster.telegram.pull import Telegram
+from tgstudio_dagster.operate.launch import QUIET
+from tgstudio_dagster.orchestration.decide.reading import reading_days
+from tgstudio_dagster.orchestration.jobs import REFRESH
+from tgstudio_dagster.orchestration.partitions import tenants
+from tgstudio_dagster.orchestration.tags import range_tags
+from tgstudio_dagster.telegram.reading.pull import Telegram
 
 STORY = "The mayor has opened the rebuilt Fishmarket station after three years of repairs"
 

@@ -6,11 +6,11 @@ from datetime import date
 
 from pydantic import SecretStr
 
-from tgstudio_dagster.catalog.accounts import TgAccount, add_account
-from tgstudio_dagster.catalog.channels import ChannelSeen, remember_channels
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, add_account
+from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.subscriptions import Subscription, subscribe
-from tgstudio_dagster.catalog.vault import Vault
+from tgstudio_dagster.catalog.follows.channels import ChannelSeen, remember_channels
+from tgstudio_dagster.catalog.follows.subscriptions import Subscription, subscribe
 
 VAULT = Vault({1: b"1" * 32})
 

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from tests.builders import make_tenant
 from tests.catalog.rows import VAULT, make_account, make_subscription
-from tgstudio_dagster.catalog.accounts import (
+from tgstudio_dagster.catalog.accounts.accounts import (
     TgAccount,
     erase_account,
     get_account,
@@ -21,14 +21,14 @@ from tgstudio_dagster.catalog.accounts import (
     session_lease,
     session_of,
 )
-from tgstudio_dagster.catalog.audit import list_audit
+from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.plans import set_plan
-from tgstudio_dagster.catalog.reading import cursor, remember_peer, save_cursor
-from tgstudio_dagster.catalog.subscriptions import list_subscriptions, request_subscription, requests
-from tgstudio_dagster.catalog.tenants import delete_tenant
-from tgstudio_dagster.catalog.vault import Vault
-from tgstudio_dagster.errors import ConflictError, NotFoundError, VaultError
+from tgstudio_dagster.catalog.follows.reading import cursor, remember_peer, save_cursor
+from tgstudio_dagster.catalog.follows.subscriptions import list_subscriptions, request_subscription, requests
+from tgstudio_dagster.catalog.money.plans import set_plan
+from tgstudio_dagster.catalog.people.audit import list_audit
+from tgstudio_dagster.catalog.people.tenants import delete_tenant
+from tgstudio_dagster.core.errors import ConflictError, NotFoundError, VaultError
 
 TWO = Vault({1: b"1" * 32, 2: b"2" * 32})
 

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from tests.builders import make_tenant
-from tgstudio_dagster.catalog.bundles import (
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.catalog.people.tenants import delete_tenant
+from tgstudio_dagster.catalog.work.bundles import (
     MAX_WAITING,
     Bundle,
     create_bundle,
@@ -17,10 +20,7 @@ from tgstudio_dagster.catalog.bundles import (
     mark_bundle,
     pending_bundles,
 )
-from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.catalog.tenants import delete_tenant
-from tgstudio_dagster.errors import ConflictError, ForbiddenError, NotFoundError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFoundError, SettingsError
 
 NOW = datetime(2026, 3, 15, 9, tzinfo=UTC)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.builders import make_tenant
-from tgstudio_dagster.catalog.channels import ChannelSeen, channel_usernames, list_channels, remember_channels
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.follows.channels import ChannelSeen, channel_usernames, list_channels, remember_channels
 
 BIG = 2**40
 

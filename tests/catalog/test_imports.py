@@ -11,7 +11,7 @@ import pytest
 
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.imports import (
+from tgstudio_dagster.catalog.work.imports import (
     ImportState,
     Reject,
     begin_import,
@@ -20,7 +20,7 @@ from tgstudio_dagster.catalog.imports import (
     list_imports,
     rejects,
 )
-from tgstudio_dagster.errors import ConflictError, NotFoundError
+from tgstudio_dagster.core.errors import ConflictError, NotFoundError
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_many_rejects_of_one_batch_are_stored(catalog: Catalog, begun: ImportSta
 _KILLED = """
 import sys
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.imports import Reject, checkpoint
+from tgstudio_dagster.catalog.work.imports import Reject, checkpoint
 catalog = Catalog(sys.argv[1])
 for n in range(1, 10**6):
     position = n * 100
@@ -147,7 +147,7 @@ def test_a_kill_leaves_a_whole_checkpoint(catalog: Catalog, catalog_url: str, be
 def _reset(catalog: Catalog, begun: ImportState) -> None:
     from sqlalchemy import delete
 
-    from tgstudio_dagster.catalog.models_work import ImportReject
+    from tgstudio_dagster.catalog.work.models import ImportReject
 
     with catalog.tenant_session("demo", writing=True) as session:
         session.execute(delete(ImportReject))

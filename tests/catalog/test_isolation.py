@@ -11,13 +11,13 @@ from sqlalchemy.orm import aliased
 
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.base import Base, TenantOwned
-from tgstudio_dagster.catalog.channels import ChannelSeen, channel_usernames, list_channels, remember_channels
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.imports import Reject, begin_import, checkpoint, list_imports, rejects
-from tgstudio_dagster.catalog.models import Membership
-from tgstudio_dagster.catalog.models_telegram import Channel, Subscription
-from tgstudio_dagster.catalog.orders import create_order, get_order, list_orders
-from tgstudio_dagster.errors import ConflictError, NotFoundError
+from tgstudio_dagster.catalog.follows.channels import ChannelSeen, channel_usernames, list_channels, remember_channels
+from tgstudio_dagster.catalog.follows.models import Channel, Subscription
+from tgstudio_dagster.catalog.people.models import Membership
+from tgstudio_dagster.catalog.work.imports import Reject, begin_import, checkpoint, list_imports, rejects
+from tgstudio_dagster.catalog.work.orders import create_order, get_order, list_orders
+from tgstudio_dagster.core.errors import ConflictError, NotFoundError
 
 MACHINE_WIDE = {"tenants", "users", "plans", "login_sessions", "used_logins", "audit_log", "leases"}
 

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import select, update
 
-from tgstudio_dagster.catalog.base import utc_now
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.leases import is_held, lease
-from tgstudio_dagster.catalog.models_work import LeaseRow
-from tgstudio_dagster.errors import LeaseHeldError
+from tgstudio_dagster.catalog.models import LeaseRow
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import LeaseHeldError
 
 _HOLD = """
 import sys, time

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.logins import (
+from tgstudio_dagster.catalog.people.logins import (
     burn,
     end_session,
     end_sessions_of,
@@ -26,10 +26,10 @@ from tgstudio_dagster.catalog.logins import (
     switch_tenant,
     tenants_of,
 )
-from tgstudio_dagster.catalog.models import LoginSession, User
-from tgstudio_dagster.catalog.principals import principal_of
-from tgstudio_dagster.catalog.tenants import add_member, add_user, delete_tenant, list_tenants
-from tgstudio_dagster.errors import ConflictError, ForbiddenError, NotFoundError
+from tgstudio_dagster.catalog.people.models import LoginSession, User
+from tgstudio_dagster.catalog.people.principals import principal_of
+from tgstudio_dagster.catalog.people.tenants import add_member, add_user, delete_tenant, list_tenants
+from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFoundError
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 TTL = timedelta(hours=12)

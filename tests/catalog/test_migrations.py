@@ -16,14 +16,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from tgstudio_dagster.catalog.accounts import list_accounts
+from tgstudio_dagster.catalog.accounts.accounts import list_accounts
 from tgstudio_dagster.catalog.base import Base
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.follows.reading import ChannelCursor, cursor
+from tgstudio_dagster.catalog.follows.subscriptions import list_subscriptions
 from tgstudio_dagster.catalog.migrations import HEAD, VERSION_TABLE
-from tgstudio_dagster.catalog.reading import ChannelCursor, cursor
-from tgstudio_dagster.catalog.subscriptions import list_subscriptions
-from tgstudio_dagster.errors import ConflictError, SettingsError
-from tgstudio_dagster.settings import Settings
+from tgstudio_dagster.core.errors import ConflictError, SettingsError
+from tgstudio_dagster.core.settings import Settings
 
 DESIGN = (
     "users tenants memberships tg_accounts channels subscriptions account_channel_state orders rules settings plans quotas "

@@ -11,8 +11,11 @@ import pytest
 
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.models_work import Quota
-from tgstudio_dagster.catalog.orders import (
+from tgstudio_dagster.catalog.money.models import Quota
+from tgstudio_dagster.catalog.money.plans import spent
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.catalog.people.tenants import delete_tenant
+from tgstudio_dagster.catalog.work.orders import (
     MAX_MESSAGES,
     Order,
     begin_order,
@@ -26,10 +29,7 @@ from tgstudio_dagster.catalog.orders import (
     requeue_order,
     settle_order,
 )
-from tgstudio_dagster.catalog.plans import spent
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.catalog.tenants import delete_tenant
-from tgstudio_dagster.errors import ConflictError, ForbiddenError, NewsroomError, NotFoundError, QuotaError
+from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NewsroomError, NotFoundError, QuotaError
 
 NOW = datetime(2026, 3, 15, 9, tzinfo=UTC)
 

@@ -16,10 +16,7 @@ from sqlalchemy import update
 
 from tests.builders import make_tenant
 from tests.catalog.rows import make_account
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.leases import lease
-from tgstudio_dagster.catalog.pairings import (
+from tgstudio_dagster.catalog.accounts.pairings import (
     Pairing,
     PairingStatus,
     fail_orphans,
@@ -29,9 +26,12 @@ from tgstudio_dagster.catalog.pairings import (
     pairing_lease,
     update_pairing,
 )
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.catalog.tenants import delete_tenant
-from tgstudio_dagster.errors import ConflictError, NotFoundError
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.leases import lease
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.catalog.people.tenants import delete_tenant
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import ConflictError, NotFoundError
 
 DEADLINE = datetime(2026, 3, 15, 12, 5, tzinfo=UTC)
 ORDER: tuple[PairingStatus, ...] = get_args(PairingStatus)

@@ -10,9 +10,9 @@ from sqlalchemy import delete, update
 
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.models_work import Plan, Quota
-from tgstudio_dagster.catalog.plans import Limits, limits_of, set_plan, spend, spent, take
-from tgstudio_dagster.errors import NotFoundError, QuotaError, SettingsError
+from tgstudio_dagster.catalog.money.models import Plan, Quota
+from tgstudio_dagster.catalog.money.plans import Limits, limits_of, set_plan, spend, spent, take
+from tgstudio_dagster.core.errors import NotFoundError, QuotaError, SettingsError
 
 DAY = date(2026, 3, 15)
 GIB = 2**30

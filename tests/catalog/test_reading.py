@@ -9,11 +9,10 @@ import pytest
 
 from tests.builders import make_tenant
 from tests.catalog.rows import make_account
-from tgstudio_dagster.catalog.accounts import TgAccount
-from tgstudio_dagster.catalog.channels import ChannelSeen, remember_channels
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.plans import set_plan
-from tgstudio_dagster.catalog.reading import (
+from tgstudio_dagster.catalog.follows.channels import ChannelSeen, remember_channels
+from tgstudio_dagster.catalog.follows.reading import (
     ChannelCursor,
     begin_read,
     cursor,
@@ -24,7 +23,8 @@ from tgstudio_dagster.catalog.reading import (
     tenant_read,
     wake,
 )
-from tgstudio_dagster.errors import ConflictError, NotFoundError
+from tgstudio_dagster.catalog.money.plans import set_plan
+from tgstudio_dagster.core.errors import ConflictError, NotFoundError
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 BIG = 2**40

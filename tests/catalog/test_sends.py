@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from tests.builders import make_tenant
 from tests.catalog.rows import make_account
-from tgstudio_dagster.catalog.accounts import TgAccount, mark_account
-from tgstudio_dagster.catalog.audit import audit, list_audit
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, mark_account
+from tgstudio_dagster.catalog.accounts.sends import Send, begin_send, finish_send, random_id
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.plans import set_plan
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.catalog.sends import Send, begin_send, finish_send, random_id
-from tgstudio_dagster.catalog.tenants import add_user
-from tgstudio_dagster.errors import ConflictError, NotFoundError
+from tgstudio_dagster.catalog.money.plans import set_plan
+from tgstudio_dagster.catalog.people.audit import audit, list_audit
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.catalog.people.tenants import add_user
+from tgstudio_dagster.core.errors import ConflictError, NotFoundError
 
 ANN = Principal("demo", None, "editor")
 

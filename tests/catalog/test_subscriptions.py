@@ -9,15 +9,11 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.builders import make_tenant
 from tests.catalog.rows import make_account, make_subscription
-from tgstudio_dagster.catalog.accounts import TgAccount, erase_account, mark_account
-from tgstudio_dagster.catalog.audit import list_audit
-from tgstudio_dagster.catalog.channels import ChannelSeen, remember_channels
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, erase_account, mark_account
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.models_work import Quota
-from tgstudio_dagster.catalog.plans import set_plan
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.catalog.reading import ChannelCursor, save_cursor
-from tgstudio_dagster.catalog.subscriptions import (
+from tgstudio_dagster.catalog.follows.channels import ChannelSeen, remember_channels
+from tgstudio_dagster.catalog.follows.reading import ChannelCursor, save_cursor
+from tgstudio_dagster.catalog.follows.subscriptions import (
     Subscription,
     SubscriptionRequest,
     active_subscriptions,
@@ -31,7 +27,11 @@ from tgstudio_dagster.catalog.subscriptions import (
     requests,
     subscribe,
 )
-from tgstudio_dagster.errors import ConflictError, NotFoundError, QuotaError, SettingsError
+from tgstudio_dagster.catalog.money.models import Quota
+from tgstudio_dagster.catalog.money.plans import set_plan
+from tgstudio_dagster.catalog.people.audit import list_audit
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.core.errors import ConflictError, NotFoundError, QuotaError, SettingsError
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 ANN = Principal("demo", None, "editor")

@@ -13,10 +13,10 @@ from sqlalchemy.exc import IntegrityError
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.base import UtcDateTime
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.models import Tenant, TenantSettingsRow
-from tgstudio_dagster.catalog.principals import Principal, operator, principal_of
-from tgstudio_dagster.catalog.tenant_settings import Filters, TenantSettings
-from tgstudio_dagster.catalog.tenants import (
+from tgstudio_dagster.catalog.people.models import Tenant, TenantSettingsRow
+from tgstudio_dagster.catalog.people.principals import Principal, operator, principal_of
+from tgstudio_dagster.catalog.people.tenant_settings import Filters, TenantSettings
+from tgstudio_dagster.catalog.people.tenants import (
     add_member,
     add_tenant,
     add_user,
@@ -27,7 +27,7 @@ from tgstudio_dagster.catalog.tenants import (
     put_settings,
     tenant_settings,
 )
-from tgstudio_dagster.errors import ConflictError, NotFoundError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, NotFoundError, SettingsError
 
 
 def test_a_tenant_that_was_added_is_listed_and_found(catalog: Catalog) -> None:

@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime
 from tests.builders import make_tenant
 from tests.catalog.rows import make_account, make_subscription
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.models_work import AiUsage
-from tgstudio_dagster.catalog.plans import set_plan, spend
-from tgstudio_dagster.catalog.subscriptions import end_subscription
-from tgstudio_dagster.catalog.usage import held, model_uses, plan_of, quota_uses
+from tgstudio_dagster.catalog.follows.subscriptions import end_subscription
+from tgstudio_dagster.catalog.money.models import AiUsage
+from tgstudio_dagster.catalog.money.plans import set_plan, spend
+from tgstudio_dagster.catalog.money.usage import held, model_uses, plan_of, quota_uses
 
 DAY = date(2026, 3, 15)
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from tgstudio_dagster.catalog.vault import Vault, new_key
-from tgstudio_dagster.errors import SettingsError, VaultError
+from tgstudio_dagster.catalog.accounts.vault import Vault, new_key
+from tgstudio_dagster.core.errors import SettingsError, VaultError
 
 SECRET = "1ApWapzMBu-the-session"
 KEY = b"k" * 32
@@ -137,5 +137,5 @@ def test_no_text_of_the_vault_or_of_its_errors_shows_a_secret() -> None:
 
 
 def test_the_vault_loads_no_cryptography_before_it_is_used() -> None:
-    code = "import sys, tgstudio_dagster.catalog.accounts; print('cryptography' in sys.modules)"
+    code = "import sys, tgstudio_dagster.catalog.accounts.accounts; print('cryptography' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.builders import make_tenant
 from tests.catalog.rows import make_account
+from tgstudio_dagster.catalog.accounts.waits import AccountWaits, list_waits
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.waits import AccountWaits, list_waits
-from tgstudio_dagster.errors import NotFoundError
+from tgstudio_dagster.core.errors import NotFoundError
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 

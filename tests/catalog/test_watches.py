@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.builders import make_tenant
-from tgstudio_dagster.catalog.audit import list_audit
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.catalog.watches import (
+from tgstudio_dagster.catalog.people.audit import list_audit
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.catalog.work.watches import (
     MAX_WATCHES,
     WatchRule,
     add_watch,
@@ -21,7 +21,7 @@ from tgstudio_dagster.catalog.watches import (
     list_watches,
     move_watch,
 )
-from tgstudio_dagster.errors import ConflictError, ForbiddenError, NotFoundError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFoundError, SettingsError
 
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
 RULE = WatchRule(words=("river",))

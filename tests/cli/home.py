@@ -13,11 +13,11 @@ from pydantic import SecretStr
 from tests.servers.ready import COMMAND, ReadyProcess, ready_python
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import User
-from tgstudio_dagster.catalog.accounts import TgAccount, add_account
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, add_account
+from tgstudio_dagster.catalog.accounts.pairings import Pairing, list_pairings
+from tgstudio_dagster.catalog.accounts.vault import Vault, new_key
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.pairings import Pairing, list_pairings
-from tgstudio_dagster.catalog.tenants import add_tenant
-from tgstudio_dagster.catalog.vault import Vault, new_key
+from tgstudio_dagster.catalog.people.tenants import add_tenant
 
 
 class Home:

@@ -16,10 +16,10 @@ import segno
 
 from tests.cli.home import Home
 from tests.servers.telegram import TelegramServer
-from tgstudio_dagster.catalog.accounts import list_accounts, mark_account, session_of
-from tgstudio_dagster.catalog.pairings import list_pairings
-from tgstudio_dagster.catalog.vault import Vault
-from tgstudio_dagster.catalog.waits import AccountWaits
+from tgstudio_dagster.catalog.accounts.accounts import list_accounts, mark_account, session_of
+from tgstudio_dagster.catalog.accounts.pairings import list_pairings
+from tgstudio_dagster.catalog.accounts.vault import Vault
+from tgstudio_dagster.catalog.accounts.waits import AccountWaits
 
 PASSWORD = "correct horse battery"
 

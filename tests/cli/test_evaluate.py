@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tgstudio_dagster.cli import app
-from tgstudio_dagster.errors import SettingsError, SourceError, TGStudioError
+from tgstudio_dagster.core.errors import SettingsError, SourceError, TGStudioError
 
 EVENTS = {
     "bridge": "The rebuilt harbour bridge was opened to traffic by the mayor on Monday after three years of repairs",

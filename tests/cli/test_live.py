@@ -22,9 +22,9 @@ from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import Channel, User
 from tests.telegram.paired import VAULT_KEY, Paired, paired
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.reading import tenant_read
+from tgstudio_dagster.catalog.follows.reading import tenant_read
 from tgstudio_dagster.cli import app
-from tgstudio_dagster.settings import Settings, settings, telegram_settings
+from tgstudio_dagster.core.settings import Settings, settings, telegram_settings
 
 run = CliRunner().invoke
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.studio.conftest import desk as desk
-from tests.studio.desk import DAY, NOW, TOPIC, Desk
-from tgstudio_dagster.catalog.orders import get_order
+from tests.services.conftest import desk as desk
+from tests.services.desk import DAY, NOW, TOPIC, Desk
+from tgstudio_dagster.catalog.work.orders import get_order
 from tgstudio_dagster.cli import app
-from tgstudio_dagster.errors import TGStudioError
-from tgstudio_dagster.settings import settings
+from tgstudio_dagster.core.errors import TGStudioError
+from tgstudio_dagster.core.settings import settings
 
 
 @pytest.fixture(autouse=True)

@@ -16,9 +16,9 @@ from tests import builders
 from tests.search import lakes
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.cli.search import search
+from tgstudio_dagster.core.settings import Settings, settings
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.lake.tables import MESSAGES
-from tgstudio_dagster.settings import Settings, settings
+from tgstudio_dagster.lake.tables.posts import MESSAGES
 
 app = typer.Typer()
 app.command()(search)

@@ -17,11 +17,11 @@ from tests.topics.lakes import START, events, hour, observe
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.cli.read import top, topics
 from tgstudio_dagster.cli.topic import sparkline, topic
-from tgstudio_dagster.errors import NotFoundError
+from tgstudio_dagster.core.errors import NotFoundError
+from tgstudio_dagster.core.settings import Settings, settings
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.lake.tables import RANKINGS, TOPIC_CHANGES, TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.settings import Settings, settings
-from tgstudio_dagster.topics.travel import known_at
+from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_CHANGES, TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.topics.rank_history import known_at
 
 app = typer.Typer()
 for command in (top, topics, topic):

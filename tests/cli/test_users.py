@@ -12,15 +12,15 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from tgstudio_dagster.catalog.base import utc_now
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.logins import local_user, open_session, read_session, sign_in_telegram
-from tgstudio_dagster.catalog.principals import principal_of
-from tgstudio_dagster.catalog.tenants import add_tenant, list_members, list_tenants
+from tgstudio_dagster.catalog.people.logins import local_user, open_session, read_session, sign_in_telegram
+from tgstudio_dagster.catalog.people.principals import principal_of
+from tgstudio_dagster.catalog.people.tenants import add_tenant, list_members, list_tenants
 from tgstudio_dagster.cli import app
-from tgstudio_dagster.errors import ConflictError, NotFoundError, SignInError
-from tgstudio_dagster.settings import Settings, WebSettings, settings
-from tgstudio_dagster.up import first_start, up
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import ConflictError, NotFoundError, SignInError
+from tgstudio_dagster.core.settings import Settings, WebSettings, settings
+from tgstudio_dagster.operate.up import first_start, up
 from tgstudio_dagster.web.auth.local import LocalAccounts
 
 TTL = timedelta(hours=1)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.servers.ready import COMMAND, ready_python
 from tests.web.site import copy_home
-from tgstudio_dagster.home import PROJECT
+from tgstudio_dagster.core.home import PROJECT
 from tgstudio_dagster.sample.build import build
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

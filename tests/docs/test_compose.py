@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tgstudio_dagster.home import PROJECT
-from tgstudio_dagster.settings import Settings, TelegramSettings, WebSettings
+from tgstudio_dagster.core.home import PROJECT
+from tgstudio_dagster.core.settings import Settings, TelegramSettings, WebSettings
 
 TEXT = (PROJECT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)

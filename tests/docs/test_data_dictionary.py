@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tgstudio_dagster.home import PROJECT
+from tgstudio_dagster.core.home import PROJECT
 from tgstudio_dagster.lake.dictionary import markdown
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 
-from tgstudio_dagster.catalog.api_keys import SCOPES
-from tgstudio_dagster.home import PROJECT
-from tgstudio_dagster.web.mcp.confirming import LASTS
-from tgstudio_dagster.web.mcp.envelope import MAX_CHARS, MAX_FIELD, NOTICE
-from tgstudio_dagster.web.mcp.registry import TOOLS
+from tgstudio_dagster.catalog.people.api_keys import SCOPES
+from tgstudio_dagster.core.home import PROJECT
+from tgstudio_dagster.mcp.confirming import LASTS
+from tgstudio_dagster.mcp.envelope import MAX_CHARS, MAX_FIELD, NOTICE
+from tgstudio_dagster.mcp.registry import TOOLS
 
 PAGE = (PROJECT / "docs" / "mcp.md").read_text(encoding="utf-8")
 

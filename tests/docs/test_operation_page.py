@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tgstudio_dagster.home import PROJECT
-from tgstudio_dagster.settings import Settings, WebSettings
+from tgstudio_dagster.core.home import PROJECT
+from tgstudio_dagster.core.settings import Settings, WebSettings
 
 
 def test_every_variable_is_told_of() -> None:

@@ -14,7 +14,7 @@ from tests.cli.home import Home
 from tests.docs.test_commands import blocks, run
 from tests.servers.telegram import TelegramServer
 from tgstudio_dagster.cli import app
-from tgstudio_dagster.home import PROJECT
+from tgstudio_dagster.core.home import PROJECT
 
 DOCUMENTS = ["README.md", "docs/operation.md", "docs/telegram.md", "docs/topics.md"]
 

@@ -9,14 +9,14 @@ import sys
 from datetime import UTC, date, datetime
 
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.tenant_settings import Filters
-from tgstudio_dagster.days import DayRange
+from tgstudio_dagster.catalog.people.tenant_settings import Filters
+from tgstudio_dagster.core.days import DayRange
+from tgstudio_dagster.core.settings import settings
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.lake.tables import MEDIA, MESSAGES
-from tgstudio_dagster.settings import settings
-from tgstudio_dagster.telegram import reader  # noqa: F401 - loaded before it begins
-from tgstudio_dagster.telegram.downloads import media_tables
-from tgstudio_dagster.telegram.pull import Telegram
+from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGES
+from tgstudio_dagster.telegram.files.downloads import media_tables
+from tgstudio_dagster.telegram.reading import reader  # noqa: F401 - loaded before it begins
+from tgstudio_dagster.telegram.reading.pull import Telegram
 
 
 def main(work: str, tenant: str) -> None:

@@ -19,11 +19,11 @@ from tests.e2e.soak_world import HISTORY_STEP, FastClock, World
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.faults import ChaosKind
 from tests.servers.telegram.model import User
-from tgstudio_dagster.catalog.accounts import get_account
+from tgstudio_dagster.catalog.accounts.accounts import get_account
+from tgstudio_dagster.catalog.accounts.waits import list_waits
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.subscriptions import move_subscription
-from tgstudio_dagster.catalog.waits import list_waits
-from tgstudio_dagster.days import DayRange
+from tgstudio_dagster.catalog.follows.subscriptions import move_subscription
+from tgstudio_dagster.core.days import DayRange
 
 SEED = 20261121
 SPEED = 30.0

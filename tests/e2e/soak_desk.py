@@ -19,22 +19,22 @@ from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import Channel, User
 from tests.telegram.paired import Paired, paired
 from tests.telegram.reads import Reads
-from tgstudio_dagster.automation import history, reading
-from tgstudio_dagster.catalog.accounts import TgAccount, list_accounts
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, list_accounts
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.follows.reading import tenant_read
+from tgstudio_dagster.catalog.follows.subscriptions import list_subscriptions, request_subscription, requests
 from tgstudio_dagster.catalog.leases import lease
-from tgstudio_dagster.catalog.models_work import Quota
-from tgstudio_dagster.catalog.plans import limits_of
-from tgstudio_dagster.catalog.reading import tenant_read
-from tgstudio_dagster.catalog.subscriptions import list_subscriptions, request_subscription, requests
-from tgstudio_dagster.catalog.tenants import tenant_settings
-from tgstudio_dagster.days import DayRange
+from tgstudio_dagster.catalog.money.models import Quota
+from tgstudio_dagster.catalog.money.plans import limits_of
+from tgstudio_dagster.catalog.people.tenants import tenant_settings
+from tgstudio_dagster.core.days import DayRange
+from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.lake.tables import MEDIA, MESSAGES
-from tgstudio_dagster.settings import TelegramSettings
-from tgstudio_dagster.telegram.downloads import media_tables
-from tgstudio_dagster.telegram.pull import Telegram
-from tgstudio_dagster.telegram.read_report import ReadReport
+from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGES
+from tgstudio_dagster.orchestration.decide import history, reading
+from tgstudio_dagster.telegram.files.downloads import media_tables
+from tgstudio_dagster.telegram.reading.pull import Telegram
+from tgstudio_dagster.telegram.reading.read_report import ReadReport
 
 FIRST_DAY = date(2020, 1, 1)
 LONG = 2.5

@@ -14,12 +14,12 @@ import pytest
 from tests.e2e.worker import TENANT
 from tests.servers.ready import ReadyProcess, ready_python
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.imports import list_imports
-from tgstudio_dagster.catalog.tenants import add_tenant
+from tgstudio_dagster.catalog.people.tenants import add_tenant
+from tgstudio_dagster.catalog.work.imports import list_imports
+from tgstudio_dagster.core.settings import Settings
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.sample.build import build
-from tgstudio_dagster.settings import Settings
 
 DUMPS = 9  # three days of three reads: enough work for every step, little enough for a test
 KILLS = 12

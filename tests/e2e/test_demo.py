@@ -18,11 +18,11 @@ from tests.servers.ready import COMMAND, ready_python
 from tests.servers.s3 import BUCKET
 from tests.web.site import copy_home
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.principals import operator
+from tgstudio_dagster.catalog.people.principals import operator
+from tgstudio_dagster.core.settings import Settings
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import TABLES
-from tgstudio_dagster.settings import Settings
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.services import Studio
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

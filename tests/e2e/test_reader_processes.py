@@ -20,11 +20,11 @@ from tests.servers.ready import ReadyProcess, ready_python
 from tests.servers.telegram import TelegramServer
 from tests.telegram.paired import VAULT_KEY
 from tests.telegram.reads import Reads, fill, posted, reads
-from tgstudio_dagster.catalog.accounts import session_lease
+from tgstudio_dagster.catalog.accounts.accounts import session_lease
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.leases import lease
-from tgstudio_dagster.errors import LeaseHeldError
-from tgstudio_dagster.lake.tables import MEDIA
+from tgstudio_dagster.core.errors import LeaseHeldError
+from tgstudio_dagster.lake.tables.posts import MEDIA
 from tgstudio_dagster.telegram.mtproto.files import AHEAD, PART
 from tgstudio_dagster.telegram.mtproto.messages import PAGE
 

@@ -22,10 +22,10 @@ from tests.e2e.soak import KINDS, SEED, Soak, end, live, prepare
 from tests.e2e.soak_desk import Desk
 from tests.e2e.soak_world import Said
 from tests.servers.telegram import TelegramServer
-from tgstudio_dagster.catalog.accounts import list_accounts
+from tgstudio_dagster.catalog.accounts.accounts import list_accounts
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.subscriptions import list_subscriptions, requests
-from tgstudio_dagster.lake.tables import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.catalog.follows.subscriptions import list_subscriptions, requests
+from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

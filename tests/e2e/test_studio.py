@@ -27,15 +27,15 @@ from tests.e2e.up import PATIENCE, Up, wait_for
 from tests.servers.telegram import RemoteServer
 from tests.web.conftest import sample_source  # noqa: F401 - a fixture
 from tests.web.site import copy_home
-from tgstudio_dagster.catalog.accounts import list_accounts
+from tgstudio_dagster.catalog.accounts.accounts import list_accounts
+from tgstudio_dagster.catalog.accounts.pairings import list_pairings
+from tgstudio_dagster.catalog.accounts.vault import new_key
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.pairings import list_pairings
-from tgstudio_dagster.catalog.principals import operator
-from tgstudio_dagster.catalog.vault import new_key
-from tgstudio_dagster.errors import NotFoundError
+from tgstudio_dagster.catalog.people.principals import operator
+from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.lake.tables import MESSAGES
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.lake.tables.posts import MESSAGES
+from tgstudio_dagster.services import Studio
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SAMPLE, OWN = "demo", "acme"

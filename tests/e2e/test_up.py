@@ -24,19 +24,19 @@ from tests.cli.home import Home
 from tests.e2e.up import COMMAND, Up, wait_for
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import Channel
-from tests.studio.desk import DAY, TOPIC, fill
-from tgstudio_dagster.automation.tags import HISTORY, KIND_TAG
+from tests.services.desk import DAY, TOPIC, fill
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.principals import operator
-from tgstudio_dagster.catalog.reading import wake
-from tgstudio_dagster.catalog.rules import TopicRule
-from tgstudio_dagster.catalog.tenants import add_tenant
+from tgstudio_dagster.catalog.follows.reading import wake
+from tgstudio_dagster.catalog.people.principals import operator
+from tgstudio_dagster.catalog.people.tenants import add_tenant
+from tgstudio_dagster.catalog.work.rules import TopicRule
 from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.lake.tables import RANKINGS
-from tgstudio_dagster.newsroom.steps import made_of
-from tgstudio_dagster.runs import RunsClient
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.lake.tables.topics import RANKINGS
+from tgstudio_dagster.newsroom.pipeline import made_of
+from tgstudio_dagster.orchestration.tags import HISTORY, KIND_TAG
+from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.runs import RunsClient
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 DAYS = [date(2026, 3, 14), date(2026, 3, 15)]

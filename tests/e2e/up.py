@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tgstudio_dagster.settings import Settings
+from tgstudio_dagster.core.settings import Settings
 
 COMMAND = [sys.executable, "-c", "from tgstudio_dagster.cli import main; main()", "up"]
 RANGE_START = "dagster/asset_partition_range_start"

@@ -9,16 +9,16 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from tgstudio_dagster.automation.launch import materialize_days
-from tgstudio_dagster.automation.refresh import ranges
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.tenant_settings import TenantSettings
-from tgstudio_dagster.home import prepare_home
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.core.home import prepare_home
+from tgstudio_dagster.core.settings import settings
 from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.lake.tables import MESSAGES
-from tgstudio_dagster.settings import settings
-from tgstudio_dagster.telegram.importer import import_path
+from tgstudio_dagster.lake.tables.posts import MESSAGES
+from tgstudio_dagster.operate.launch import materialize_days
+from tgstudio_dagster.orchestration.decide.refresh import ranges
+from tgstudio_dagster.telegram.sources.importer import import_path
 
 TENANT = "acme"
 

@@ -22,10 +22,12 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tests.builders import frame, messages
-from tgstudio_dagster.errors import ConflictError, LakeError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, LakeError, SettingsError
 from tgstudio_dagster.lake.bundle import BOM, BUNDLE_TABLES, MANIFEST, Manifest, csv_cells, write_bundle
 from tgstudio_dagster.lake.store import Lake, S3Options, TenantLake
-from tgstudio_dagster.lake.tables import CONTENT_PACKAGES, MESSAGES, TABLES
+from tgstudio_dagster.lake.tables import TABLES
+from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES
+from tgstudio_dagster.lake.tables.posts import MESSAGES
 
 DAY = date(2026, 3, 9)
 DAYS = [DAY, DAY + timedelta(1)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgstudio_dagster.errors import LakeError
+from tgstudio_dagster.core.errors import LakeError
 from tgstudio_dagster.lake.layout import (
     check_tenant,
     file_path,
@@ -19,7 +19,9 @@ from tgstudio_dagster.lake.layout import (
     stem,
     table_folder,
 )
-from tgstudio_dagster.lake.tables import EXPORTS, MESSAGES, TABLES
+from tgstudio_dagster.lake.tables import TABLES
+from tgstudio_dagster.lake.tables.newsroom import EXPORTS
+from tgstudio_dagster.lake.tables.posts import MESSAGES
 
 DAY = date(2026, 3, 9)
 HOSTILE = ["", ".", "..", "../other", "a/b", "a\\b", "acme\n", "acme ", "Acme", "ac-me", "تجربة", "😀", "a\0", "a" * 64]

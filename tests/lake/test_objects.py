@@ -20,11 +20,11 @@ import pytest
 
 from tests.builders import landing, messages
 from tests.servers.s3 import S3Server
-from tgstudio_dagster.errors import LakeError
+from tgstudio_dagster.core.errors import LakeError
 from tgstudio_dagster.lake import objects
 from tgstudio_dagster.lake.objects import TEMP_FOLDER, LocalObjects
 from tgstudio_dagster.lake.store import Lake, S3Options
-from tgstudio_dagster.lake.tables import MESSAGES
+from tgstudio_dagster.lake.tables.posts import MESSAGES
 
 DAY = date(2026, 3, 9)
 

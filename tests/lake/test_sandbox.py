@@ -12,11 +12,14 @@ import polars as pl
 import pytest
 
 from tests.builders import frame, landing, messages
-from tgstudio_dagster.errors import QueryError
+from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.lake import engine
 from tgstudio_dagster.lake.sandbox import check, open_tenant, run_query, views
 from tgstudio_dagster.lake.store import Lake, S3Options, TenantLake
-from tgstudio_dagster.lake.tables import EXPORTS, MESSAGES, TABLES, TOPICS
+from tgstudio_dagster.lake.tables import TABLES
+from tgstudio_dagster.lake.tables.newsroom import EXPORTS
+from tgstudio_dagster.lake.tables.posts import MESSAGES
+from tgstudio_dagster.lake.tables.topics import TOPICS
 
 DAY = date(2026, 3, 9)
 Root = tuple[str, dict[str, str] | None]

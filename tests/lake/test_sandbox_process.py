@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.lake.test_sandbox import Root, fill
-from tgstudio_dagster.errors import QueryError
+from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.lake.sandbox import run_query
 from tgstudio_dagster.lake.sandbox_process import run_sql
 from tgstudio_dagster.lake.store import Lake, S3Options, TenantLake

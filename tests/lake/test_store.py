@@ -12,9 +12,12 @@ import polars as pl
 import pytest
 
 from tests.builders import landing, messages
-from tgstudio_dagster.errors import ContractError, LakeError, NotFoundError
+from tgstudio_dagster.core.errors import ContractError, LakeError, NotFoundError
 from tgstudio_dagster.lake.store import Lake, Landing, S3Options, TenantLake
-from tgstudio_dagster.lake.tables import CONTENT_PACKAGES, EXPORTS, LANDING, MESSAGES, TABLES, TOPICS
+from tgstudio_dagster.lake.tables import TABLES
+from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EXPORTS
+from tgstudio_dagster.lake.tables.posts import LANDING, MESSAGES
+from tgstudio_dagster.lake.tables.topics import TOPICS
 
 DAY = date(2026, 3, 9)
 Root = tuple[str, dict[str, str] | None]

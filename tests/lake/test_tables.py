@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import messages
-from tgstudio_dagster.errors import ContractError
+from tgstudio_dagster.core.errors import ContractError
 from tgstudio_dagster.lake.contract import Table
-from tgstudio_dagster.lake.tables import LANDING, MESSAGES, TABLES
+from tgstudio_dagster.lake.tables import TABLES
+from tgstudio_dagster.lake.tables.posts import LANDING, MESSAGES
 
 ALL = [LANDING, *TABLES.values()]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.newsroom.posts import english_topic, russian_topic
-from tgstudio_dagster.llm.base import MessageKey, Sentence
+from tgstudio_dagster.ai.protocols import MessageKey, Sentence
 from tgstudio_dagster.newsroom.claims import check_claim, common_words, names
 from tgstudio_dagster.newsroom.editor import source_messages
 

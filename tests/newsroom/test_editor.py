@@ -13,8 +13,8 @@ import pytest
 
 from tests.builders import messages
 from tests.newsroom.posts import at, edited, english_topic, result_row, russian_topic
-from tgstudio_dagster.errors import NewsroomError
-from tgstudio_dagster.lake.tables import EDITOR_RESULTS
+from tgstudio_dagster.core.errors import NewsroomError
+from tgstudio_dagster.lake.tables.newsroom import EDITOR_RESULTS
 from tgstudio_dagster.newsroom.editor import MAX_POSTS, source_messages
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.builders import frame
 from tests.newsroom.posts import russian_topic
-from tgstudio_dagster.errors import NewsroomError
-from tgstudio_dagster.lake.tables import IMAGES
+from tgstudio_dagster.core.errors import NewsroomError
+from tgstudio_dagster.lake.tables.newsroom import IMAGES
 from tgstudio_dagster.newsroom.edits import check_version, hashtags_of, lay_over, with_hashtags
 from tgstudio_dagster.newsroom.platforms import PLATFORMS
 

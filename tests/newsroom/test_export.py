@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 from tests.newsroom.posts import AS_OF, edited, result_row, russian_topic
-from tgstudio_dagster.catalog.tenant_settings import TenantSettings
-from tgstudio_dagster.lake.tables import IMAGES
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.lake.tables.newsroom import IMAGES
 from tgstudio_dagster.newsroom.export import CSV_COLUMNS, package_files
 from tgstudio_dagster.newsroom.publisher import publish
 

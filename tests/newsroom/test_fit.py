@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgstudio_dagster.llm.text import open_quotes
+from tgstudio_dagster.ai.text import open_quotes
 from tgstudio_dagster.newsroom.fit import clean, fit
 from tgstudio_dagster.newsroom.platforms import COUNTERS, PLATFORMS, Unit, utf8_length, utf16_length, x_length
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.newsroom.posts import english_topic, result_row
-from tgstudio_dagster.errors import NewsroomError
-from tgstudio_dagster.llm.base import PaintRequest, PaintResult
+from tgstudio_dagster.ai.protocols import PaintRequest, PaintResult
+from tgstudio_dagster.core.errors import NewsroomError
 from tgstudio_dagster.newsroom.brief import aspect, brief
 from tgstudio_dagster.newsroom.moderation import CATEGORIES, moderate
 from tgstudio_dagster.newsroom.painter import dimensions, paint

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgstudio_dagster.errors import SourceError
+from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.sample.content import channels, moment, written_posts
 from tgstudio_dagster.sample.growth import counters, expect
 from tgstudio_dagster.sample.recurring import recurring_posts

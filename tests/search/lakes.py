@@ -10,7 +10,9 @@ import polars as pl
 
 from tests import builders
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.lake.tables import EMBEDDINGS, MESSAGES, SEARCH_INDEX
+from tgstudio_dagster.lake.tables.posts import MESSAGES
+from tgstudio_dagster.lake.tables.search import SEARCH_INDEX
+from tgstudio_dagster.lake.tables.topics import EMBEDDINGS
 from tgstudio_dagster.search.build import index_day
 from tgstudio_dagster.search.find import Page, Search
 

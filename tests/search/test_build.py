@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests import builders
 from tests.search import lakes
-from tgstudio_dagster.lake.tables import SEARCH_INDEX
+from tgstudio_dagster.lake.tables.search import SEARCH_INDEX
 from tgstudio_dagster.search.build import index_day, small
 from tgstudio_dagster.search.words import spans, terms
 from tgstudio_dagster.topics.embed import embed

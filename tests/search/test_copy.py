@@ -17,9 +17,9 @@ from tests import builders
 from tests.search import lakes
 from tests.search.lakes import DAY, ids, of_texts
 from tests.servers.s3 import S3Server
-from tgstudio_dagster.errors import LakeError
+from tgstudio_dagster.core.errors import LakeError
 from tgstudio_dagster.lake.store import Lake, S3Options
-from tgstudio_dagster.lake.tables import SEARCH_INDEX
+from tgstudio_dagster.lake.tables.search import SEARCH_INDEX
 from tgstudio_dagster.search import copy
 from tgstudio_dagster.search.copy import LocalCopy
 from tgstudio_dagster.search.find import Search

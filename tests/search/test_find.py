@@ -12,9 +12,10 @@ import pytest
 from tests import builders
 from tests.search import lakes
 from tests.search.lakes import DAY, ids, of_texts
-from tgstudio_dagster.errors import NotFoundError, QueryError
+from tgstudio_dagster.core.errors import NotFoundError, QueryError
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.lake.tables import MESSAGES, SEARCH_INDEX
+from tgstudio_dagster.lake.tables.posts import MESSAGES
+from tgstudio_dagster.lake.tables.search import SEARCH_INDEX
 from tgstudio_dagster.search.build import index_day
 from tgstudio_dagster.search.find import Search
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tests import builders
 from tests.search import lakes
 from tests.search.lakes import ids, of_texts
-from tgstudio_dagster.errors import NotFoundError
+from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.search.find import Search
 from tgstudio_dagster.search.index import Filter

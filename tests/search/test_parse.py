@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgstudio_dagster.errors import QueryError
+from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.search.parse import MAX_CHARS, Clause, parse
 
 

@@ -29,7 +29,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from tgstudio_dagster.settings import settings, telegram_settings, web_settings
+from tgstudio_dagster.core.settings import settings, telegram_settings, web_settings
 
 COMMAND = "from tgstudio_dagster.cli import main; main()"
 """The code of `tgstudio`."""
@@ -259,8 +259,8 @@ def _become(said: dict[str, Any], streams: list[int]) -> None:
 def ready_python() -> ReadyPython:
     """The one of this test run that has loaded the commands, and all that the main job loads while it works."""
     made = ReadyPython(
-        "dagster", "tgstudio_dagster.cli", "tgstudio_dagster.definitions", "tgstudio_dagster.telegram.pull",
-        "tgstudio_dagster.studio", "sklearn.decomposition", "sklearn.cluster", "umap.umap_", "PIL.ImageFont", "tantivy",
+        "dagster", "tgstudio_dagster.cli", "tgstudio_dagster.definitions", "tgstudio_dagster.telegram.reading.pull",
+        "tgstudio_dagster.services", "sklearn.decomposition", "sklearn.cluster", "umap.umap_", "PIL.ImageFont", "tantivy",
     )  # fmt: skip
     atexit.register(made.stop)
     return made

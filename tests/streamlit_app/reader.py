@@ -15,12 +15,12 @@ from typing import Any, Literal
 
 from streamlit.testing.v1 import AppTest
 
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.logins import open_session
-from tgstudio_dagster.catalog.models import User
-from tgstudio_dagster.catalog.principals import Principal, principal_of
-from tgstudio_dagster.catalog.tenants import add_member, add_user
-from tgstudio_dagster.home import PROJECT
+from tgstudio_dagster.catalog.people.logins import open_session
+from tgstudio_dagster.catalog.people.models import User
+from tgstudio_dagster.catalog.people.principals import Principal, principal_of
+from tgstudio_dagster.catalog.people.tenants import add_member, add_user
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.home import PROJECT
 from tgstudio_dagster.web.platform import Platform
 
 APP = PROJECT / "streamlit_app"

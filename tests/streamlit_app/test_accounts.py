@@ -10,11 +10,11 @@ from pydantic import SecretStr
 
 from tests.servers.telegram import TelegramServer
 from tests.streamlit_app.reader import Readers, shown
-from tgstudio_dagster.catalog.accounts import TgAccount, add_account, get_account, mark_account
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.models_telegram import AccountWait
-from tgstudio_dagster.catalog.vault import Vault, new_key
-from tgstudio_dagster.settings import telegram_settings
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, add_account, get_account, mark_account
+from tgstudio_dagster.catalog.accounts.models import AccountWait
+from tgstudio_dagster.catalog.accounts.vault import Vault, new_key
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.settings import telegram_settings
 
 VAULT = Vault({1: bytes(range(32))})
 

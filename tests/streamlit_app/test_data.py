@@ -11,7 +11,7 @@ import streamlit as st
 
 from tests.streamlit_app.conftest import fill
 from tests.streamlit_app.reader import Reader, Readers, shown
-from tgstudio_dagster.catalog.bundles import Bundle, mark_bundle
+from tgstudio_dagster.catalog.work.bundles import Bundle, mark_bundle
 
 NOW = datetime.now(UTC)
 

@@ -6,8 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.streamlit_app.reader import Reader, Readers, shown
-from tgstudio_dagster.catalog.models_work import Quota
-from tgstudio_dagster.catalog.orders import begin_order, settle_order
+from tgstudio_dagster.catalog.money.models import Quota
+from tgstudio_dagster.catalog.work.orders import begin_order, settle_order
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import timedelta
 from tests.builders import FIRST, frame
 from tests.streamlit_app.conftest import fill, minutes
 from tests.streamlit_app.reader import Readers, shown
-from tgstudio_dagster.lake.tables import MEDIA
+from tgstudio_dagster.lake.tables.posts import MEDIA
 
 PHOTO = {
     "msg_id": 7, "kind": "photo", "mime": "image/jpeg", "file_name": None, "size": 1000, "width": 40, "height": 30,

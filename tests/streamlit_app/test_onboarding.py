@@ -14,10 +14,10 @@ from streamlit.testing.v1 import AppTest
 
 from tests.servers.telegram import TelegramServer
 from tests.streamlit_app.reader import Reader, Readers, shown
-from tgstudio_dagster.catalog.accounts import list_accounts
-from tgstudio_dagster.catalog.pairings import Pairing, list_pairings
-from tgstudio_dagster.catalog.vault import new_key
-from tgstudio_dagster.settings import telegram_settings
+from tgstudio_dagster.catalog.accounts.accounts import list_accounts
+from tgstudio_dagster.catalog.accounts.pairings import Pairing, list_pairings
+from tgstudio_dagster.catalog.accounts.vault import new_key
+from tgstudio_dagster.core.settings import telegram_settings
 
 PASSWORD = "correct horse"
 

@@ -14,8 +14,8 @@ import pytest
 import streamlit as st
 
 from tests.streamlit_app.reader import Reader, Readers, shown
-from tgstudio_dagster.lake.tables import MESSAGES
-from tgstudio_dagster.studio.packaging import Package
+from tgstudio_dagster.lake.tables.posts import MESSAGES
+from tgstudio_dagster.services.packaging import Package
 
 NOW = datetime.now(UTC)
 

@@ -9,9 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from tests.streamlit_app.conftest import fill
 from tests.streamlit_app.reader import APP, Readers, shown
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.logins import end_session, open_session, switch_tenant
-from tgstudio_dagster.catalog.tenants import add_member
+from tgstudio_dagster.catalog.people.logins import end_session, open_session, switch_tenant
+from tgstudio_dagster.catalog.people.tenants import add_member
+from tgstudio_dagster.core.clock import utc_now
 
 SECRET = "the ferry sails at dawn"
 

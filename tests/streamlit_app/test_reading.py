@@ -12,7 +12,7 @@ import streamlit as st
 from tests.builders import FIRST, frame
 from tests.streamlit_app.conftest import fill
 from tests.streamlit_app.reader import Reader, Readers, shown
-from tgstudio_dagster.lake.tables import RANKINGS, TOPIC_MAP
+from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_MAP
 
 TITLE = re.compile(r"[^\w]+")
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.streamlit_app.reader import Reader, Readers, shown
-from tgstudio_dagster.catalog.orders import begin_order, settle_order
-from tgstudio_dagster.catalog.plans import spend
-from tgstudio_dagster.errors import RunsError
-from tgstudio_dagster.runs import Run, RunsClient
+from tgstudio_dagster.catalog.money.plans import spend
+from tgstudio_dagster.catalog.work.orders import begin_order, settle_order
+from tgstudio_dagster.core.errors import RunsError
+from tgstudio_dagster.services.runs import Run, RunsClient
 
 NOW = datetime.now(UTC)
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.streamlit_app.reader import Reader, Readers, shown
-from tgstudio_dagster.catalog.requests import Note, write_notes
-from tgstudio_dagster.catalog.rules import TopicRule, topic_rule
-from tgstudio_dagster.catalog.tenant_settings import Filters
+from tgstudio_dagster.catalog.people.api_requests import Note, write_notes
+from tgstudio_dagster.catalog.people.tenant_settings import Filters
+from tgstudio_dagster.catalog.work.rules import TopicRule, topic_rule
 from tgstudio_dagster.topics.weights import SHIPPED
 
 NOW = datetime.now(UTC)
@@ -263,7 +263,7 @@ def test_a_language_model_is_connected_by_a_text_to_copy(owner: Reader) -> None:
         "Bearer tgs_"
     )
     assert desk["args"] == ["mcp"] and str(owner.platform.settings.home) not in json.dumps(desk)
-    from tgstudio_dagster.web.mcp.registry import TOOLS
+    from tgstudio_dagster.mcp.registry import TOOLS
 
     said = shown(page)
     assert all(name in said for name in TOOLS)

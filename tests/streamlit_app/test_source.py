@@ -52,7 +52,7 @@ def test_pages_import_neither_dagster_nor_what_starts_runs(source: Path) -> None
         names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         for name in names:
-            assert name.partition(".")[0] != "dagster" and not name.startswith("tgstudio_dagster.automation"), name
+            assert name.partition(".")[0] != "dagster" and not name.startswith("tgstudio_dagster.orchestration"), name
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(APP)))

@@ -8,10 +8,10 @@ import pytest
 
 from tests.streamlit_app.reader import Reader, Readers, shown
 from tests.streamlit_app.test_accounts import account
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.channels import ChannelSeen, remember_channels
-from tgstudio_dagster.catalog.reading import tenant_read
-from tgstudio_dagster.catalog.subscriptions import finish_request, mark_subscription, requests, subscribe
+from tgstudio_dagster.catalog.follows.channels import ChannelSeen, remember_channels
+from tgstudio_dagster.catalog.follows.reading import tenant_read
+from tgstudio_dagster.catalog.follows.subscriptions import finish_request, mark_subscription, requests, subscribe
+from tgstudio_dagster.core.clock import utc_now
 
 
 def followed(readers: Readers, channel_id: int, *, tenant: str = "acme", days: int = 10) -> None:

@@ -12,7 +12,7 @@ import pytest
 from streamlit_app import i18n
 from streamlit_app.navigation import ENTRIES
 from tests.streamlit_app.reader import APP
-from tgstudio_dagster import errors
+from tgstudio_dagster.core import errors
 
 SOURCES = sorted(APP.rglob("*.py"))
 _FORMS = {"ru": {"one", "few", "many"}, "en": {"one", "other"}}

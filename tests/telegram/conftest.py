@@ -17,10 +17,10 @@ from tests.telegram.exports import NOW
 from tests.telegram.office import Office
 from tests.telegram.reads import Reads, reads
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.imports import Reject, list_imports, rejects
-from tgstudio_dagster.catalog.tenant_settings import Filters, TenantSettings
+from tgstudio_dagster.catalog.people.tenant_settings import Filters, TenantSettings
+from tgstudio_dagster.catalog.work.imports import Reject, list_imports, rejects
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.telegram.importer import ImportSummary, import_path
+from tgstudio_dagster.telegram.sources.importer import ImportSummary, import_path
 
 
 class Desk:

@@ -11,15 +11,15 @@ from pydantic import SecretStr
 
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import User
-from tgstudio_dagster.catalog.accounts import session_of
+from tgstudio_dagster.catalog.accounts.accounts import session_of
+from tgstudio_dagster.catalog.accounts.pairings import Pairing, get_pairing
+from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.pairings import Pairing, get_pairing
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.catalog.vault import Vault
-from tgstudio_dagster.settings import TelegramSettings
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.core.settings import TelegramSettings
+from tgstudio_dagster.telegram.accounts.pairing_desk import FINISHED, PairingDesk
 from tgstudio_dagster.telegram.mtproto.client import connected
 from tgstudio_dagster.telegram.mtproto.peers import me
-from tgstudio_dagster.telegram.pairing_desk import FINISHED, PairingDesk
 
 OPERATOR = Principal("demo", None, "operator")
 PHONE = SecretStr("+7 999 111-22-33")

@@ -10,14 +10,14 @@ from pydantic import SecretStr
 from tests.builders import make_tenant
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import Channel, User
-from tgstudio_dagster.catalog.accounts import TgAccount, add_account
-from tgstudio_dagster.catalog.channels import ChannelSeen, remember_channels
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, add_account
+from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.plans import set_plan
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.catalog.subscriptions import subscribe
-from tgstudio_dagster.catalog.vault import Vault
-from tgstudio_dagster.settings import TelegramSettings
+from tgstudio_dagster.catalog.follows.channels import ChannelSeen, remember_channels
+from tgstudio_dagster.catalog.follows.subscriptions import subscribe
+from tgstudio_dagster.catalog.money.plans import set_plan
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.core.settings import TelegramSettings
 
 VAULT_KEY = b"k" * 32
 

@@ -15,18 +15,18 @@ from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import Channel, User
 from tests.servers.telegram.tl import access_hash
 from tests.telegram.paired import Paired, paired
-from tgstudio_dagster.catalog.accounts import TgAccount
-from tgstudio_dagster.catalog.channels import ChannelSeen, remember_channels
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount
+from tgstudio_dagster.catalog.accounts.models import AccountWait
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.models_telegram import AccountWait
-from tgstudio_dagster.catalog.reading import ChannelCursor, cursor, remember_peer
-from tgstudio_dagster.catalog.subscriptions import SubscriptionView, list_subscriptions, subscribe
-from tgstudio_dagster.catalog.tenant_settings import Filters
+from tgstudio_dagster.catalog.follows.channels import ChannelSeen, remember_channels
+from tgstudio_dagster.catalog.follows.reading import ChannelCursor, cursor, remember_peer
+from tgstudio_dagster.catalog.follows.subscriptions import SubscriptionView, list_subscriptions, subscribe
+from tgstudio_dagster.catalog.people.tenant_settings import Filters
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
-from tgstudio_dagster.telegram.merge import merge
-from tgstudio_dagster.telegram.read_report import ReadReport
-from tgstudio_dagster.telegram.reader import read_tenant
+from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.posts.merge import merge
+from tgstudio_dagster.telegram.reading.read_report import ReadReport
+from tgstudio_dagster.telegram.reading.reader import read_tenant
 
 
 @dataclass

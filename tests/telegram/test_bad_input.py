@@ -12,8 +12,8 @@ import pytest
 from tests.telegram.conftest import Desk
 from tests.telegram.exports import NOW, START, chat, lines, message, telethon, write
 from tgstudio_dagster.catalog.leases import lease
-from tgstudio_dagster.errors import LakeError, LeaseHeldError, SourceError
-from tgstudio_dagster.telegram import telethon_dump
+from tgstudio_dagster.core.errors import LakeError, LeaseHeldError, SourceError
+from tgstudio_dagster.telegram.sources import telethon_dump
 
 
 def test_a_truncated_export_lands_what_is_complete_and_says_where_it_breaks_off(desk: Desk, tmp_path: Path) -> None:

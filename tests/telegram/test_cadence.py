@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgstudio_dagster.errors import SettingsError
-from tgstudio_dagster.settings import TelegramSettings
-from tgstudio_dagster.telegram.cadence import Cadence, due
+from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.settings import TelegramSettings
+from tgstudio_dagster.telegram.reading.cadence import Cadence, due
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SCHEMA = {

@@ -11,8 +11,8 @@ import pytest
 
 from tests.telegram.conftest import Desk
 from tests.telegram.exports import START, chat, message, write
-from tgstudio_dagster.errors import SourceError
-from tgstudio_dagster.lake.tables import LANDING
+from tgstudio_dagster.core.errors import SourceError
+from tgstudio_dagster.lake.tables.posts import LANDING
 
 PLAIN = "(File not included. Change data exporting settings to download.)"
 

@@ -15,13 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import FIRST, landing, messages
-from tgstudio_dagster.catalog.tenant_settings import Filters
-from tgstudio_dagster.errors import LakeError
+from tgstudio_dagster.catalog.people.tenant_settings import Filters
+from tgstudio_dagster.core.errors import LakeError
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.lake.tables import MEDIA
-from tgstudio_dagster.telegram.downloads import Downloads, media_tables
-from tgstudio_dagster.telegram.file_store import store_files
-from tgstudio_dagster.telegram.media import (
+from tgstudio_dagster.lake.tables.posts import MEDIA
+from tgstudio_dagster.posts.attachments import (
     OVER_QUOTA,
     REFUSED,
     TOO_LARGE,
@@ -32,8 +30,10 @@ from tgstudio_dagster.telegram.media import (
     wanted,
     within_quota,
 )
-from tgstudio_dagster.telegram.source import MediaFile
-from tgstudio_dagster.telegram.staging import Record, StagedFile, Staging
+from tgstudio_dagster.telegram.files.downloads import Downloads, media_tables
+from tgstudio_dagster.telegram.files.file_store import store_files
+from tgstudio_dagster.telegram.files.staging import Record, StagedFile, Staging
+from tgstudio_dagster.telegram.sources.source import MediaFile
 
 DAY = date(2026, 3, 9)
 NONE = MEDIA.empty()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgstudio_dagster.telegram.estimate import Estimate, estimate, messages_between, together
+from tgstudio_dagster.telegram.reading.estimate import Estimate, estimate, messages_between, together
 
 
 def test_five_thousand_messages_at_a_page_a_second_take_fifty_one_requests() -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgstudio_dagster.telegram.gaps import Gaps, add, size, subtract, within
+from tgstudio_dagster.telegram.reading.gaps import Gaps, add, size, subtract, within
 
 ends = st.tuples(st.integers(1, 60), st.integers(1, 60))
 

@@ -16,11 +16,11 @@ from polars.testing import assert_frame_equal
 
 from tests.telegram.conftest import Desk
 from tests.telegram.exports import START, chat, lines, message, telethon, write
-from tgstudio_dagster.catalog.imports import list_imports
-from tgstudio_dagster.catalog.tenant_settings import Filters
-from tgstudio_dagster.errors import SourceError
-from tgstudio_dagster.telegram.importer import Progress
-from tgstudio_dagster.telegram.source import Stretch
+from tgstudio_dagster.catalog.people.tenant_settings import Filters
+from tgstudio_dagster.catalog.work.imports import list_imports
+from tgstudio_dagster.core.errors import SourceError
+from tgstudio_dagster.telegram.sources.importer import Progress
+from tgstudio_dagster.telegram.sources.source import Stretch
 
 
 def test_importing_again_skips_at_once_and_changes_nothing(desk: Desk, tmp_path: Path) -> None:
@@ -92,9 +92,9 @@ import sys
 from datetime import date, datetime, UTC
 from pathlib import Path
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.tenant_settings import TenantSettings
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.telegram.importer import import_path
+from tgstudio_dagster.telegram.sources.importer import import_path
 path, catalog, lake = sys.argv[1:]
 import_path(Path(path), tenant="demo", catalog=Catalog(catalog), lake=Lake(lake).tenant("demo"),
             settings=TenantSettings(), first_day=date(2020, 1, 1), now=datetime(2026, 6, 1, tzinfo=UTC), batch=20,

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tgstudio_dagster.errors import SourceError
-from tgstudio_dagster.telegram import json_stream
-from tgstudio_dagster.telegram.json_stream import Bad, Index, check_encoding, decode_elements, scan, scan_lines
+from tgstudio_dagster.core.errors import SourceError
+from tgstudio_dagster.telegram.sources import json_stream
+from tgstudio_dagster.telegram.sources.json_stream import Bad, Index, check_encoding, decode_elements, scan, scan_lines
 
 texts = st.text(st.sampled_from('ab"\\{}[],: \n\tйё👍/'), max_size=12)
 values = st.recursive(

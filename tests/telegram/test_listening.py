@@ -16,19 +16,19 @@ import pytest
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import Channel, User
 from tests.telegram.paired import Paired, paired
-from tgstudio_dagster.catalog.accounts import TgAccount, get_account, mark_account, session_lease, session_of
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, get_account, mark_account, session_lease, session_of
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.heard import take_heard
+from tgstudio_dagster.catalog.follows.incoming import take_heard
+from tgstudio_dagster.catalog.follows.reading import begin_read, tenant_read
+from tgstudio_dagster.catalog.follows.subscriptions import end_subscription
 from tgstudio_dagster.catalog.leases import is_held
-from tgstudio_dagster.catalog.reading import begin_read, tenant_read
-from tgstudio_dagster.catalog.subscriptions import end_subscription
-from tgstudio_dagster.errors import NotFoundError
-from tgstudio_dagster.telegram.listening import Notice, listen
+from tgstudio_dagster.core.errors import NotFoundError
+from tgstudio_dagster.telegram.accounts.turns import session_turn
+from tgstudio_dagster.telegram.live.listening import Notice, listen
 from tgstudio_dagster.telegram.mtproto.client import connected
 from tgstudio_dagster.telegram.mtproto.messages import newer
 from tgstudio_dagster.telegram.mtproto.peers import resolve
-from tgstudio_dagster.telegram.references import Username
-from tgstudio_dagster.telegram.turns import session_turn
+from tgstudio_dagster.telegram.reading.references import Username
 
 
 class Listener:

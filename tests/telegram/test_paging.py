@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgstudio_dagster.errors import FloodError, TelegramError
+from tgstudio_dagster.core.errors import FloodError, TelegramError
 from tgstudio_dagster.telegram.mtproto.messages import PAGE, Page
-from tgstudio_dagster.telegram.paging import Stretch, ascending, descending
+from tgstudio_dagster.telegram.reading.paging import Stretch, ascending, descending
 
 ids = st.sets(st.integers(1, 900), max_size=600)
 

@@ -17,15 +17,15 @@ from telethon.sessions import StringSession
 
 from tests.builders import make_tenant
 from tests.telegram.office import OPERATOR, PASSWORD, PHONE, Office
-from tgstudio_dagster.catalog.accounts import get_account, list_accounts, session_of
-from tgstudio_dagster.catalog.audit import list_audit
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.pairings import get_pairing, list_pairings
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.catalog.tenants import add_member, add_user
-from tgstudio_dagster.errors import ConflictError, NotFoundError, SettingsError
-from tgstudio_dagster.settings import TelegramSettings
-from tgstudio_dagster.telegram.pairing_desk import PairingDesk
+from tgstudio_dagster.catalog.accounts.accounts import get_account, list_accounts, session_of
+from tgstudio_dagster.catalog.accounts.pairings import get_pairing, list_pairings
+from tgstudio_dagster.catalog.people.audit import list_audit
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.catalog.people.tenants import add_member, add_user
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import ConflictError, NotFoundError, SettingsError
+from tgstudio_dagster.core.settings import TelegramSettings
+from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
 
 pytestmark = pytest.mark.timeout(150)  # half a pairing's own deadline: one that is ended does not go on to it
 
@@ -216,10 +216,10 @@ def test_closing_the_desk_ends_what_is_at_work_and_logs_it_out(office: Office) -
 _LEAD = """
 import sys, time
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.catalog.vault import Vault
-from tgstudio_dagster.settings import TelegramSettings
-from tgstudio_dagster.telegram.pairing_desk import PairingDesk
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.catalog.accounts.vault import Vault
+from tgstudio_dagster.core.settings import TelegramSettings
+from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
 desk = PairingDesk(Catalog(sys.argv[1]), Vault({1: bytes(32)}), TelegramSettings())
 print(desk.start_qr(Principal("demo", None, "operator")).id, flush=True)
 time.sleep(600)

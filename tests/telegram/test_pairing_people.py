@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.telegram.office import OPERATOR, Office
-from tgstudio_dagster.catalog.accounts import list_accounts, session_lease
+from tgstudio_dagster.catalog.accounts.accounts import list_accounts, session_lease
 from tgstudio_dagster.catalog.leases import lease
-from tgstudio_dagster.catalog.plans import set_plan
+from tgstudio_dagster.catalog.money.plans import set_plan
 
 pytestmark = pytest.mark.timeout(150)  # half a pairing's own deadline: one that is ended does not go on to it
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.servers.telegram import TelegramServer
 from tests.telegram.reads import Reads, fill, posted
-from tgstudio_dagster.catalog.tenant_settings import Filters
-from tgstudio_dagster.days import DayRange
-from tgstudio_dagster.telegram.read_report import ReadEvent
+from tgstudio_dagster.catalog.people.tenant_settings import Filters
+from tgstudio_dagster.core.days import DayRange
+from tgstudio_dagster.telegram.reading.read_report import ReadEvent
 
 AGO = timedelta(days=30)
 SMALL = {"batch_messages": 100}
@@ -126,7 +126,7 @@ def test_a_kill_between_landing_and_checkpoint_doubles_nothing(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr("tgstudio_dagster.telegram.landing.save_cursor", killed)
+        patched.setattr("tgstudio_dagster.telegram.reading.landing.save_cursor", killed)
         with pytest.raises(Killed):
             desk.read()
     assert desk.lake.landing_days()

@@ -9,9 +9,9 @@ import pytest
 
 from tests.servers.telegram import TelegramServer
 from tests.telegram.reads import Reads, fill
-from tgstudio_dagster.catalog.heard import note_heard, take_heard
-from tgstudio_dagster.days import DayRange
-from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGE_VERSIONS
+from tgstudio_dagster.catalog.follows.incoming import note_heard, take_heard
+from tgstudio_dagster.core.days import DayRange
+from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS
 
 HOUR = timedelta(hours=1)
 
@@ -93,8 +93,8 @@ def test_a_delete_is_soft_and_proved(desk: Reads, telegram: TelegramServer) -> N
 def test_an_id_that_is_left_out_of_the_answer_is_unknown(
     desk: Reads, telegram: TelegramServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tgstudio_dagster.telegram import observing
     from tgstudio_dagster.telegram.mtproto.messages import Page
+    from tgstudio_dagster.telegram.reading import observing
 
     channel = telegram.add_channel("news")
     gone = telegram.post(channel, "left out")

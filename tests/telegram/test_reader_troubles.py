@@ -11,12 +11,12 @@ import pytest
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.tl import access_hash
 from tests.telegram.reads import Reads, fill, posted, reads
-from tgstudio_dagster.catalog.accounts import get_account, session_lease
+from tgstudio_dagster.catalog.accounts.accounts import get_account, session_lease
+from tgstudio_dagster.catalog.accounts.waits import list_waits
+from tgstudio_dagster.catalog.follows.subscriptions import move_subscription
 from tgstudio_dagster.catalog.leases import lease
-from tgstudio_dagster.catalog.subscriptions import move_subscription
-from tgstudio_dagster.catalog.waits import list_waits
-from tgstudio_dagster.days import DayRange
-from tgstudio_dagster.telegram.read_report import ReadEvent
+from tgstudio_dagster.core.days import DayRange
+from tgstudio_dagster.telegram.reading.read_report import ReadEvent
 
 AGO = timedelta(days=30)
 MINUTE = timedelta(minutes=1)

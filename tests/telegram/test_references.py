@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgstudio_dagster.errors import SourceError
-from tgstudio_dagster.telegram.references import (
+from tgstudio_dagster.core.errors import SourceError
+from tgstudio_dagster.telegram.reading.references import (
     ChannelId,
     Invite,
     Reference,

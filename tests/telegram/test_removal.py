@@ -8,12 +8,12 @@ import pytest
 
 from tests.servers.telegram.model import User
 from tests.telegram.office import OPERATOR, Office
-from tgstudio_dagster.catalog.accounts import get_account, session_lease
-from tgstudio_dagster.catalog.audit import list_audit
+from tgstudio_dagster.catalog.accounts.accounts import get_account, session_lease
+from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.leases import lease
-from tgstudio_dagster.catalog.vault import Vault
-from tgstudio_dagster.errors import ConflictError, LeaseHeldError
-from tgstudio_dagster.telegram.removal import remove_account
+from tgstudio_dagster.catalog.people.audit import list_audit
+from tgstudio_dagster.core.errors import ConflictError, LeaseHeldError
+from tgstudio_dagster.telegram.accounts.removal import remove_account
 
 
 @pytest.fixture

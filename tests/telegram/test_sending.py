@@ -15,15 +15,15 @@ import pytest
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import Channel, User
 from tests.telegram.paired import Paired, paired
-from tgstudio_dagster.catalog.accounts import TgAccount, get_account, session_of
-from tgstudio_dagster.catalog.audit import list_audit
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, get_account, session_of
+from tgstudio_dagster.catalog.accounts.models import Send
+from tgstudio_dagster.catalog.accounts.sends import begin_send
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.models_telegram import Send
-from tgstudio_dagster.catalog.reading import remember_peer
-from tgstudio_dagster.catalog.sends import begin_send
-from tgstudio_dagster.catalog.tenant_settings import TenantSettings
-from tgstudio_dagster.catalog.tenants import put_settings
-from tgstudio_dagster.errors import (
+from tgstudio_dagster.catalog.follows.reading import remember_peer
+from tgstudio_dagster.catalog.people.audit import list_audit
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.catalog.people.tenants import put_settings
+from tgstudio_dagster.core.errors import (
     AuthorityLostError,
     ChannelLostError,
     ConflictError,
@@ -32,9 +32,9 @@ from tgstudio_dagster.errors import (
     TGStudioError,
     UnreachableError,
 )
+from tgstudio_dagster.telegram.live.sending import Draft, Sent, draft, send
 from tgstudio_dagster.telegram.mtproto import sending as mtproto_sending
 from tgstudio_dagster.telegram.mtproto.client import connected
-from tgstudio_dagster.telegram.sending import Draft, Sent, draft, send
 
 
 @pytest.fixture

@@ -11,18 +11,18 @@ import pytest
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.tl import access_hash
 from tests.telegram.reads import Reads, fill
-from tgstudio_dagster.catalog.accounts import TgAccount, mark_account, session_lease
-from tgstudio_dagster.catalog.leases import lease
-from tgstudio_dagster.catalog.subscriptions import (
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, mark_account, session_lease
+from tgstudio_dagster.catalog.follows.subscriptions import (
     SubscriptionRequest,
     list_subscriptions,
     request_subscription,
     requests,
 )
-from tgstudio_dagster.days import DayRange
-from tgstudio_dagster.telegram.estimate import Estimate
-from tgstudio_dagster.telegram.subscribing import Outcome, settle_requests
-from tgstudio_dagster.telegram.surveying import survey_tenant
+from tgstudio_dagster.catalog.leases import lease
+from tgstudio_dagster.core.days import DayRange
+from tgstudio_dagster.telegram.reading.estimate import Estimate
+from tgstudio_dagster.telegram.reading.subscribing import Outcome, settle_requests
+from tgstudio_dagster.telegram.reading.surveying import survey_tenant
 
 
 @pytest.fixture

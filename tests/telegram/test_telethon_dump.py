@@ -12,8 +12,8 @@ from telethon import types
 
 from tests.telegram.conftest import Desk
 from tests.telegram.exports import START, lines, telethon
-from tgstudio_dagster.errors import SourceError
-from tgstudio_dagster.lake.tables import LANDING
+from tgstudio_dagster.core.errors import SourceError
+from tgstudio_dagster.lake.tables.posts import LANDING
 
 CHANNEL = {"_": "Channel", "id": 1001, "title": "World", "username": "world", "broadcast": True}
 PEER = types.PeerChannel(1001)

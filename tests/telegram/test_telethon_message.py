@@ -17,17 +17,17 @@ from telethon import types
 from tests.builders import landing
 from tests.servers.telegram import TelegramServer
 from tests.telegram.exports import START, telethon
-from tgstudio_dagster.lake.tables import LANDING, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
-from tgstudio_dagster.telegram.json_stream import Bad
-from tgstudio_dagster.telegram.merge import merge
+from tgstudio_dagster.lake.tables.posts import LANDING, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.posts.merge import merge
+from tgstudio_dagster.posts.normalize import to_micros
+from tgstudio_dagster.posts.shape import Post, fold_albums, landing_frame
 from tgstudio_dagster.telegram.mtproto.client import Client, connected
 from tgstudio_dagster.telegram.mtproto.messages import Page, by_ids, comments, newer
 from tgstudio_dagster.telegram.mtproto.peers import resolve
-from tgstudio_dagster.telegram.normalize import to_micros
-from tgstudio_dagster.telegram.posts import Post, fold_albums, landing_frame
-from tgstudio_dagster.telegram.references import Username
-from tgstudio_dagster.telegram.source import Span
-from tgstudio_dagster.telegram.telethon_message import Messages, posts_of
+from tgstudio_dagster.telegram.reading.references import Username
+from tgstudio_dagster.telegram.sources.json_stream import Bad
+from tgstudio_dagster.telegram.sources.source import Span
+from tgstudio_dagster.telegram.sources.telethon_message import Messages, posts_of
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 POSTED = datetime.fromtimestamp(START, UTC)

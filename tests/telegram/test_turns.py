@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from tgstudio_dagster.catalog.accounts import session_lease
+from tgstudio_dagster.catalog.accounts.accounts import session_lease
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.leases import lease
-from tgstudio_dagster.errors import LeaseHeldError
-from tgstudio_dagster.telegram.turns import is_wanted, session_turn
+from tgstudio_dagster.core.errors import LeaseHeldError
+from tgstudio_dagster.telegram.accounts.turns import is_wanted, session_turn
 
 
 def test_a_free_session_is_had_at_once_and_nobody_wants_it_any_more(catalog: Catalog) -> None:

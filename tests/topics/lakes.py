@@ -10,8 +10,8 @@ import polars as pl
 from tests import builders
 from tests.topics import posts
 from tgstudio_dagster.lake.store import TenantLake
-from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
-from tgstudio_dagster.telegram.merge import merge
+from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.posts.merge import merge
 
 START = builders.FIRST
 

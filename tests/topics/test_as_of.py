@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import builders
-from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES, TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.telegram.merge import merge
+from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.posts.merge import merge
 from tgstudio_dagster.topics.as_of import Known, as_known_at
 from tgstudio_dagster.topics.rank import rank
 from tgstudio_dagster.topics.window import as_of

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from tests import builders
 from tests.topics import posts
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGES, SEARCH_INDEX
+from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGES
+from tgstudio_dagster.lake.tables.search import SEARCH_INDEX
 from tgstudio_dagster.search.build import index_day
 from tgstudio_dagster.search.find import Search
 from tgstudio_dagster.topics.cluster import Topics, find_topics

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from tests import builders
 from tests.topics import posts
-from tgstudio_dagster.errors import ContractError
-from tgstudio_dagster.lake.tables import EMBEDDINGS
+from tgstudio_dagster.core.errors import ContractError
+from tgstudio_dagster.lake.tables.topics import EMBEDDINGS
 from tgstudio_dagster.topics.cluster import find_topics
 from tgstudio_dagster.topics.embed import embed
-from tgstudio_dagster.topics.evaluate import pair_score
+from tgstudio_dagster.topics.lab.evaluate import pair_score
 from tgstudio_dagster.topics.label import title
 from tgstudio_dagster.topics.linkage import average_linkage
 

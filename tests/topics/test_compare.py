@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgstudio_dagster.topics.compare import compare, overall
-from tgstudio_dagster.topics.compare_plot import plot
+from tgstudio_dagster.topics.lab.compare import compare, overall
+from tgstudio_dagster.topics.lab.compare_plot import plot
 from tgstudio_dagster.topics.reasons import reasons
 
 DAY = date(2026, 3, 9)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import builders
-from tgstudio_dagster.lake.tables import MESSAGE_STATS
+from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS
 from tgstudio_dagster.topics.counters import engagement
 from tgstudio_dagster.topics.weights import COUNTERS, RankingWeights
 

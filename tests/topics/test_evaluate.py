@@ -12,9 +12,9 @@ from sklearn.metrics import adjusted_rand_score, v_measure_score
 from sklearn.metrics.cluster import pair_confusion_matrix
 
 from tests.topics import posts
-from tgstudio_dagster.errors import ContractError
-from tgstudio_dagster.topics.evaluate import adjusted_rand, b_cubed, pair_score, scores, v_measure
-from tgstudio_dagster.topics.judge import judge
+from tgstudio_dagster.core.errors import ContractError
+from tgstudio_dagster.topics.lab.evaluate import adjusted_rand, b_cubed, pair_score, scores, v_measure
+from tgstudio_dagster.topics.lab.judge import judge
 
 labels = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=14)
 

@@ -12,10 +12,10 @@ import pytest
 
 from tests import builders
 from tests.topics import posts
-from tgstudio_dagster.lake.kept import KeptFrames
+from tgstudio_dagster.lake.derived import KeptFrames
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
-from tgstudio_dagster.telegram.merge import merge
+from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.posts.merge import merge
 from tgstudio_dagster.topics import hourly
 from tgstudio_dagster.topics.as_of import Known
 from tgstudio_dagster.topics.cluster import Clustering, cluster_posts, find_topics
@@ -186,7 +186,7 @@ def test_nothing_and_one_post_have_no_topics(kept: KeptFrames) -> None:
 
 
 def test_what_is_kept_does_not_grow_without_end(kept: KeptFrames, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tgstudio_dagster.lake.kept.MOST", 2)
+    monkeypatch.setattr("tgstudio_dagster.lake.derived.MOST", 2)
     frame = pl.DataFrame({"n": [1]})
     for n in range(5):
         kept.put(f"{n:032x}", {"frame": frame.with_columns(n=n)})

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tgstudio_dagster.errors import SourceError
-from tgstudio_dagster.topics.labelled import read_posts
+from tgstudio_dagster.core.errors import SourceError
+from tgstudio_dagster.topics.lab.labelled import read_posts
 
 POST = {
     "channel": "a",

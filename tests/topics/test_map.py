@@ -11,7 +11,7 @@ import pytest
 
 from tests import builders
 from tests.topics import posts
-from tgstudio_dagster.lake.tables import TOPIC_MAP, TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.lake.tables.topics import TOPIC_MAP, TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.embed import embed
 from tgstudio_dagster.topics.map import lay_out, moved
 

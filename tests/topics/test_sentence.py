@@ -10,8 +10,8 @@ import pytest
 
 from tests.topics import posts
 from tests.topics.models import saved_model
-from tgstudio_dagster.errors import SettingsError
-from tgstudio_dagster.settings import Settings
+from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.settings import Settings
 from tgstudio_dagster.topics.embed import embed
 from tgstudio_dagster.topics.sentence import DEFAULT_MODEL, SentenceEncoder, is_e5, open_encoder
 

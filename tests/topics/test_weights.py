@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tgstudio_dagster.errors import SettingsError
+from tgstudio_dagster.core.errors import SettingsError
 from tgstudio_dagster.topics.weights import SHIPPED, RankingWeights
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import frame, messages
-from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGES
+from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGES
 from tgstudio_dagster.topics.window import WINDOW_DAYS, as_of, window_days
 
 DAY = date(2026, 3, 14)

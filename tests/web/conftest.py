@@ -10,8 +10,8 @@ import pytest
 
 from tests.web.site import Site, copy_home
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.tenants import add_tenant
-from tgstudio_dagster.settings import Settings
+from tgstudio_dagster.catalog.people.tenants import add_tenant
+from tgstudio_dagster.core.settings import Settings
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.web.site import Site
-from tgstudio_dagster.web.app import build_app
+from tgstudio_dagster.asgi import build_app
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/nowhere", "/v1/feed/x/y/z"])

@@ -14,11 +14,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.web.site import Client, Site, StubPages
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.logins import end_session, end_sessions_of, read_session, switch_tenant
-from tgstudio_dagster.catalog.models import User
-from tgstudio_dagster.catalog.tenant_settings import TenantSettings
-from tgstudio_dagster.catalog.tenants import add_tenant, put_settings
+from tgstudio_dagster.catalog.people.logins import end_session, end_sessions_of, read_session, switch_tenant
+from tgstudio_dagster.catalog.people.models import User
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.catalog.people.tenants import add_tenant, put_settings
+from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.web.auth.sessions import LONGEST
 
 PAGE = {"accept": "text/html,application/xhtml+xml"}

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.errors import ConflictError, ForbiddenError, NotFoundError, SourceError
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFoundError, SourceError
+from tgstudio_dagster.core.settings import Settings, settings
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.settings import Settings, settings
 from tgstudio_dagster.web import importing
 from tgstudio_dagster.web.importing import Import
 

@@ -19,18 +19,18 @@ from fastapi.routing import iter_route_contexts
 from pydantic import SecretStr
 from starlette.routing import Mount
 
+from tests.mcp.world import DAY, TOPIC, fill
 from tests.servers.telegram import TelegramServer
-from tests.web.mcp.world import DAY, TOPIC, fill
 from tests.web.site import Client, Role, Site
-from tgstudio_dagster.catalog.accounts import add_account
-from tgstudio_dagster.catalog.api_keys import SCOPES, scopes_of
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.logins import end_session
-from tgstudio_dagster.catalog.pairings import open_pairing
-from tgstudio_dagster.catalog.rules import TopicRule
-from tgstudio_dagster.catalog.tenants import add_tenant
-from tgstudio_dagster.catalog.vault import Vault, new_key
-from tgstudio_dagster.lake.tables import MEDIA
+from tgstudio_dagster.catalog.accounts.accounts import add_account
+from tgstudio_dagster.catalog.accounts.pairings import open_pairing
+from tgstudio_dagster.catalog.accounts.vault import Vault, new_key
+from tgstudio_dagster.catalog.people.api_keys import SCOPES, scopes_of
+from tgstudio_dagster.catalog.people.logins import end_session
+from tgstudio_dagster.catalog.people.tenants import add_tenant
+from tgstudio_dagster.catalog.work.rules import TopicRule
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.lake.tables.posts import MEDIA
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.web.site import Site
-from tgstudio_dagster.catalog.api_keys import list_keys, revoke_key
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.models_work import Quota
-from tgstudio_dagster.catalog.plans import spent
-from tgstudio_dagster.catalog.tenant_settings import TenantSettings
-from tgstudio_dagster.catalog.tenants import add_member, put_settings
+from tgstudio_dagster.catalog.money.models import Quota
+from tgstudio_dagster.catalog.money.plans import spent
+from tgstudio_dagster.catalog.people.api_keys import list_keys, revoke_key
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.catalog.people.tenants import add_member, put_settings
+from tgstudio_dagster.core.clock import utc_now
 
 
 def test_a_key_acts_for_its_user_in_its_tenant_with_its_scopes_only(site: Site) -> None:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.servers.redis import RedisServer
-from tgstudio_dagster.errors import LimiterError, QuotaError, SettingsError
+from tgstudio_dagster.core.errors import LimiterError, QuotaError, SettingsError
 from tgstudio_dagster.web.limits import Limiter
 
 

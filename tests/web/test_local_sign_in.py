@@ -13,9 +13,9 @@ import yaml
 from pydantic import SecretStr
 
 from tests.web.site import Site
-from tgstudio_dagster.catalog.audit import list_audit
-from tgstudio_dagster.errors import NotFoundError, SettingsError, SignInError
-from tgstudio_dagster.settings import Settings
+from tgstudio_dagster.catalog.people.audit import list_audit
+from tgstudio_dagster.core.errors import NotFoundError, SettingsError, SignInError
+from tgstudio_dagster.core.settings import Settings
 from tgstudio_dagster.web.auth.local import FILE, LocalAccounts, new_password
 
 PASSWORD = "correct horse battery"

@@ -9,9 +9,9 @@ import pytest
 
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.models_work import Quota
-from tgstudio_dagster.catalog.plans import spend, spent
-from tgstudio_dagster.errors import QuotaError
+from tgstudio_dagster.catalog.money.models import Quota
+from tgstudio_dagster.catalog.money.plans import spend, spent
+from tgstudio_dagster.core.errors import QuotaError
 from tgstudio_dagster.web import remembered
 from tgstudio_dagster.web.remembered import Calls, Remembered
 

@@ -14,8 +14,8 @@ import pytest
 from pydantic import SecretStr
 from starlette.responses import Response
 
-from tgstudio_dagster.errors import SettingsError
-from tgstudio_dagster.settings import Settings, WebSettings
+from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.settings import Settings, WebSettings
 from tgstudio_dagster.web.auth.sessions import KEY_FILE, LONGEST, Signer, session_cookie
 
 OLD, NEW = "o" * 40, "n" * 40

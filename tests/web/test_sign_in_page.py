@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from pydantic import SecretStr
 
 from tests.web.site import Site
-from tgstudio_dagster.catalog.tenants import add_tenant
-from tgstudio_dagster.settings import Settings
+from tgstudio_dagster.catalog.people.tenants import add_tenant
+from tgstudio_dagster.core.settings import Settings
 from tgstudio_dagster.web.auth.local import LocalAccounts
 
 pytestmark = pytest.mark.slow

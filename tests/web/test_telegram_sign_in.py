@@ -19,8 +19,8 @@ from tests.servers.oidc import OidcServer
 from tests.web.site import Site
 from tests.web.test_local_sign_in import Browser
 from tests.web.test_widget import BOT, signed
-from tgstudio_dagster.catalog.models import User
-from tgstudio_dagster.catalog.tenants import add_member, add_user, list_members, list_tenants
+from tgstudio_dagster.catalog.people.models import User
+from tgstudio_dagster.catalog.people.tenants import add_member, add_user, list_members, list_tenants
 
 ANYA = 4242
 

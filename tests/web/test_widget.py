@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from tgstudio_dagster.errors import SignInError
+from tgstudio_dagster.core.errors import SignInError
 from tgstudio_dagster.web.auth import widget
 from tgstudio_dagster.web.auth.widget import verify_widget
 

@@ -8,24 +8,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, MetaData, String
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    MetaData,
+    String,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from sqlalchemy.types import TypeDecorator
-from ulid import ULID
 
 SLUG_LENGTH = 40
 ID_LENGTH = 26
 """Length of a ULID."""
-
-
-def new_id() -> str:
-    """A ULID in lower case: unique, and sorted by the time it was made."""
-    return str(ULID()).lower()
-
-
-def utc_now() -> datetime:
-    """The wall clock, in UTC."""
-    return datetime.now(UTC)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -85,3 +82,15 @@ class TenantOwned:
 def one_of(column: str, *values: str) -> str:
     """SQL of a check that the column holds one of the values."""
     return f"{column} in ({', '.join(repr(value) for value in values)})"
+
+
+KEY_LENGTH = SLUG_LENGTH + 1 + ID_LENGTH
+"""Length of `<tenant>-<ulid>`."""
+
+
+def account_key() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["tenant", "account_id"], ["tg_accounts.tenant", "tg_accounts.id"])
+
+
+def channel_key() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["tenant", "channel_id"], ["channels.tenant", "channels.channel_id"])

@@ -20,15 +20,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from tgstudio_dagster.catalog import models_telegram, models_work  # noqa: F401 (their tables belong to the metadata)
+from tgstudio_dagster.catalog import tables  # noqa: F401 (all tables belong to the metadata)
 from tgstudio_dagster.catalog.base import TenantOwned
 from tgstudio_dagster.catalog.migrations import HEAD, VERSION_TABLE
-from tgstudio_dagster.catalog.models import Tenant
-from tgstudio_dagster.errors import ConflictError, NotFoundError, SettingsError
+from tgstudio_dagster.catalog.people.models import Tenant
+from tgstudio_dagster.core.errors import ConflictError, NotFoundError, SettingsError
 
 if TYPE_CHECKING:
-    from tgstudio_dagster.catalog.principals import Principal
-    from tgstudio_dagster.settings import Settings
+    from tgstudio_dagster.catalog.people.principals import Principal
+    from tgstudio_dagster.core.settings import Settings
 
 _BUSY_MS = 30_000
 """How long SQLite waits for another process's write before it gives up."""

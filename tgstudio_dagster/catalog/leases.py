@@ -25,10 +25,10 @@ import psutil
 from sqlalchemy import Connection, Engine, Row, Update, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from tgstudio_dagster.catalog.base import utc_now
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.models_work import LeaseRow
-from tgstudio_dagster.errors import LeaseHeldError
+from tgstudio_dagster.catalog.models import LeaseRow
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import LeaseHeldError
 
 __all__ = ["Lease", "is_held", "lease"]
 

@@ -26,7 +26,7 @@ from tgstudio_dagster.cli import (
     work,
 )
 from tgstudio_dagster.cli.output import errors
-from tgstudio_dagster.errors import TGStudioError
+from tgstudio_dagster.core.errors import TGStudioError
 
 app = typer.Typer(
     name="tgstudio",

@@ -18,14 +18,14 @@ from tgstudio_dagster.cli.output import (
     print_json,
     print_table,
 )
-from tgstudio_dagster.errors import PairingError
+from tgstudio_dagster.core.errors import PairingError
 
 if TYPE_CHECKING:
+    from tgstudio_dagster.catalog.accounts.pairings import Pairing
+    from tgstudio_dagster.catalog.accounts.vault import Vault
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.catalog.pairings import Pairing
-    from tgstudio_dagster.catalog.principals import Principal
-    from tgstudio_dagster.catalog.vault import Vault
-    from tgstudio_dagster.telegram.pairing_desk import PairingDesk
+    from tgstudio_dagster.catalog.people.principals import Principal
+    from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
 
 _LOOK_SECONDS = 0.2
 keys_app = typer.Typer(help="Keys that seal Telegram sessions: new, rotate.", no_args_is_help=True)
@@ -39,12 +39,12 @@ def login(
     """Pair a Telegram account with a tenant: scan a QR code, or enter a number and the code that Telegram sends."""
     from pydantic import SecretStr
 
-    from tgstudio_dagster.catalog.principals import operator
-    from tgstudio_dagster.settings import telegram_settings
+    from tgstudio_dagster.catalog.people.principals import operator
+    from tgstudio_dagster.core.settings import telegram_settings
 
     settings, vault, catalog = telegram_settings(), _vault(), _catalog()
     principal = operator(catalog, tenant)
-    from tgstudio_dagster.telegram.pairing_desk import PairingDesk
+    from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
 
     with PairingDesk(catalog, vault, settings) as desk:
         if phone:
@@ -61,9 +61,9 @@ def login(
 
 def accounts(tenant: TenantOption, as_json: JsonOption = False) -> None:
     """The tenant's accounts: whether they can be read with, and what Telegram makes them wait for."""
-    from tgstudio_dagster.catalog.accounts import list_accounts
-    from tgstudio_dagster.catalog.base import utc_now
-    from tgstudio_dagster.catalog.waits import list_waits
+    from tgstudio_dagster.catalog.accounts.accounts import list_accounts
+    from tgstudio_dagster.catalog.accounts.waits import list_waits
+    from tgstudio_dagster.core.clock import utc_now
 
     catalog = _catalog()
     found = list_accounts(catalog, tenant)
@@ -94,15 +94,15 @@ def logout(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove an account: log it out at Telegram and erase its session. What it has read stays."""
-    from tgstudio_dagster.catalog.accounts import get_account
-    from tgstudio_dagster.catalog.principals import operator
-    from tgstudio_dagster.settings import telegram_settings
+    from tgstudio_dagster.catalog.accounts.accounts import get_account
+    from tgstudio_dagster.catalog.people.principals import operator
+    from tgstudio_dagster.core.settings import telegram_settings
 
     catalog = _catalog()
     one = get_account(catalog, tenant, account)
     if not yes:
         typer.confirm(f"Log {one.name} ({one.telegram_id}) out and erase its session?", abort=True, err=True)
-    from tgstudio_dagster.telegram.removal import remove_account
+    from tgstudio_dagster.telegram.accounts.removal import remove_account
 
     done = remove_account(catalog, operator(catalog, tenant), account, open_vault=_vault, settings=telegram_settings())
     console.print(str(done), markup=False, soft_wrap=True)
@@ -111,7 +111,7 @@ def logout(
 @keys_app.command("new")
 def keys_new() -> None:
     """Print a new key, for SESSION_KEY_1 or the next number. Keep it safe: sessions can't be read without it."""
-    from tgstudio_dagster.catalog.vault import new_key
+    from tgstudio_dagster.catalog.accounts.vault import new_key
 
     print(new_key())
 
@@ -121,7 +121,7 @@ def keys_rotate() -> None:
     """Seal every session anew with the key of the highest number. Readers go on meanwhile."""
     from rich.progress import Progress
 
-    from tgstudio_dagster.catalog.accounts import rotate_keys
+    from tgstudio_dagster.catalog.accounts.accounts import rotate_keys
 
     vault, catalog = _vault(), _catalog()
     with Progress(console=errors) as progress:
@@ -136,7 +136,7 @@ def _lead(desk: PairingDesk, catalog: Catalog, principal: Principal, row: Pairin
     """Show the pairing and ask what it needs until it has ended."""
     from pydantic import SecretStr
 
-    from tgstudio_dagster.telegram.pairing_desk import FINISHED
+    from tgstudio_dagster.telegram.accounts.pairing_desk import FINISHED
 
     said = None
     while row.status not in FINISHED:
@@ -169,7 +169,7 @@ def _show_code(catalog: Catalog, row: Pairing) -> Pairing:
     """Show the QR code, renewed as it is, while the pairing is PENDING."""
     from rich.live import Live
 
-    from tgstudio_dagster.catalog.pairings import get_pairing
+    from tgstudio_dagster.catalog.accounts.pairings import get_pairing
 
     with Live(console=errors, auto_refresh=False, transient=True, vertical_overflow="visible") as live:
         shown = None
@@ -202,12 +202,12 @@ def _picture(row: Pairing) -> Text:
 
 def _catalog() -> Catalog:
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.core.settings import settings
 
     return Catalog.open(settings())
 
 
 def _vault() -> Vault:
-    from tgstudio_dagster.catalog.vault import Vault
+    from tgstudio_dagster.catalog.accounts.vault import Vault
 
     return Vault.from_environment(os.environ)

@@ -23,11 +23,11 @@ from tgstudio_dagster.cli.output import (
     shorten,
 )
 from tgstudio_dagster.cli.work import bring_up_to_date, materialize_ranges
-from tgstudio_dagster.errors import SourceError
+from tgstudio_dagster.core.errors import SourceError
 
 if TYPE_CHECKING:
-    from tgstudio_dagster.catalog.subscriptions import SubscriptionView
-    from tgstudio_dagster.studio import Studio
+    from tgstudio_dagster.catalog.follows.subscriptions import SubscriptionView
+    from tgstudio_dagster.services import Studio
 
 AccountOption = Annotated[
     str | None, typer.Option("--account", help="Id of the account that reads; default: the first active one.")
@@ -131,9 +131,9 @@ def backfill(
     as_json: JsonOption = False,
 ) -> None:
     """Read the history that subscriptions ask for, newest first; stop it any time, it goes on where it stopped."""
-    from tgstudio_dagster.automation.history import backlogs, decide
-    from tgstudio_dagster.catalog.reading import tenant_read
-    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.catalog.follows.reading import tenant_read
+    from tgstudio_dagster.core.settings import settings
+    from tgstudio_dagster.orchestration.decide.history import backlogs, decide
 
     studio = open_studio(tenant)
     if estimate:
@@ -165,7 +165,7 @@ def _references(
     studio: Studio, given: list[str], file: Path | None, *, dialogs: bool, folder: str | None, account: str | None
 ) -> list[str]:
     """What is to be followed, each once; raises SourceError where nothing is named."""
-    from tgstudio_dagster.telegram.references import parse_list
+    from tgstudio_dagster.telegram.reading.references import parse_list
 
     wanted = list(given)
     if file is not None:
@@ -176,7 +176,7 @@ def _references(
     if dialogs or folder is not None:
         import asyncio
 
-        from tgstudio_dagster.telegram.listing import list_dialogs
+        from tgstudio_dagster.telegram.reading.listing import list_dialogs
 
         with errors.status("asking for the account's channels"):
             wanted += asyncio.run(list_dialogs(open_keys(studio), folder=folder, account_id=account))
@@ -189,7 +189,7 @@ def _references(
 
 def _tell_troubles(studio: Studio) -> None:
     """What kept the last reading from doing all it should: an error, or flood waits."""
-    from tgstudio_dagster.catalog.reading import tenant_read
+    from tgstudio_dagster.catalog.follows.reading import tenant_read
 
     last = tenant_read(studio.catalog, studio.tenant.slug)
     if last.error is not None:
@@ -204,10 +204,10 @@ def _tell_troubles(studio: Studio) -> None:
 def _print_estimate(studio: Studio, *, as_json: bool) -> None:
     import asyncio
 
-    from tgstudio_dagster.days import DayRange
-    from tgstudio_dagster.settings import settings
-    from tgstudio_dagster.telegram.estimate import together
-    from tgstudio_dagster.telegram.surveying import survey_tenant
+    from tgstudio_dagster.core.days import DayRange
+    from tgstudio_dagster.core.settings import settings
+    from tgstudio_dagster.telegram.reading.estimate import together
+    from tgstudio_dagster.telegram.reading.surveying import survey_tenant
 
     keys = open_keys(studio)
     days = DayRange(date.fromisoformat(settings().first_day), datetime.now(UTC).date())

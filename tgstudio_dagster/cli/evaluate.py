@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tgstudio_dagster.cli.output import JsonOption, console, errors, print_json, print_table
-from tgstudio_dagster.errors import LakeError, SettingsError
+from tgstudio_dagster.core.errors import LakeError, SettingsError
 
 evaluate_app = typer.Typer(help="Quality: topics against labels.", no_args_is_help=True)
 SHOWN = ("f1_same_story_ignored", "f1_strict", "f1_story", "b_cubed", "v_measure", "ari")
@@ -33,11 +33,11 @@ def evaluate_topics(
 
     With the sentence model of TGSTUDIO_EMBEDDINGS_MODEL where one is set.
     """
-    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.core.settings import settings
     from tgstudio_dagster.topics.cluster import TOPIC_CUT, TOPIC_CUT_BLENDED
-    from tgstudio_dagster.topics.evaluate_plot import plot as draw
-    from tgstudio_dagster.topics.judge import THRESHOLDS, judge
-    from tgstudio_dagster.topics.labelled import read_posts
+    from tgstudio_dagster.topics.lab.evaluate_plot import plot as draw
+    from tgstudio_dagster.topics.lab.judge import THRESHOLDS, judge
+    from tgstudio_dagster.topics.lab.labelled import read_posts
     from tgstudio_dagster.topics.sentence import open_encoder
 
     if plot is not None and plot.suffix.lower() != ".svg":

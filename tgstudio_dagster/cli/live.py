@@ -10,8 +10,8 @@ from rich.markup import escape
 from tgstudio_dagster.cli.output import JsonOption, TenantOption, console, errors, print_json
 
 if TYPE_CHECKING:
-    from tgstudio_dagster.telegram.listening import Notice
-    from tgstudio_dagster.telegram.sending import Draft
+    from tgstudio_dagster.telegram.live.listening import Notice
+    from tgstudio_dagster.telegram.live.sending import Draft
 
 
 def listen(tenant: TenantOption) -> None:
@@ -20,10 +20,10 @@ def listen(tenant: TenantOption) -> None:
     import os
     import signal
 
+    from tgstudio_dagster.catalog.accounts.vault import Vault
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.catalog.vault import Vault
-    from tgstudio_dagster.settings import settings, telegram_settings
-    from tgstudio_dagster.telegram.listening import listen as hear
+    from tgstudio_dagster.core.settings import settings, telegram_settings
+    from tgstudio_dagster.telegram.live.listening import listen as hear
 
     catalog, vault, reach = Catalog.open(settings()), Vault.from_environment(os.environ), telegram_settings()
 
@@ -55,12 +55,12 @@ def send(
     import os
     from dataclasses import asdict
 
-    from tgstudio_dagster.catalog.base import new_id
+    from tgstudio_dagster.catalog.accounts.vault import Vault
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.catalog.principals import operator
-    from tgstudio_dagster.catalog.vault import Vault
-    from tgstudio_dagster.settings import settings, telegram_settings
-    from tgstudio_dagster.telegram import sending
+    from tgstudio_dagster.catalog.people.principals import operator
+    from tgstudio_dagster.core.ids import new_id
+    from tgstudio_dagster.core.settings import settings, telegram_settings
+    from tgstudio_dagster.telegram.live import sending
 
     catalog, vault, reach = Catalog.open(settings()), Vault.from_environment(os.environ), telegram_settings()
     principal = operator(catalog, tenant)

@@ -12,7 +12,7 @@ def mcp() -> None:
     import os
     import sys
 
-    from tgstudio_dagster.errors import SignInError
+    from tgstudio_dagster.core.errors import SignInError
 
     # Taken away: nothing that this process starts is to find it.
     secret = os.environ.pop("TGSTUDIO_API_KEY", "").strip()
@@ -24,8 +24,8 @@ def mcp() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     import anyio
 
-    from tgstudio_dagster.settings import settings, web_settings
-    from tgstudio_dagster.web.mcp.server import build_local
+    from tgstudio_dagster.core.settings import settings, web_settings
+    from tgstudio_dagster.mcp.server import build_local
     from tgstudio_dagster.web.platform import Platform
 
     platform = Platform.open(settings(), web_settings())

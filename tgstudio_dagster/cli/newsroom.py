@@ -22,7 +22,7 @@ from tgstudio_dagster.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from tgstudio_dagster.catalog.orders import Order
+    from tgstudio_dagster.catalog.work.orders import Order
 
 OrderOption = Annotated[str | None, typer.Option("--order", help="One order's id; default: all.")]
 
@@ -142,7 +142,7 @@ def rules(
     """The tenant's rules: topics that pass a threshold are ordered by themselves, once each."""
     from pydantic import ValidationError
 
-    from tgstudio_dagster.catalog.rules import TopicRule
+    from tgstudio_dagster.catalog.work.rules import TopicRule
 
     studio = open_studio(tenant)
     if delete is not None:

@@ -13,8 +13,8 @@ from tgstudio_dagster.cli.output import JsonOption, console, errors, print_json,
 
 def doctor(as_json: JsonOption = False) -> None:
     """What is configured, reachable and missing."""
-    from tgstudio_dagster.doctor import examine
-    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.core.settings import settings
+    from tgstudio_dagster.operate.doctor import examine
 
     findings = examine(settings())
     if as_json:
@@ -28,9 +28,9 @@ def doctor(as_json: JsonOption = False) -> None:
 
 def init() -> None:
     """Prepare the home, the catalog and an account to sign in with; `up` does it too. For when processes start apart."""
-    from tgstudio_dagster.home import prepare_home
-    from tgstudio_dagster.settings import settings
-    from tgstudio_dagster.up import first_start
+    from tgstudio_dagster.core.home import prepare_home
+    from tgstudio_dagster.core.settings import settings
+    from tgstudio_dagster.operate.up import first_start
 
     prepare_home(settings())
     for line in first_start(settings()):
@@ -39,8 +39,8 @@ def init() -> None:
 
 def up() -> None:
     """Start the studio's web app, Dagster's UI and daemon on loopback; Ctrl-C ends them."""
-    from tgstudio_dagster.settings import settings, web_settings
-    from tgstudio_dagster.up import up as start
+    from tgstudio_dagster.core.settings import settings, web_settings
+    from tgstudio_dagster.operate.up import up as start
 
     start(settings(), web_settings(), lambda text: console.print(text, highlight=False, soft_wrap=True))
 
@@ -52,8 +52,8 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """The main job end to end on the sample: import, materialize, order, export, sum up."""
-    from tgstudio_dagster.demo import run_demo
-    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.core.settings import settings
+    from tgstudio_dagster.operate.demo import run_demo
 
     def say(text: str) -> None:
         errors.print(f"[dim]{escape(text)}[/]", highlight=False, soft_wrap=True)

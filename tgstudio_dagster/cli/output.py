@@ -16,8 +16,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     import polars as pl
 
-    from tgstudio_dagster.studio import Studio
-    from tgstudio_dagster.telegram.session import Keys
+    from tgstudio_dagster.services import Studio
+    from tgstudio_dagster.telegram.accounts.session import Keys
 
 WHOLE = {"link", "id", "order", "package", "date"}
 
@@ -54,10 +54,10 @@ def parse_moment(value: str | None) -> datetime | None:
 def open_studio(tenant: str) -> Studio:
     """The studio of a tenant, for the operator at this machine's command line."""
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.catalog.principals import operator
+    from tgstudio_dagster.catalog.people.principals import operator
+    from tgstudio_dagster.core.settings import settings
     from tgstudio_dagster.lake.store import Lake
-    from tgstudio_dagster.settings import settings
-    from tgstudio_dagster.studio import Studio
+    from tgstudio_dagster.services import Studio
 
     catalog = Catalog.open(settings())
     return Studio(operator(catalog, tenant), catalog, Lake.open(settings()))
@@ -67,9 +67,9 @@ def open_keys(studio: Studio) -> Keys:
     """What opens the sessions of the studio's tenant; raises SettingsError where a variable is missing."""
     import os
 
-    from tgstudio_dagster.catalog.vault import Vault
-    from tgstudio_dagster.settings import telegram_settings
-    from tgstudio_dagster.telegram.session import Keys
+    from tgstudio_dagster.catalog.accounts.vault import Vault
+    from tgstudio_dagster.core.settings import telegram_settings
+    from tgstudio_dagster.telegram.accounts.session import Keys
 
     return Keys(studio.tenant.slug, studio.catalog, Vault.from_environment(os.environ), telegram_settings())
 

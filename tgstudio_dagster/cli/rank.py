@@ -19,7 +19,7 @@ from tgstudio_dagster.cli.output import (
     print_table,
     shorten,
 )
-from tgstudio_dagster.errors import LakeError, NotFoundError, SettingsError
+from tgstudio_dagster.core.errors import LakeError, NotFoundError, SettingsError
 from tgstudio_dagster.topics.weights import RankingWeights
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def rank_diff(
     as_json: JsonOption = False,
 ) -> None:
     """Compare two rankings of the same days: with other weights, or (without --set) stored beside made by this code."""
-    from tgstudio_dagster.topics.compare import compare, overall
-    from tgstudio_dagster.topics.compare_plot import plot as draw
+    from tgstudio_dagster.topics.lab.compare import compare, overall
+    from tgstudio_dagster.topics.lab.compare_plot import plot as draw
     from tgstudio_dagster.topics.rank_days import ranked_days, stored_days
 
     if plot is not None and plot.suffix.lower() != ".svg":
@@ -126,7 +126,7 @@ def _number(name: str) -> Cell:
 
 
 def _days(lake: TenantLake, first: date | None, last: date | None, tenant: str) -> list[date]:
-    from tgstudio_dagster.lake.tables import RANKINGS
+    from tgstudio_dagster.lake.tables.topics import RANKINGS
 
     ranked = lake.days(RANKINGS)
     last = last or max(ranked, default=None)
@@ -141,7 +141,7 @@ def _days(lake: TenantLake, first: date | None, last: date | None, tenant: str) 
 
 
 def _leading(before: pl.DataFrame, after: pl.DataFrame, day: date, chosen: dict[str, str]) -> set[str]:
-    from tgstudio_dagster.topics.compare import TOP
+    from tgstudio_dagster.topics.lab.compare import TOP
 
     tens = (frame.filter(day=day, **chosen).sort("rank").head(TOP)["entity_id"] for frame in (before, after))
     return {entity for ten in tens for entity in ten}
@@ -151,7 +151,8 @@ def _titles(lake: TenantLake, days: list[date], by: str, wanted: set[str]) -> di
     """What the entities are called: a topic's newest title, a post's text."""
     import polars as pl
 
-    from tgstudio_dagster.lake.tables import MESSAGES, TOPICS
+    from tgstudio_dagster.lake.tables.posts import MESSAGES
+    from tgstudio_dagster.lake.tables.topics import TOPICS
     from tgstudio_dagster.topics.window import window_days
 
     if by == "topic":

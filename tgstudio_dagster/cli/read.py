@@ -22,7 +22,7 @@ from tgstudio_dagster.cli.output import (
 )
 from tgstudio_dagster.cli.rank import explained
 from tgstudio_dagster.cli.topic import CHANGE, known_then
-from tgstudio_dagster.errors import TGStudioError
+from tgstudio_dagster.core.errors import TGStudioError
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="At most so many rows.")]
 DayOption = Annotated[str | None, typer.Option("--day", help="Day (UTC) whose window is meant; default: the newest.")]
@@ -90,7 +90,7 @@ def top(
     if moment is None:
         found = studio.top(by=by, window=window, day=parse_day(day), limit=limit)
     else:
-        from tgstudio_dagster.lake.query import top_of
+        from tgstudio_dagster.topics.questions import top_of
 
         then = known_then(studio, moment, day, quiet=as_json or ids)
         found = top_of(then.rankings, then.found.topics, then.messages, by=by, window=window, limit=limit)
@@ -147,7 +147,7 @@ def topics(
     if moment is None:
         found = studio.topics(day=parse_day(day), limit=limit)
     else:
-        from tgstudio_dagster.lake.query import topics_of
+        from tgstudio_dagster.topics.questions import topics_of
 
         found = topics_of(known_then(studio, moment, day, quiet=as_json).found.topics, limit=limit)
     print_rows(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tgstudio_dagster.cli.output import JsonOption, console, print_json, print_table
-from tgstudio_dagster.errors import SettingsError
+from tgstudio_dagster.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.catalog.tenant_settings import TenantSettings
+    from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 
 tenant_app = typer.Typer(help="Tenants: add, list, settings, plan, delete.", no_args_is_help=True)
 user_app = typer.Typer(help="Users: add, password.", no_args_is_help=True)
@@ -25,7 +25,7 @@ def tenant_add(
     language: Annotated[str, typer.Option("--language", help="ru or en: language of editor results.")] = "ru",
 ) -> None:
     """Add a tenant."""
-    from tgstudio_dagster.catalog.tenants import add_tenant
+    from tgstudio_dagster.catalog.people.tenants import add_tenant
 
     chosen = _validated({"time_zone": time_zone, "language": language})
     add_tenant(_catalog(), slug, name or slug, settings=chosen)
@@ -35,7 +35,7 @@ def tenant_add(
 @tenant_app.command("list")
 def tenant_list(as_json: JsonOption = False) -> None:
     """All tenants."""
-    from tgstudio_dagster.catalog.tenants import list_tenants
+    from tgstudio_dagster.catalog.people.tenants import list_tenants
 
     tenants = list_tenants(_catalog())
     if as_json:
@@ -56,7 +56,7 @@ def tenant_settings_(
     """Show a tenant's settings, or change some."""
     import json
 
-    from tgstudio_dagster.catalog.tenants import put_settings, tenant_settings
+    from tgstudio_dagster.catalog.people.tenants import put_settings, tenant_settings
 
     catalog = _catalog()
     values = tenant_settings(catalog, slug).model_dump(mode="json")
@@ -85,7 +85,7 @@ def tenant_plan(
     ] = None,
 ) -> None:
     """Show what a tenant may use, or put it on another plan."""
-    from tgstudio_dagster.catalog.plans import limits_of, set_plan
+    from tgstudio_dagster.catalog.money.plans import limits_of, set_plan
 
     catalog = _catalog()
     if plan is not None:
@@ -99,7 +99,7 @@ def tenant_delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Close a tenant. Its slug is never used again; its lake stays until you remove it."""
-    from tgstudio_dagster.catalog.tenants import delete_tenant
+    from tgstudio_dagster.catalog.people.tenants import delete_tenant
 
     if not yes:
         typer.confirm(f"Close tenant {slug}?", abort=True)
@@ -119,10 +119,10 @@ def user_add(
     login: Annotated[str | None, typer.Option("--login", help="They sign in by this login and a password.")] = None,
 ) -> None:
     """Add a user to a tenant, or an operator. With --login a random password is shown, once."""
-    from tgstudio_dagster.catalog.logins import local_user
-    from tgstudio_dagster.catalog.tenants import add_member, add_user, get_tenant
-    from tgstudio_dagster.errors import ConflictError
-    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.catalog.people.logins import local_user
+    from tgstudio_dagster.catalog.people.tenants import add_member, add_user, get_tenant
+    from tgstudio_dagster.core.errors import ConflictError
+    from tgstudio_dagster.core.settings import settings
     from tgstudio_dagster.web.auth.local import LocalAccounts, new_password
 
     if operator == (tenant is not None):
@@ -161,9 +161,9 @@ def user_password(
     """Set a local login's password, and end the sessions it has open. Without --ask a random one is shown, once."""
     from pydantic import SecretStr
 
-    from tgstudio_dagster.catalog.base import utc_now
-    from tgstudio_dagster.catalog.logins import end_sessions_of, local_user
-    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.catalog.people.logins import end_sessions_of, local_user
+    from tgstudio_dagster.core.clock import utc_now
+    from tgstudio_dagster.core.settings import settings
     from tgstudio_dagster.web.auth.local import LocalAccounts, new_password
 
     typed = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if ask else None
@@ -182,7 +182,7 @@ def user_password(
 
 def _catalog() -> Catalog:
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.core.settings import settings
 
     return Catalog.open(settings())
 
@@ -190,7 +190,7 @@ def _catalog() -> Catalog:
 def _validated(values: dict[str, object]) -> TenantSettings:
     from pydantic import ValidationError
 
-    from tgstudio_dagster.catalog.tenant_settings import TenantSettings
+    from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 
     try:
         return TenantSettings.model_validate(values)

@@ -23,8 +23,8 @@ from tgstudio_dagster.cli.output import (
 if TYPE_CHECKING:
     import polars as pl
 
-    from tgstudio_dagster.studio import Studio
-    from tgstudio_dagster.topics.travel import Then
+    from tgstudio_dagster.services import Studio
+    from tgstudio_dagster.topics.rank_history import Then
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDEST = 48  # columns of a timeline; a longer one has several hours in each
@@ -96,7 +96,7 @@ def sparkline(counts: Sequence[int], most: int) -> str:
 
 def known_then(studio: Studio, moment: datetime, day: str | None, *, quiet: bool) -> Then:
     """What was known at a moment, made by the library; says, unless `quiet`, up to when it had been observed."""
-    from tgstudio_dagster.topics.travel import known_at
+    from tgstudio_dagster.topics.rank_history import known_at
 
     if day is not None:
         raise typer.BadParameter("give --day or --as-of: the day of --as-of is its own")

@@ -21,13 +21,13 @@ from tgstudio_dagster.cli.output import (
     print_table,
     shorten,
 )
-from tgstudio_dagster.errors import ConflictError, TGStudioError
+from tgstudio_dagster.core.errors import ConflictError, TGStudioError
 
 if TYPE_CHECKING:
-    from tgstudio_dagster.automation.launch import RunOutcome
-    from tgstudio_dagster.days import DayRange
-    from tgstudio_dagster.studio import Studio
-    from tgstudio_dagster.telegram.importer import ImportSummary
+    from tgstudio_dagster.core.days import DayRange
+    from tgstudio_dagster.operate.launch import RunOutcome
+    from tgstudio_dagster.services import Studio
+    from tgstudio_dagster.telegram.sources.importer import ImportSummary
 
 
 def import_(
@@ -45,9 +45,9 @@ def import_(
     """Import a Telegram Desktop export or dumps of Telethon messages. Stop it any time: it resumes."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    from tgstudio_dagster.settings import settings
-    from tgstudio_dagster.telegram.importer import Progress as Step
-    from tgstudio_dagster.telegram.importer import import_path
+    from tgstudio_dagster.core.settings import settings
+    from tgstudio_dagster.telegram.sources.importer import Progress as Step
+    from tgstudio_dagster.telegram.sources.importer import import_path
 
     studio = open_studio(tenant)
     bar = Progress(
@@ -98,8 +98,8 @@ def imports(
     as_json: JsonOption = False,
 ) -> None:
     """What was imported, and what was rejected and why."""
-    from tgstudio_dagster.catalog.imports import list_imports
-    from tgstudio_dagster.catalog.imports import rejects as read_rejects
+    from tgstudio_dagster.catalog.work.imports import list_imports
+    from tgstudio_dagster.catalog.work.imports import rejects as read_rejects
 
     catalog = open_studio(tenant).catalog
     if rejects is not None:
@@ -152,7 +152,7 @@ def materialize(
     as_json: JsonOption = False,
 ) -> None:
     """Bring a tenant's days up to rankings to date: one Dagster run per range."""
-    from tgstudio_dagster.days import DayRange
+    from tgstudio_dagster.core.days import DayRange
 
     studio = open_studio(tenant)
     start, end = parse_day(first), parse_day(last)
@@ -171,7 +171,7 @@ def materialize(
 
 def bring_up_to_date(studio: Studio) -> None:
     """Read Telegram for the tenant, then materialize every day that is stale."""
-    from tgstudio_dagster.automation.reading import reading_days
+    from tgstudio_dagster.orchestration.decide.reading import reading_days
 
     materialize_ranges(studio, [reading_days(datetime.now(UTC).date())])
     materialize_ranges(studio, stale_ranges(studio))
@@ -179,22 +179,22 @@ def bring_up_to_date(studio: Studio) -> None:
 
 def stale_ranges(studio: Studio) -> list[DayRange]:
     """The ranges of days that wait to be materialized, oldest first."""
-    from tgstudio_dagster.automation.refresh import ranges
     from tgstudio_dagster.lake.freshness import stale_days
-    from tgstudio_dagster.lake.tables import MESSAGES
+    from tgstudio_dagster.lake.tables.posts import MESSAGES
+    from tgstudio_dagster.orchestration.decide.refresh import ranges
 
     return ranges(stale_days(studio.lake), studio.lake.days(MESSAGES))
 
 
 def materialize_ranges(studio: Studio, todo: list[DayRange]) -> list[RunOutcome]:
     """One Dagster run per range, in this process; raises TGStudioError where one fails."""
-    from tgstudio_dagster.home import prepare_home
-    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.core.home import prepare_home
+    from tgstudio_dagster.core.settings import settings
 
     if not todo:
         return []
     prepare_home(settings())
-    from tgstudio_dagster.automation.launch import materialize_days
+    from tgstudio_dagster.operate.launch import materialize_days
 
     outcomes = []
     for days in todo:
@@ -221,7 +221,7 @@ def order(
     as_json: JsonOption = False,
 ) -> None:
     """Turn a topic, or chosen posts, into packages."""
-    from tgstudio_dagster.catalog.tenant_settings import OrderRequest
+    from tgstudio_dagster.catalog.people.tenant_settings import OrderRequest
 
     request = OrderRequest.parse(platforms=platforms, language=language, tone=tone, goal=goal)
     studio = open_studio(tenant)
@@ -260,13 +260,13 @@ def parse_messages(value: str) -> list[tuple[int, int]]:
 
 def fulfil(tenant: str, order_id: str) -> None:
     """Run the order's assets in this process and say in the catalog how it ended; raises TGStudioError on failure."""
-    from tgstudio_dagster.catalog.orders import Status, get_order, mark_order
-    from tgstudio_dagster.home import prepare_home
-    from tgstudio_dagster.newsroom.steps import made_of, missing
-    from tgstudio_dagster.settings import settings
+    from tgstudio_dagster.catalog.work.orders import Status, get_order, mark_order
+    from tgstudio_dagster.core.home import prepare_home
+    from tgstudio_dagster.core.settings import settings
+    from tgstudio_dagster.newsroom.pipeline import made_of, missing
 
     prepare_home(settings())
-    from tgstudio_dagster.automation.launch import fulfil_order
+    from tgstudio_dagster.operate.launch import fulfil_order
 
     studio = open_studio(tenant)
     assets = missing(get_order(studio.catalog, tenant, order_id).goal, made_of(studio.lake, order_id))

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Literal, Protocol, cast
 import polars as pl
 from pydantic import BaseModel
 
-from tgstudio_dagster.errors import ConflictError, LakeError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, LakeError, SettingsError
 from tgstudio_dagster.lake.contract import Column, Table
 from tgstudio_dagster.lake.objects import MENDS
 from tgstudio_dagster.lake.store import TenantLake, partition_columns

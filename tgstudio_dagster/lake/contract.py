@@ -11,7 +11,7 @@ from typing import Literal
 
 import polars as pl
 
-from tgstudio_dagster.errors import ContractError
+from tgstudio_dagster.core.errors import ContractError
 
 Partition = Literal["tenant_day", "order"]
 
@@ -53,7 +53,7 @@ class Table:
         missing = [name for name in self.columns if name not in frame.columns]
         extra = [name for name in frame.columns if name not in self.columns]
         if missing or extra:
-            raise ContractError(f"{self.name}: missing columns {missing}, unknown columns {extra}; see lake/tables.py.")
+            raise ContractError(f"{self.name}: missing columns {missing}, unknown columns {extra}; see lake/tables/.")
         frame = frame.select(list(self.columns))
         for (name, column), dtype in zip(self.columns.items(), frame.dtypes, strict=True):
             if dtype != column.dtype:

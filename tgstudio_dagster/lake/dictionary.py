@@ -16,7 +16,7 @@ from tgstudio_dagster.lake.tables import TABLES
 
 HEAD = """# Data dictionary
 
-Made from `tgstudio_dagster/lake/tables.py`; a test compares. One Parquet object per table and partition:
+Made from `tgstudio_dagster/lake/tables/`; a test compares. One Parquet object per table and partition:
 `{lake}/<table>/tenant=<tenant>/date=<day>/part-0.parquet`, or `…/order=<order>/part-0.parquet`. Partition columns come
 from the path; in SQL they are `tenant`, and `day` or `order_id`. Times are UTC.
 """

@@ -9,7 +9,9 @@ from __future__ import annotations
 from datetime import date
 
 from tgstudio_dagster.lake.store import TenantLake
-from tgstudio_dagster.lake.tables import MEDIA, MESSAGES, RANKINGS, SEARCH_INDEX, TOPIC_MAP
+from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGES
+from tgstudio_dagster.lake.tables.search import SEARCH_INDEX
+from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_MAP
 
 ENDS = (MEDIA, TOPIC_MAP, RANKINGS, SEARCH_INDEX)
 

@@ -11,7 +11,7 @@ import hashlib
 import re
 from datetime import date
 
-from tgstudio_dagster.errors import LakeError
+from tgstudio_dagster.core.errors import LakeError
 from tgstudio_dagster.lake.contract import Table
 
 PART = "part-0.parquet"

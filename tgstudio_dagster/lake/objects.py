@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
-from tgstudio_dagster.errors import LakeError
+from tgstudio_dagster.core.errors import LakeError
 
 TEMP_FOLDER = ".tmp"
 STALE_SECONDS = 24 * 3600

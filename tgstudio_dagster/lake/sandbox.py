@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from tgstudio_dagster.errors import QueryError
+from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.lake import engine
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables import TABLES

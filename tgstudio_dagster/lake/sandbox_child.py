@@ -28,7 +28,7 @@ def main() -> None:
 def _answer(asked: dict[str, Any]) -> bytes:
     import io
 
-    from tgstudio_dagster.errors import QueryError, TGStudioError
+    from tgstudio_dagster.core.errors import QueryError, TGStudioError
     from tgstudio_dagster.lake.sandbox import run_query
     from tgstudio_dagster.lake.store import Lake, S3Options
 

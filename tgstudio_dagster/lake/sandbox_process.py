@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from tgstudio_dagster.errors import LakeError, QueryError
+from tgstudio_dagster.core.errors import LakeError, QueryError
 from tgstudio_dagster.lake.sandbox import check
 from tgstudio_dagster.lake.store import TenantLake
 

@@ -16,14 +16,14 @@ from typing import BinaryIO, Literal, cast
 
 import polars as pl
 
-from tgstudio_dagster.errors import LakeError, NotFoundError
+from tgstudio_dagster.core.errors import LakeError, NotFoundError
+from tgstudio_dagster.core.settings import Settings
 from tgstudio_dagster.lake import layout
 from tgstudio_dagster.lake.contract import Table
-from tgstudio_dagster.lake.kept import KeptFrames
+from tgstudio_dagster.lake.derived import KeptFrames
 from tgstudio_dagster.lake.objects import LocalObjects, Objects, S3Objects, S3Options
-from tgstudio_dagster.lake.tables import LANDING
+from tgstudio_dagster.lake.tables.posts import LANDING
 from tgstudio_dagster.lake.vector_cache import VectorCache
-from tgstudio_dagster.settings import Settings
 
 __all__ = ["Lake", "Landing", "S3Options", "StoredFile", "TenantLake", "Written"]
 

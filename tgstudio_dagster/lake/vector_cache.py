@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tgstudio_dagster.errors import LakeError
+from tgstudio_dagster.core.errors import LakeError
 from tgstudio_dagster.lake import layout
 from tgstudio_dagster.lake.objects import Objects
 

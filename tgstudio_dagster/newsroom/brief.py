@@ -1,6 +1,6 @@
 """The brief of an order's images: what is to be drawn, in which sizes, for which platforms.
 
-No drawing here (`llm/offline_painter.py`) and no choice of a file for a post (`publisher.py`).
+No drawing here (`ai/offline/painter.py`) and no choice of a file for a post (`publisher.py`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 import polars as pl
 
-from tgstudio_dagster.catalog.tenant_settings import PlatformName
-from tgstudio_dagster.lake.tables import IMAGE_BRIEFS
-from tgstudio_dagster.llm.phrases import long_date, plural
+from tgstudio_dagster.ai.offline.phrases import long_date, plural
+from tgstudio_dagster.catalog.people.tenant_settings import PlatformName
+from tgstudio_dagster.lake.tables.newsroom import IMAGE_BRIEFS
 from tgstudio_dagster.newsroom.platforms import PLATFORMS
 
 STYLE = ("typographic card", "flat geometric pattern", "one accent colour")

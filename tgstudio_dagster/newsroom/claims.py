@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
-from tgstudio_dagster.llm.base import MessageKey, Sentence, SourceMessage
-from tgstudio_dagster.llm.figures import Figure, Reading, figures
-from tgstudio_dagster.llm.quotes import stem
-from tgstudio_dagster.llm.text import INVISIBLE, WORD, holds_run, normal, quotations, words
+from tgstudio_dagster.ai.figures import Figure, Reading, figures
+from tgstudio_dagster.ai.offline.quotes import stem
+from tgstudio_dagster.ai.protocols import MessageKey, Sentence, SourceMessage
+from tgstudio_dagster.ai.text import INVISIBLE, WORD, holds_run, normal, quotations, words
 
 MIN_QUOTE = 4  # words from which a quotation must stand in a cited post; shorter ones may be names or terms
 _COUNTED = ("канал", "пост", "сообщени", "источник", "channel", "post", "message", "source")

@@ -1,6 +1,6 @@
 """A person's version of a package: its line of hashtags, whether the platform takes it, and a package with it laid over.
 
-Versions are kept in the catalog (`catalog/edits.py`); what the platform counts and allows is in `platforms.py`.
+Versions are kept in the catalog (`catalog/work/edits.py`); what the platform counts and allows is in `platforms.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from tgstudio_dagster.errors import NewsroomError
+from tgstudio_dagster.core.errors import NewsroomError
 from tgstudio_dagster.newsroom.fit import clean
 from tgstudio_dagster.newsroom.moderation import OK
 from tgstudio_dagster.newsroom.platforms import Platform

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from tgstudio_dagster.lake.tables import CONTENT_PACKAGES
+from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES
 
 # A cell that begins so may run as a formula: owasp.org/www-community/attacks/CSV_Injection (with the full-width forms).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
-from tgstudio_dagster.llm.text import URL, open_quotes, quoted_spans
+from tgstudio_dagster.ai.text import URL, open_quotes, quoted_spans
 
 Measure = Callable[[str], int]
 

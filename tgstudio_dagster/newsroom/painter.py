@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from tgstudio_dagster.errors import NewsroomError
-from tgstudio_dagster.lake.tables import IMAGES
-from tgstudio_dagster.llm.base import Painter, PaintRequest
+from tgstudio_dagster.ai.protocols import Painter, PaintRequest
+from tgstudio_dagster.core.errors import NewsroomError
+from tgstudio_dagster.lake.tables.newsroom import IMAGES
 from tgstudio_dagster.newsroom.moderation import moderate
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from tgstudio_dagster.llm.base import MessageKey
+from tgstudio_dagster.ai.protocols import MessageKey
 
 StaleReason = Literal["edited", "deleted", "missing"]
 

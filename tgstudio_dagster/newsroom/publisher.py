@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from tgstudio_dagster.catalog.tenant_settings import PlatformName, TenantSettings
-from tgstudio_dagster.lake.tables import CONTENT_PACKAGES
+from tgstudio_dagster.catalog.people.tenant_settings import PlatformName, TenantSettings
+from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES
 from tgstudio_dagster.newsroom.fit import clean, fit
 from tgstudio_dagster.newsroom.moderation import OK, moderate
 from tgstudio_dagster.newsroom.platforms import Platform, platform

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 import yaml
 
-from tgstudio_dagster.errors import SourceError
+from tgstudio_dagster.core.errors import SourceError
 
 FIRST_DAY = date(2026, 3, 9)
 LAST_DAY = date(2026, 3, 15)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from tgstudio_dagster.errors import SourceError
+from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.sample.content import (
     CONTENT,
     FIRST_DAY,

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tgstudio_dagster.lake.tables import SEARCH_INDEX
+from tgstudio_dagster.lake.tables.search import SEARCH_INDEX
 from tgstudio_dagster.search.words import terms
 
 _KEY = ["channel_id", "msg_id", "text_hash"]

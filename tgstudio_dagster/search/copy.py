@@ -22,9 +22,10 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from tgstudio_dagster.errors import LakeError
+from tgstudio_dagster.core.errors import LakeError
 from tgstudio_dagster.lake.store import TenantLake
-from tgstudio_dagster.lake.tables import MESSAGES, SEARCH_INDEX
+from tgstudio_dagster.lake.tables.posts import MESSAGES
+from tgstudio_dagster.lake.tables.search import SEARCH_INDEX
 from tgstudio_dagster.search.index import DamagedError, WordIndex
 from tgstudio_dagster.search.vectors import VectorIndex
 

@@ -18,7 +18,7 @@ import msgspec
 import polars as pl
 import tantivy
 
-from tgstudio_dagster.errors import LakeError, NotFoundError, QueryError
+from tgstudio_dagster.core.errors import LakeError, NotFoundError, QueryError
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.search.copy import Gaps, LocalCopy
 from tgstudio_dagster.search.expand import expand

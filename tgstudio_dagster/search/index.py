@@ -17,7 +17,7 @@ import orjson
 import polars as pl
 import tantivy
 
-from tgstudio_dagster.lake.tables import SEARCH_INDEX
+from tgstudio_dagster.lake.tables.search import SEARCH_INDEX
 from tgstudio_dagster.search.parse import Clause
 
 HEAP = 128_000_000  # bytes of postings in memory before they are written; the least that Tantivy takes is 15 MB

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from tgstudio_dagster.errors import QueryError
+from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.search.words import says_nothing, terms, written
 
 MAX_CHARS = 4096  # a whole post may be pasted: Telegram's own limit

@@ -19,7 +19,7 @@ from datetime import datetime
 
 import polars as pl
 
-from tgstudio_dagster.lake.tables import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.topics.weights import COUNTERS
 
 _POST = ["channel_id", "msg_id"]

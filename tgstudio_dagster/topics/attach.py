@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from tgstudio_dagster.lake.tables import TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.clean import clean_texts, repeated_lines
 from tgstudio_dagster.topics.cluster import (
     COHESION,

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tgstudio_dagster.lake.tables import EMBEDDINGS
+from tgstudio_dagster.lake.tables.topics import EMBEDDINGS
 from tgstudio_dagster.topics.clean import clean_texts, repeated_lines
 
 if TYPE_CHECKING:

@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tgstudio_dagster.lake.kept import KeptFrames
-from tgstudio_dagster.lake.tables import TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.lake.derived import KeptFrames
+from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.as_of import Known, as_known_at
 from tgstudio_dagster.topics.attach import attach, prepare
 from tgstudio_dagster.topics.cluster import Clustering, Topics, cluster_posts, name_topics
+from tgstudio_dagster.topics.clustering_key import fingerprint, kept_clustering
 from tgstudio_dagster.topics.embed import embed, topical
-from tgstudio_dagster.topics.keeping import fingerprint, kept_clustering
 
 if TYPE_CHECKING:
     from tgstudio_dagster.topics.blend import Dense

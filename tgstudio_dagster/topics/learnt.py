@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tgstudio_dagster.lake.tables import CHANNEL_LINES, FEATURE_COUNTS, TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.lake.tables.posts import CHANNEL_LINES
+from tgstudio_dagster.lake.tables.topics import FEATURE_COUNTS, TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.cluster import Topics
 from tgstudio_dagster.topics.footers import LEARNT_DAYS, add_counts, repeated
 from tgstudio_dagster.topics.frequencies import FREQUENCIES, background

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from tgstudio_dagster.lake.tables import TOPIC_MAP
+from tgstudio_dagster.lake.tables.topics import TOPIC_MAP
 from tgstudio_dagster.topics.umap_layout import FEWEST, SEED, Places, lay_out_points
 
 if TYPE_CHECKING:

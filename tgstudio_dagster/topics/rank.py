@@ -22,7 +22,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from tgstudio_dagster.lake.tables import RANKINGS
+from tgstudio_dagster.lake.tables.topics import RANKINGS
 from tgstudio_dagster.topics.counters import engagement
 from tgstudio_dagster.topics.weights import COUNTERS, SHIPPED, RankingWeights
 

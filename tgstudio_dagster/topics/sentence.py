@@ -18,8 +18,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tgstudio_dagster.errors import SettingsError
-from tgstudio_dagster.settings import Settings
+from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.settings import Settings
 
 LEXICAL = "lexical"
 DEFAULT = "ml"

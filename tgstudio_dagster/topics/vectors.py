@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tgstudio_dagster.errors import ContractError
+from tgstudio_dagster.core.errors import ContractError
 from tgstudio_dagster.topics.embed import MODEL
 from tgstudio_dagster.topics.lexical import DIMENSIONS, STEMS
 

@@ -11,7 +11,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tgstudio_dagster.errors import SettingsError
+from tgstudio_dagster.core.errors import SettingsError
 
 COUNTERS = ("views", "forwards", "reactions", "comments")
 

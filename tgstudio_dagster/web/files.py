@@ -14,7 +14,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response, StreamingResponse
 
-from tgstudio_dagster.studio.exporting import MediaFile
+from tgstudio_dagster.services.exporting import MediaFile
 from tgstudio_dagster.web.api.common import Reads
 from tgstudio_dagster.web.api.route import ApiRoute, is_known
 from tgstudio_dagster.web.problems import problem, request_id

@@ -19,9 +19,9 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.logins import ended_among, session_hash
-from tgstudio_dagster.errors import ForbiddenError, SignInError, TGStudioError
+from tgstudio_dagster.catalog.people.logins import ended_among, session_hash
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import ForbiddenError, SignInError, TGStudioError
 from tgstudio_dagster.web.auth.pages import refused_page
 from tgstudio_dagster.web.auth.sessions import session_cookie
 from tgstudio_dagster.web.metrics import SOCKETS

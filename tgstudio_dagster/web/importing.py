@@ -1,7 +1,7 @@
 """Imports that are begun in the browser: an upload, or (by the operator) a path of this machine, each in a process of its own.
 
 Every import is a folder `uploads/<tenant>/<id>/` of the home with its `state.json`, so that it is seen after a reload and
-goes on after a restart; what was imported is telegram/importer.py's matter, when it is worked on the sensors'.
+goes on after a restart; what was imported is telegram/sources/importer.py's matter, when it is worked on the sensors'.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import BinaryIO, Literal
 import msgspec
 import psutil
 
-from tgstudio_dagster.catalog.base import new_id, utc_now
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.errors import ConflictError, ForbiddenError, NotFoundError, SourceError, TGStudioError
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFoundError, SourceError, TGStudioError
+from tgstudio_dagster.core.ids import new_id
 
 SUFFIXES = (".json", ".jsonl", ".zip")
 _STATE = "state.json"
@@ -111,10 +112,10 @@ def imports(home: Path, principal: Principal) -> list[Import]:
 def work(home: Path, tenant: str, import_id: str) -> None:
     """Carry an import out, in the process that was started for it."""
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.catalog.tenants import tenant_settings
+    from tgstudio_dagster.catalog.people.tenants import tenant_settings
+    from tgstudio_dagster.core.settings import settings
     from tgstudio_dagster.lake.store import Lake
-    from tgstudio_dagster.settings import settings
-    from tgstudio_dagster.telegram.importer import Progress, import_path
+    from tgstudio_dagster.telegram.sources.importer import Progress, import_path
 
     folder = _root(home, tenant) / import_id
     state = msgspec.json.decode((folder / _STATE).read_bytes(), type=Import)

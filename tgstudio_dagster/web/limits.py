@@ -1,6 +1,6 @@
 """How often somebody may call or try: counted by the minute, in this process or in Redis.
 
-What a day allows is the plan's matter (catalog/plans.py).
+What a day allows is the plan's matter (catalog/money/plans.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 from pydantic import SecretStr
 
-from tgstudio_dagster.errors import LimiterError, QuotaError, SettingsError
+from tgstudio_dagster.core.errors import LimiterError, QuotaError, SettingsError
 
 _PATIENCE = 2.0
 """Seconds that Redis may take to answer."""

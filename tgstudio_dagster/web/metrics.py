@@ -11,8 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tgstudio_dagster.errors import ForbiddenError, TGStudioError
-from tgstudio_dagster.lake.tables import MESSAGES
+from tgstudio_dagster.core.errors import ForbiddenError, TGStudioError
+from tgstudio_dagster.lake.tables.posts import MESSAGES
 from tgstudio_dagster.web.platform import Platform
 from tgstudio_dagster.web.who import identify, platform_of
 

@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
-from tgstudio_dagster.catalog.base import utc_now
+from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.logins import ended_among
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.catalog.requests import History
-from tgstudio_dagster.catalog.vault import Vault
+from tgstudio_dagster.catalog.people.api_requests import History
+from tgstudio_dagster.catalog.people.logins import ended_among
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.settings import Settings, WebSettings, settings, telegram_settings, web_settings
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.runs import RunsClient
-from tgstudio_dagster.settings import Settings, WebSettings, settings, telegram_settings, web_settings
-from tgstudio_dagster.studio import Studio
-from tgstudio_dagster.telegram.pairing_desk import PairingDesk
+from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.runs import RunsClient
+from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
 from tgstudio_dagster.web.auth.sessions import Signer
 from tgstudio_dagster.web.limits import Limiter
 from tgstudio_dagster.web.remembered import Calls, Remembered

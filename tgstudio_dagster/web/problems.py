@@ -17,8 +17,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tgstudio_dagster import errors
-from tgstudio_dagster.catalog.base import new_id, utc_now
+from tgstudio_dagster.core import errors
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.ids import new_id
 
 STATUS: dict[type[errors.TGStudioError], int] = {
     errors.SignInError: 401,

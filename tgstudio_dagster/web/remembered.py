@@ -15,8 +15,8 @@ from datetime import time as day_time
 from typing import Any, TypeVar, cast
 
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.plans import limits_of, spend, spent
-from tgstudio_dagster.errors import NotFoundError, QuotaError
+from tgstudio_dagster.catalog.money.plans import limits_of, spend, spent
+from tgstudio_dagster.core.errors import NotFoundError, QuotaError
 
 T = TypeVar("T")
 _BELIEVED_SECONDS = 1.0

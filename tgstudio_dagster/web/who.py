@@ -16,15 +16,15 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 
-from tgstudio_dagster.catalog.api_keys import ApiKey, find_key, scopes_of
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.logins import own_tenant, read_session, read_user, session_hash, switch_tenant
-from tgstudio_dagster.catalog.models import User
-from tgstudio_dagster.catalog.plans import limits_of
-from tgstudio_dagster.catalog.principals import Principal, principal_of
-from tgstudio_dagster.catalog.tenants import tenant_settings
-from tgstudio_dagster.errors import ForbiddenError, NotFoundError, SignInError
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.catalog.money.plans import limits_of
+from tgstudio_dagster.catalog.people.api_keys import ApiKey, find_key, scopes_of
+from tgstudio_dagster.catalog.people.logins import own_tenant, read_session, read_user, session_hash, switch_tenant
+from tgstudio_dagster.catalog.people.models import User
+from tgstudio_dagster.catalog.people.principals import Principal, principal_of
+from tgstudio_dagster.catalog.people.tenants import tenant_settings
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import ForbiddenError, NotFoundError, SignInError
+from tgstudio_dagster.services import Studio
 from tgstudio_dagster.web.auth.sessions import session_cookie
 from tgstudio_dagster.web.platform import Platform
 

@@ -27,7 +27,7 @@ from telethon.tl import TLObject
 from tests.servers.process import ServerFailedError, ServerProcess
 from tests.servers.telegram.model import Channel, Message, User
 from tests.servers.telegram.server import TelegramServer, settings_of
-from tgstudio_dagster.settings import TelegramSettings
+from tgstudio_dagster.core.settings import TelegramSettings
 
 _ROOT = Path(__file__).resolve().parents[3]
 _HIDDEN = {

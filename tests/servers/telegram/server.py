@@ -31,7 +31,7 @@ from tests.servers.telegram.rsa import RsaKey
 from tests.servers.telegram.tl import error_code, methods, tl_name
 from tests.servers.telegram.wire import Connection, Key
 from tests.servers.telegram.world import ChannelRef, UserRef, World
-from tgstudio_dagster.settings import TelegramSettings
+from tgstudio_dagster.core.settings import TelegramSettings
 
 HANDLERS = (channels, files, login, reading, sending)
 """The rooms of the handlers: importing them registers what they answer."""

@@ -12,10 +12,10 @@ from telethon import functions, types
 
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import Channel, User
-from tgstudio_dagster.settings import TelegramSettings
+from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.telegram.mtproto.client import Client, Unkept, Wait, connected
 from tgstudio_dagster.telegram.mtproto.peers import PeerKey, input_peer, resolve
-from tgstudio_dagster.telegram.references import Username
+from tgstudio_dagster.telegram.reading.references import Username
 
 T = TypeVar("T")
 HISTORY = "messages.getHistory"

@@ -15,24 +15,24 @@ import pytest
 from tests.servers.telegram.model import Channel, User
 from tests.servers.telegram.tl import access_hash
 from tests.telegram.paired import Paired
-from tgstudio_dagster.catalog.accounts import TgAccount
-from tgstudio_dagster.catalog.models_work import Quota
-from tgstudio_dagster.catalog.plans import spent
-from tgstudio_dagster.catalog.reading import remember_peer
-from tgstudio_dagster.catalog.tenant_settings import Filters
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount
+from tgstudio_dagster.catalog.follows.reading import remember_peer
+from tgstudio_dagster.catalog.money.models import Quota
+from tgstudio_dagster.catalog.money.plans import spent
+from tgstudio_dagster.catalog.people.tenant_settings import Filters
+from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.lake.store import TenantLake
-from tgstudio_dagster.lake.tables import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
-from tgstudio_dagster.settings import TelegramSettings
-from tgstudio_dagster.telegram.downloads import QUOTA, Downloads, MediaTables, download_media, media_tables
-from tgstudio_dagster.telegram.media import Item
-from tgstudio_dagster.telegram.merge import merge
+from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.posts.attachments import Item
+from tgstudio_dagster.posts.merge import merge
+from tgstudio_dagster.posts.shape import fold_albums, landing_frame
+from tgstudio_dagster.telegram.accounts.session import Keys, open_session
+from tgstudio_dagster.telegram.files.downloads import QUOTA, Downloads, MediaTables, download_media, media_tables
 from tgstudio_dagster.telegram.mtproto import files as mtproto_files
 from tgstudio_dagster.telegram.mtproto.messages import newer
 from tgstudio_dagster.telegram.mtproto.peers import PeerKey
-from tgstudio_dagster.telegram.posts import fold_albums, landing_frame
-from tgstudio_dagster.telegram.session import Keys, open_session
-from tgstudio_dagster.telegram.source import Span
-from tgstudio_dagster.telegram.telethon_message import Messages, posts_of
+from tgstudio_dagster.telegram.sources.source import Span
+from tgstudio_dagster.telegram.sources.telethon_message import Messages, posts_of
 
 DAY = date(2026, 3, 9)
 NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)

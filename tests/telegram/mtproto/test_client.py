@@ -17,15 +17,11 @@ from telethon import functions, types
 
 from tests.servers.telegram import TelegramServer
 from tests.telegram.mtproto.desk import HISTORY, SELF, Desk, history
-from tgstudio_dagster.errors import (
-    FloodError,
-    LeaseHeldError,
-    UnreachableError,
-)
+from tgstudio_dagster.core.errors import FloodError, LeaseHeldError, UnreachableError
 from tgstudio_dagster.telegram.mtproto import client as room
 from tgstudio_dagster.telegram.mtproto.client import Client, asked, connected, method_name
 from tgstudio_dagster.telegram.mtproto.peers import me, resolve
-from tgstudio_dagster.telegram.references import Username
+from tgstudio_dagster.telegram.reading.references import Username
 
 
 @pytest.fixture

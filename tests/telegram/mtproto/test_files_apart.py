@@ -11,17 +11,18 @@ import pytest
 from tests.servers.telegram import files
 from tests.servers.telegram.model import File
 from tests.telegram.mtproto.media_desk import MediaDesk, Open, noise, small_parts, spent_today, today
-from tgstudio_dagster.catalog.accounts import get_account, session_lease
-from tgstudio_dagster.catalog.channels import ChannelSeen, remember_channels
+from tgstudio_dagster.catalog.accounts.accounts import get_account, session_lease
+from tgstudio_dagster.catalog.follows.channels import ChannelSeen, remember_channels
+from tgstudio_dagster.catalog.follows.reading import remember_peer
+from tgstudio_dagster.catalog.follows.subscriptions import mark_subscription
 from tgstudio_dagster.catalog.leases import lease
-from tgstudio_dagster.catalog.plans import spent
-from tgstudio_dagster.catalog.reading import remember_peer
-from tgstudio_dagster.catalog.subscriptions import mark_subscription
-from tgstudio_dagster.catalog.tenant_settings import Filters
-from tgstudio_dagster.errors import LakeError
-from tgstudio_dagster.telegram import downloads, session
-from tgstudio_dagster.telegram.media import OVER_QUOTA, TOO_LARGE
-from tgstudio_dagster.telegram.staging import StagedFile
+from tgstudio_dagster.catalog.money.plans import spent
+from tgstudio_dagster.catalog.people.tenant_settings import Filters
+from tgstudio_dagster.core.errors import LakeError
+from tgstudio_dagster.posts.attachments import OVER_QUOTA, TOO_LARGE
+from tgstudio_dagster.telegram.accounts import session
+from tgstudio_dagster.telegram.files import downloads
+from tgstudio_dagster.telegram.files.staging import StagedFile
 
 
 @pytest.fixture

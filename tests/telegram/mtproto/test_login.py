@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import User
-from tgstudio_dagster.errors import FloodError, PairingError, SettingsError, UnreachableError
-from tgstudio_dagster.settings import TelegramSettings
+from tgstudio_dagster.core.errors import FloodError, PairingError, SettingsError, UnreachableError
+from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.telegram.mtproto.client import Client, connected
 from tgstudio_dagster.telegram.mtproto.login import (
     QrCode,

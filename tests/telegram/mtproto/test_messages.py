@@ -13,11 +13,11 @@ from pydantic import SecretStr
 
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import Channel
-from tgstudio_dagster.errors import ChannelLostError
+from tgstudio_dagster.core.errors import ChannelLostError
 from tgstudio_dagster.telegram.mtproto.client import Client, connected
 from tgstudio_dagster.telegram.mtproto.messages import Page, by_ids, comments, newer, older
 from tgstudio_dagster.telegram.mtproto.peers import PeerKey, resolve
-from tgstudio_dagster.telegram.references import Username
+from tgstudio_dagster.telegram.reading.references import Username
 
 T = TypeVar("T")
 START = datetime(2026, 3, 9, 12, tzinfo=UTC)

@@ -14,11 +14,11 @@ from telethon import functions, types
 
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import User
-from tgstudio_dagster.catalog.channels import ChannelSeen
-from tgstudio_dagster.errors import AuthorityLostError, ChannelLostError, NotFoundError, TelegramError
+from tgstudio_dagster.catalog.follows.channels import ChannelSeen
+from tgstudio_dagster.core.errors import AuthorityLostError, ChannelLostError, NotFoundError, TelegramError
 from tgstudio_dagster.telegram.mtproto.client import Client, connected
 from tgstudio_dagster.telegram.mtproto.peers import Me, dialogs, join, log_out, look, me, resolve
-from tgstudio_dagster.telegram.references import ChannelId, Invite, Username
+from tgstudio_dagster.telegram.reading.references import ChannelId, Invite, Username
 
 T = TypeVar("T")
 

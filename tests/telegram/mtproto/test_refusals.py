@@ -17,7 +17,7 @@ from telethon.errors import MsgIdInvalidError
 
 from tests.servers.telegram import TelegramServer
 from tests.telegram.mtproto.desk import HISTORY, Desk, history
-from tgstudio_dagster.errors import (
+from tgstudio_dagster.core.errors import (
     AuthorityLostError,
     ChannelLostError,
     SettingsError,
@@ -27,7 +27,7 @@ from tgstudio_dagster.errors import (
 )
 from tgstudio_dagster.telegram.mtproto.client import Client, connected
 from tgstudio_dagster.telegram.mtproto.peers import input_peer, me, resolve
-from tgstudio_dagster.telegram.references import Username
+from tgstudio_dagster.telegram.reading.references import Username
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from telethon.tl import types
 
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import Channel, User
-from tgstudio_dagster.errors import AuthorityLostError
+from tgstudio_dagster.core.errors import AuthorityLostError
 from tgstudio_dagster.telegram.mtproto.client import Client, connected
 from tgstudio_dagster.telegram.mtproto.updates import Heard, heard
 

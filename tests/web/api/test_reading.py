@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from tests.web.site import Client, Site
-from tgstudio_dagster.lake.tables import MESSAGES
+from tgstudio_dagster.lake.tables.posts import MESSAGES
 
 
 @pytest.fixture(scope="module")

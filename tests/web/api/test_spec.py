@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.web.site import Client, Site, copy_home
-from tgstudio_dagster.catalog.models_work import Quota
+from tgstudio_dagster.catalog.money.models import Quota
 from tgstudio_dagster.web.api import reference
 
 CHECKS = (

@@ -13,11 +13,11 @@ from pydantic import SecretStr
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import User
 from tests.web.site import Client, Site
-from tgstudio_dagster.catalog.accounts import TgAccount, add_account, list_accounts
-from tgstudio_dagster.catalog.requests import list_requests
-from tgstudio_dagster.catalog.tenant_settings import TenantSettings
-from tgstudio_dagster.catalog.tenants import put_settings
-from tgstudio_dagster.catalog.vault import new_key
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, add_account, list_accounts
+from tgstudio_dagster.catalog.accounts.vault import new_key
+from tgstudio_dagster.catalog.people.api_requests import list_requests
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.catalog.people.tenants import put_settings
 
 PASSWORD = "correct horse battery"
 

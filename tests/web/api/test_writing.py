@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tests.web.site import Client, Site
-from tgstudio_dagster.catalog import kept_answers
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.models_work import KeptAnswer
-from tgstudio_dagster.catalog.orders import list_orders
-from tgstudio_dagster.catalog.requests import list_requests
-from tgstudio_dagster.catalog.rules import list_rules
+from tgstudio_dagster.catalog.people import idempotency
+from tgstudio_dagster.catalog.people.api_requests import list_requests
+from tgstudio_dagster.catalog.people.models import KeptAnswer
+from tgstudio_dagster.catalog.work.orders import list_orders
+from tgstudio_dagster.catalog.work.rules import list_rules
+from tgstudio_dagster.core.clock import utc_now
 
 RULE = {"name": "Top three", "definition": {"max_rank": 3}}
 
@@ -96,7 +96,7 @@ def test_a_key_counts_for_a_day(site: Site, monkeypatch: pytest.MonkeyPatch) -> 
     keyed(program, "/v1/rules", RULE, "k1")
     with site.catalog.tenant_session("acme", writing=True) as session:
         (kept,) = session.query(KeptAnswer).all()
-        assert kept.expires_at - kept.created_at == kept_answers.KEPT == timedelta(hours=24)
+        assert kept.expires_at - kept.created_at == idempotency.KEPT == timedelta(hours=24)
         kept.expires_at = utc_now() - timedelta(seconds=1)
     assert keyed(program, "/v1/rules", RULE, "k1").status_code == 201
     assert len(rules(site)) == 2

@@ -23,14 +23,14 @@ from telethon.errors import rpcerrorlist
 from telethon.errors.rpcbaseerrors import ServerError, TimedOutError
 from telethon.tl import TLRequest
 
-from tgstudio_dagster.errors import (
+from tgstudio_dagster.core.errors import (
     AuthorityLostError,
     ChannelLostError,
     FloodError,
     TelegramError,
     UnreachableError,
 )
-from tgstudio_dagster.settings import TelegramSettings
+from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.telegram.mtproto.raw_client import raw_client
 
 _T = TypeVar("_T")
@@ -89,7 +89,7 @@ class Wait:
 
 
 class Waits(Protocol):
-    """Until when methods of one account must not be called; kept where other runs see it (`catalog/waits.py`)."""
+    """Until when methods of one account must not be called; kept where other runs see it (`catalog/accounts/waits.py`)."""
 
     def not_before(self, method: str) -> datetime | None:
         """When the method may be called again; None: at once."""

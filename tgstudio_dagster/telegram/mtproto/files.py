@@ -1,7 +1,7 @@
 """Files of messages: what Telegram has of them now, and their bytes, part by part.
 
 References to files expire and are never kept: a message's id leads to a fresh one. What is wanted, and where it is
-stored, is decided in `telegram/media.py` and `telegram/downloads.py`.
+stored, is decided in `posts/attachments.py` and `telegram/files/downloads.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Protocol, cast
 from telethon import TelegramClient, errors, functions, types
 from telethon.tl import TLRequest
 
-from tgstudio_dagster.errors import TelegramError
+from tgstudio_dagster.core.errors import TelegramError
 from tgstudio_dagster.telegram.mtproto.client import Client
 from tgstudio_dagster.telegram.mtproto.peers import PeerKey
 

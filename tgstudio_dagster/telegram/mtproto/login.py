@@ -1,7 +1,7 @@
 """Signing a new session in: by QR code, or by phone number and code; then by two-factor password where the account has one.
 
 One client does it from the first step to the last, across data centres. How often a person may try, how long it may take
-and what becomes of the session is telegram/pairing.py's. No message here holds a number, a code or a password, and the
+and what becomes of the session is telegram/accounts/pairing.py's. No message here holds a number, a code or a password, and the
 errors made here are not chained to telethon's, which carry the request with what was typed.
 """
 
@@ -32,7 +32,7 @@ from telethon.tl.functions.auth import (
 )
 from telethon.tl.functions.users import GetUsersRequest
 
-from tgstudio_dagster.errors import PairingError, SettingsError, TelegramError, UnreachableError
+from tgstudio_dagster.core.errors import PairingError, SettingsError, TelegramError, UnreachableError
 from tgstudio_dagster.telegram.mtproto.client import Client, asked
 
 _LOG = logging.getLogger(__name__)

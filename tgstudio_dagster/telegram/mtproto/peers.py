@@ -12,10 +12,10 @@ from typing import Any, Literal
 from telethon import errors, utils
 from telethon.tl import functions, types
 
-from tgstudio_dagster.catalog.channels import ChannelSeen
-from tgstudio_dagster.errors import AuthorityLostError, ChannelLostError, NotFoundError, TelegramError
+from tgstudio_dagster.catalog.follows.channels import ChannelSeen
+from tgstudio_dagster.core.errors import AuthorityLostError, ChannelLostError, NotFoundError, TelegramError
 from tgstudio_dagster.telegram.mtproto.client import Client
-from tgstudio_dagster.telegram.references import ChannelId, Invite, Reference, Username
+from tgstudio_dagster.telegram.reading.references import ChannelId, Invite, Reference, Username
 
 _PAGE = 100
 

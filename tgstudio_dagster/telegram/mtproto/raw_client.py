@@ -19,8 +19,8 @@ from telethon.network import ConnectionTcpAbridged, ConnectionTcpFull, Connectio
 from telethon.sessions import StringSession
 
 from tgstudio_dagster import __version__
-from tgstudio_dagster.errors import AuthorityLostError, SettingsError
-from tgstudio_dagster.settings import TelegramSettings
+from tgstudio_dagster.core.errors import AuthorityLostError, SettingsError
+from tgstudio_dagster.core.settings import TelegramSettings
 
 _TRANSPORTS = {
     "full": ConnectionTcpFull,

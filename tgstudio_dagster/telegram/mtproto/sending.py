@@ -1,6 +1,6 @@
 """Posting a plain text to a channel or supergroup, once.
 
-Whether it may be posted at all, and what is kept of it, is `telegram/sending.py`'s matter.
+Whether it may be posted at all, and what is kept of it, is `telegram/live/sending.py`'s matter.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from telethon import errors
 from telethon.tl import functions, types
 
-from tgstudio_dagster.errors import ConflictError, TelegramError
+from tgstudio_dagster.core.errors import ConflictError, TelegramError
 from tgstudio_dagster.telegram.mtproto.client import Client
 from tgstudio_dagster.telegram.mtproto.messages import older
 from tgstudio_dagster.telegram.mtproto.peers import PeerKey, input_peer, me

@@ -8,12 +8,12 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from tgstudio_dagster.catalog.accounts import TgAccount, list_accounts
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.waits import Wait
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, list_accounts
+from tgstudio_dagster.catalog.accounts.waits import Wait
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.services.telegram import remove_account
 from tgstudio_dagster.web.api.common import AdministeringVisitor, Cursor, Id, Limit, Page, Reads, Told, paged
 from tgstudio_dagster.web.api.route import ApiRoute
-from tgstudio_dagster.web.telegram import remove_account
 from tgstudio_dagster.web.who import platform_of
 
 router = APIRouter(route_class=ApiRoute, prefix="/v1/accounts")

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field, StringConstraints
 
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.subscriptions import SubscriptionRequest, SubscriptionView
+from tgstudio_dagster.catalog.follows.subscriptions import SubscriptionRequest, SubscriptionView
+from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Id, Limit, Orders, Page, Reads, Told, paged
 from tgstudio_dagster.web.api.route import ApiRoute
 

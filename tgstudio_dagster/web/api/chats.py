@@ -8,9 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import Field, StringConstraints
 
-from tgstudio_dagster.catalog.base import new_id
-from tgstudio_dagster.catalog.kept_answers import hash_of
-from tgstudio_dagster.telegram.sending import Draft, Sent
+from tgstudio_dagster.catalog.people.idempotency import hash_of
+from tgstudio_dagster.core.ids import new_id
+from tgstudio_dagster.services.telegram import post_message, sync_chats
+from tgstudio_dagster.telegram.live.sending import Draft, Sent
 from tgstudio_dagster.web.api.answers import by_version
 from tgstudio_dagster.web.api.common import (
     Asked,
@@ -26,7 +27,6 @@ from tgstudio_dagster.web.api.common import (
 )
 from tgstudio_dagster.web.api.posts import Feed, First, Last, Words, feed_of
 from tgstudio_dagster.web.api.route import ApiRoute
-from tgstudio_dagster.web.telegram import post_message, sync_chats
 from tgstudio_dagster.web.who import platform_of
 
 router = APIRouter(route_class=ApiRoute, prefix="/v1")

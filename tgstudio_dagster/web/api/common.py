@@ -13,8 +13,8 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import Depends, Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from tgstudio_dagster.errors import QueryError
-from tgstudio_dagster.studio import Studio
+from tgstudio_dagster.core.errors import QueryError
+from tgstudio_dagster.services import Studio
 from tgstudio_dagster.web.who import Visitor, studio, visitor
 
 T = TypeVar("T")

@@ -10,10 +10,10 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, StringConstraints
 
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.studio.exporting import Export, Format
-from tgstudio_dagster.studio.packaging import Package as MadePackage
-from tgstudio_dagster.studio.packaging import split_id
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.services.exporting import Export, Format
+from tgstudio_dagster.services.packaging import Package as MadePackage
+from tgstudio_dagster.services.packaging import split_id
 from tgstudio_dagster.web.api.common import (
     Asked,
     Cursor,

@@ -1,6 +1,6 @@
 """Routes that pair a Telegram account with the tenant: by QR code, or by phone number and code.
 
-What a pairing does is the desk's matter (telegram/pairing_desk.py). Codes, numbers and passwords are never kept.
+What a pairing does is the desk's matter (telegram/accounts/pairing_desk.py). Codes, numbers and passwords are never kept.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, SecretStr
 
-from tgstudio_dagster.catalog.pairings import Pairing, get_pairing
-from tgstudio_dagster.catalog.principals import Principal
-from tgstudio_dagster.errors import NotFoundError
-from tgstudio_dagster.telegram.pairing_desk import PairingDesk
+from tgstudio_dagster.catalog.accounts.pairings import Pairing, get_pairing
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.core.errors import NotFoundError
+from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
 from tgstudio_dagster.web.api.common import AdministeringVisitor, Asked, Id, Told
 from tgstudio_dagster.web.api.route import SecretRoute
 from tgstudio_dagster.web.who import Visitor, platform_of

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field, StringConstraints
 from starlette.responses import Response
 
-from tgstudio_dagster.errors import QueryError
-from tgstudio_dagster.lake.feed import FeedPage
+from tgstudio_dagster.core.errors import QueryError
+from tgstudio_dagster.posts.feed import FeedPage
 from tgstudio_dagster.web.api.answers import by_version
 from tgstudio_dagster.web.api.common import ChannelName, Cursor, Day, FilePath, Lang, Limit, Permalink, Reads, Told
 from tgstudio_dagster.web.api.route import ReadingRoute

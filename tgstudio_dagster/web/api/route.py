@@ -20,10 +20,10 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.kept_answers import Answer, begin_answer, drop_answer, finish_answer, hash_of
-from tgstudio_dagster.catalog.requests import Note
-from tgstudio_dagster.errors import SettingsError, TGStudioError
+from tgstudio_dagster.catalog.people.api_requests import Note
+from tgstudio_dagster.catalog.people.idempotency import Answer, begin_answer, drop_answer, finish_answer, hash_of
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import SettingsError, TGStudioError
 from tgstudio_dagster.web.problems import status_of
 from tgstudio_dagster.web.who import Visitor, identify, platform_of
 

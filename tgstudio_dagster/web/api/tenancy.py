@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.rules import Rule as RuleRow
-from tgstudio_dagster.catalog.rules import TopicRule, topic_rule
-from tgstudio_dagster.catalog.tenant_settings import TenantSettings
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.catalog.work.rules import Rule as RuleRow
+from tgstudio_dagster.catalog.work.rules import TopicRule, topic_rule
+from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.web.api.common import (
     Administers,
     Asked,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from tgstudio_dagster.errors import QueryError
+from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.web.api.answers import by_version
 from tgstudio_dagster.web.api.common import (
     Cursor,

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from tgstudio_dagster.settings import WebSettings
+from tgstudio_dagster.core.settings import WebSettings
 from tgstudio_dagster.web.auth.sessions import Cookie
 
 SECONDS = 15 * 60

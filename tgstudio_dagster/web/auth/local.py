@@ -23,8 +23,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from tgstudio_dagster.errors import NotFoundError, SettingsError, SignInError
-from tgstudio_dagster.settings import Settings
+from tgstudio_dagster.core.errors import NotFoundError, SettingsError, SignInError
+from tgstudio_dagster.core.settings import Settings
 
 FILE = "operators.yaml"
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")

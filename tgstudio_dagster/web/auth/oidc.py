@@ -20,7 +20,7 @@ import httpx2
 import jwt
 from pydantic import SecretStr
 
-from tgstudio_dagster.errors import SignInError
+from tgstudio_dagster.core.errors import SignInError
 from tgstudio_dagster.web.auth.attempts import Attempt
 from tgstudio_dagster.web.auth.widget import TelegramPerson
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from tgstudio_dagster.settings import WebSettings
+from tgstudio_dagster.core.settings import WebSettings
 from tgstudio_dagster.web.auth.attempts import Attempt
 
 Language = Literal["ru", "en"]

@@ -13,9 +13,8 @@ from fastapi import APIRouter, Depends, Form, Request
 from pydantic import BaseModel, SecretStr
 from starlette.responses import RedirectResponse, Response
 
-from tgstudio_dagster.catalog.audit import audit
-from tgstudio_dagster.catalog.base import utc_now
-from tgstudio_dagster.catalog.logins import (
+from tgstudio_dagster.catalog.people.audit import audit
+from tgstudio_dagster.catalog.people.logins import (
     Way,
     burn,
     end_session,
@@ -27,9 +26,17 @@ from tgstudio_dagster.catalog.logins import (
     switch_tenant,
     tenants_of,
 )
-from tgstudio_dagster.catalog.models import User
-from tgstudio_dagster.catalog.principals import Principal, principal_of
-from tgstudio_dagster.errors import ConflictError, ForbiddenError, QuotaError, SettingsError, SignInError, TGStudioError
+from tgstudio_dagster.catalog.people.models import User
+from tgstudio_dagster.catalog.people.principals import Principal, principal_of
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import (
+    ConflictError,
+    ForbiddenError,
+    QuotaError,
+    SettingsError,
+    SignInError,
+    TGStudioError,
+)
 from tgstudio_dagster.web.auth import pages
 from tgstudio_dagster.web.auth.attempts import Attempt, attempt_cookie, local_path, new_attempt, read_attempt
 from tgstudio_dagster.web.auth.local import LocalAccounts

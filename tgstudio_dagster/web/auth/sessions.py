@@ -1,6 +1,6 @@
 """What a browser carries: a signed token that names its session, and the token that its forms repeat.
 
-The session itself is a catalog row (catalog/logins.py), so it ends when the row says so, whatever the cookie says.
+The session itself is a catalog row (catalog/people/logins.py), so it ends when the row says so, whatever the cookie says.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 import jwt
 from starlette.responses import Response
 
-from tgstudio_dagster.errors import SettingsError
-from tgstudio_dagster.settings import Settings, WebSettings
+from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.settings import Settings, WebSettings
 
 LONGEST = timedelta(days=30)
 """A session ends after this even where it is used all the time."""

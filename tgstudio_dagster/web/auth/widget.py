@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
-from tgstudio_dagster.errors import SignInError
+from tgstudio_dagster.core.errors import SignInError
 
 FIELDS = frozenset({"id", "first_name", "last_name", "username", "photo_url", "auth_date"})
 """What Telegram signs. Whatever else is in the address is not Telegram's, and takes no part."""

@@ -1,0 +1,357 @@
+"""Subscriptions: the channels a tenant follows, and the wishes to follow more.
+
+Finding what a reference names, and checking that the account sees it, is telegram/'s matter; how far a channel was read
+is reading.py's.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Literal, TypedDict, Unpack
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from tgstudio_dagster.catalog.accounts.accounts import unknown_account
+from tgstudio_dagster.catalog.accounts.models import TgAccount
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.follows.models import AccountChannelState, Channel, Subscription, SubscriptionRequest
+from tgstudio_dagster.catalog.follows.reading import furthest
+from tgstudio_dagster.catalog.money.plans import limits_within, lock_tenant, next_midnight
+from tgstudio_dagster.catalog.people.audit import audit
+from tgstudio_dagster.catalog.people.models import AuditEntry
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import ConflictError, NotFoundError, QuotaError, SettingsError
+
+__all__ = [
+    "Subscription",
+    "SubscriptionRequest",
+    "SubscriptionView",
+    "Visibility",
+    "active_subscriptions",
+    "defer_request",
+    "end_subscription",
+    "finish_request",
+    "list_subscriptions",
+    "mark_subscription",
+    "move_subscription",
+    "request_subscription",
+    "requests",
+    "subscribe",
+]
+
+Visibility = Literal["public", "private"]
+_LONGEST_REFERENCE = 200
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class SubscriptionView:
+    """A subscription with its channel, and how far that was read. `gaps` are ranges of ids that are still missing.
+
+    The day `filled_from` and all later ones are wholly read; None: no day is yet.
+    """
+
+    channel_id: int
+    username: str | None
+    title: str
+    kind: str
+    visibility: str
+    members: int | None
+    status: str
+    error: str | None
+    since: date | None
+    filled_from: date | None
+    comments: bool
+    account_id: str | None
+    reference: str
+    last_msg_id: int
+    gaps: tuple[tuple[int, int], ...]
+    read_at: datetime | None
+    checked_at: datetime | None
+
+
+class SubscriptionChanges(TypedDict, total=False):
+    """What a reader may find out about a subscription."""
+
+    status: Literal["active", "paused", "lost"]
+    error: str | None
+    visibility: Visibility
+    members: int | None
+    checked_at: datetime | None
+    filled_from: date | None
+
+
+def request_subscription(
+    catalog: Catalog,
+    principal: Principal,
+    *,
+    reference: str,
+    account_id: str | None,
+    since: date | None,
+    comments: bool,
+) -> SubscriptionRequest:
+    """Ask to follow what `reference` names, `since` a day or (None) with all of its history; an equal queued wish stands.
+
+    Raises SettingsError for a reference that can't be one, NotFoundError for an unknown account, ConflictError for a
+    viewer or an account that is not active, QuotaError where the plan allows no more channels.
+    """
+    _may_edit(principal)
+    reference = reference.strip()
+    if not 0 < len(reference) <= _LONGEST_REFERENCE:
+        raise SettingsError("reference: write @name, t.me/name, t.me/+invite or a channel's id.")
+    with catalog.tenant_session(principal, writing=True) as session:
+        lock_tenant(session, principal)
+        if account_id is not None:
+            _active_account(session, account_id)
+        queued = list(session.scalars(_requests("queued")))
+        for known in queued:
+            if (known.reference, known.account_id, known.since, known.comments) == (
+                reference,
+                account_id,
+                since,
+                comments,
+            ):
+                return known
+        followed = set(session.scalars(select(Subscription.reference).where(Subscription.status != "ended")))
+        asked = {known.reference for known in queued} - followed
+        if reference not in followed | asked:
+            _refuse_over_limit(session, principal, used=_subscribed(session) + len(asked))
+        request = SubscriptionRequest(
+            tenant=principal.tenant,
+            reference=reference,
+            account_id=account_id,
+            since=since,
+            comments=comments,
+            created_by=principal.user_id,
+        )
+        session.add(request)
+        session.flush()
+        return request
+
+
+def requests(
+    catalog: Catalog, tenant: Principal | str, status: Literal["queued", "done", "failed"] | None = None
+) -> list[SubscriptionRequest]:
+    """The tenant's wishes to follow, oldest first; only those with the status, where given."""
+    with catalog.tenant_session(tenant) as session:
+        return list(session.scalars(_requests(status)))
+
+
+def finish_request(
+    catalog: Catalog,
+    tenant: str,
+    request_id: str,
+    *,
+    status: Literal["done", "failed"],
+    error: str | None = None,
+    channel_id: int | None = None,
+) -> SubscriptionRequest:
+    """Say what became of the wish. Raises NotFoundError, or ConflictError where it had another end already."""
+    with catalog.tenant_session(tenant, writing=True) as session:
+        request = _request(session, request_id)
+        if request.status not in ("queued", status):
+            raise ConflictError(f"The request for {request.reference} is {request.status} and can't become {status}.")
+        request.status, request.error, request.not_before = status, error, None
+        request.channel_id = channel_id
+        return request
+
+
+def defer_request(
+    catalog: Catalog, tenant: str, request_id: str, *, not_before: datetime, error: str | None = None
+) -> SubscriptionRequest:
+    """Leave the wish queued, but not to be tried before then. Raises NotFoundError, or ConflictError where it has ended."""
+    with catalog.tenant_session(tenant, writing=True) as session:
+        request = _request(session, request_id)
+        if request.status != "queued":
+            raise ConflictError(f"The request for {request.reference} is {request.status} and can't be put off.")
+        request.not_before, request.error = not_before, error
+        return request
+
+
+def subscribe(
+    catalog: Catalog,
+    tenant: str,
+    *,
+    channel_id: int,
+    account_id: str,
+    reference: str,
+    visibility: Visibility,
+    members: int | None,
+    since: date | None,
+    comments: bool,
+    created_by: str | None,
+) -> Subscription:
+    """Follow a channel that the tenant has seen, read by the account; one that is followed already becomes active.
+
+    The deeper `since` of the two is kept (None, all of history, is the deepest). Raises NotFoundError for an unknown
+    account or channel, ConflictError where the account is not active, QuotaError where the plan allows no more channels.
+    """
+    with catalog.tenant_session(tenant, writing=True) as session:
+        lock_tenant(session, tenant)
+        _active_account(session, account_id)
+        if session.get(Channel, (tenant, channel_id)) is None:
+            raise NotFoundError(f"Tenant {tenant!r} has not seen channel {channel_id}; remember_channels comes first.")
+        row = session.get(Subscription, (tenant, channel_id))
+        if row is None or row.status == "ended":
+            _refuse_over_limit(session, tenant, used=_subscribed(session))
+        if row is None:
+            row = Subscription(tenant=tenant, channel_id=channel_id, since=since, created_by=created_by)
+            session.add(row)
+        if row.status != "active":
+            detail = {"reference": reference, "account_id": account_id}
+            session.add(
+                AuditEntry(
+                    tenant=tenant,
+                    user_id=created_by,
+                    action="subscription.begin",
+                    subject=str(channel_id),
+                    detail=detail,
+                )
+            )
+        row.account_id, row.reference, row.visibility, row.members = account_id, reference, visibility, members
+        row.since = None if row.since is None or since is None else min(row.since, since)
+        row.comments, row.status, row.error, row.checked_at = comments, "active", None, utc_now()
+        return row
+
+
+def list_subscriptions(catalog: Catalog, tenant: Principal | str) -> list[SubscriptionView]:
+    """All subscriptions of the tenant, ended ones too, by the channel's title."""
+    return _views(catalog, tenant, select(Subscription, Channel))
+
+
+def active_subscriptions(catalog: Catalog, tenant: str, account_id: str) -> list[SubscriptionView]:
+    """What the account is to read, those never or longest not read first."""
+    query = select(Subscription, Channel).where(Subscription.status == "active", Subscription.account_id == account_id)
+    return sorted(_views(catalog, tenant, query), key=lambda view: view.read_at or _NEVER)
+
+
+def mark_subscription(
+    catalog: Catalog, tenant: str, channel_id: int, **changes: Unpack[SubscriptionChanges]
+) -> Subscription:
+    """Write down what a reader has found out. A subscription that the tenant has ended stays ended.
+
+    Raises NotFoundError where the tenant does not follow the channel.
+    """
+    with catalog.tenant_session(tenant, writing=True) as session:
+        row = _known(session, tenant, channel_id)
+        if row.status == "ended":
+            changes.pop("status", None)
+        for name, value in changes.items():
+            setattr(row, name, value)
+        return row
+
+
+def end_subscription(catalog: Catalog, principal: Principal, channel_id: int) -> Subscription:
+    """Follow the channel no longer; what was read stays. Raises NotFoundError, or ConflictError for a viewer."""
+    _may_edit(principal)
+    with catalog.tenant_session(principal, writing=True) as session:
+        row = _known(session, principal.tenant, channel_id)
+        if row.status != "ended":
+            row.status, row.error = "ended", None
+            audit(session, principal, "subscription.end", str(channel_id), {"reference": row.reference})
+        return row
+
+
+def move_subscription(catalog: Catalog, principal: Principal, channel_id: int, account_id: str) -> Subscription:
+    """Let another account read the channel, from now on; a paused or lost subscription becomes active.
+
+    Raises NotFoundError for an unknown account or channel, ConflictError for a viewer, an account that is not active, or
+    a subscription that has ended.
+    """
+    _may_edit(principal)
+    with catalog.tenant_session(principal, writing=True) as session:
+        row = _known(session, principal.tenant, channel_id)
+        _active_account(session, account_id)
+        if row.status == "ended":
+            raise ConflictError(f"The subscription of {row.reference} has ended; subscribe anew.")
+        detail = {"from": row.account_id, "to": account_id}
+        audit(session, principal, "subscription.move", str(channel_id), detail)
+        row.account_id, row.status, row.error, row.checked_at = account_id, "active", None, None
+        return row
+
+
+def _views(catalog: Catalog, tenant: Principal | str, query: Select[Subscription, Channel]) -> list[SubscriptionView]:
+    query = query.join(Channel, Channel.channel_id == Subscription.channel_id)
+    states = defaultdict(list)
+    with catalog.tenant_session(tenant) as session:
+        for state in session.scalars(select(AccountChannelState)):
+            states[state.channel_id].append(state)
+        rows = session.execute(query.order_by(Channel.title, Channel.channel_id)).all()
+    return [_view(row, channel, furthest(states[row.channel_id], row.account_id)) for row, channel in rows]
+
+
+def _view(row: Subscription, channel: Channel, state: AccountChannelState | None) -> SubscriptionView:
+    return SubscriptionView(
+        channel_id=row.channel_id,
+        username=channel.username,
+        title=channel.title,
+        kind=channel.kind,
+        visibility=row.visibility,
+        members=row.members,
+        status=row.status,
+        error=row.error,
+        since=row.since,
+        filled_from=row.filled_from,
+        comments=row.comments,
+        account_id=row.account_id,
+        reference=row.reference,
+        last_msg_id=state.last_msg_id if state else 0,
+        gaps=tuple((first, last) for first, last in state.gaps) if state else (),
+        read_at=state.read_at if state else None,
+        checked_at=row.checked_at,
+    )
+
+
+def _subscribed(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(Subscription).where(Subscription.status != "ended")) or 0
+
+
+def _refuse_over_limit(session: Session, tenant: Principal | str, *, used: int) -> None:
+    limit = limits_within(session, tenant).channels
+    if used >= limit:
+        raise QuotaError(
+            "channels",
+            next_midnight(utc_now()),
+            f"channels: the tenant's plan allows {limit}, and {used} are followed or asked for; end one, or change the "
+            "plan.",
+        )
+
+
+def _requests(status: str | None) -> Select[SubscriptionRequest]:
+    query = select(SubscriptionRequest).order_by(SubscriptionRequest.created_at, SubscriptionRequest.id)
+    return query if status is None else query.where(SubscriptionRequest.status == status)
+
+
+def _request(session: Session, request_id: str) -> SubscriptionRequest:
+    request = session.get(SubscriptionRequest, request_id, with_for_update=True)
+    if request is None:
+        raise NotFoundError(f"There is no request {request_id!r} to subscribe; `tgstudio subscriptions` names them.")
+    return request
+
+
+def _known(session: Session, tenant: str, channel_id: int) -> Subscription:
+    row = session.get(Subscription, (tenant, channel_id), with_for_update=True)
+    if row is None:
+        raise NotFoundError(
+            f"Tenant {tenant!r} does not follow channel {channel_id}; `tgstudio subscriptions` names those it follows."
+        )
+    return row
+
+
+def _active_account(session: Session, account_id: str) -> None:
+    account = session.get(TgAccount, account_id)
+    if account is None:
+        raise unknown_account(account_id)
+    if account.status != "active":
+        raise ConflictError(
+            f"Account {account_id} ({account.name}) is {account.status}: pair it again, or take another."
+        )
+
+
+def _may_edit(principal: Principal) -> None:
+    if not principal.may_edit:
+        raise ConflictError("role: a viewer may read, not subscribe; ask an editor or an owner of the tenant.")

@@ -1,0 +1,141 @@
+"""Plans: what a tenant may use, by its plan and by the quotas that differ from it, and what it has used of that.
+
+Whoever spends asks here first; what something costs in money is not this module's matter.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.money.models import Plan, Quota, QuotaUsage
+from tgstudio_dagster.catalog.people.models import Tenant
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.core.errors import NotFoundError, QuotaError, SettingsError
+
+__all__ = [
+    "Limits",
+    "limits_of",
+    "limits_within",
+    "lock_tenant",
+    "next_midnight",
+    "set_plan",
+    "spend",
+    "spent",
+    "take",
+    "take_within",
+]
+
+DEFAULT_PLAN = "free"
+
+
+class Limits(BaseModel):
+    """What a tenant may use. Days are UTC."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    refresh_minutes: int = Field(ge=1, description="From one reading of Telegram to the next.")
+    channels: int = Field(ge=0, description="Subscriptions that have not ended.")
+    accounts: int = Field(ge=0, description="Paired Telegram accounts.")
+    media_bytes_per_day: int = Field(ge=0, description="Bytes of media downloaded a day.")
+    orders_per_day: int = Field(ge=0, description="Orders a day.")
+    images_per_day: int = Field(ge=0, description="Images drawn a day.")
+    api_calls_per_day: int = Field(ge=0, description="Calls of the REST interface with a key a day.")
+    mcp_calls_per_day: int = Field(ge=0, description="Calls of tools a day.")
+    calls_per_minute: int = Field(ge=1, description="Calls a minute of one key, where the key says nothing less.")
+
+
+def limits_of(catalog: Catalog, tenant: Principal | str) -> Limits:
+    """The limits of the tenant's plan (`free` where it has none), with its own quotas in their place.
+
+    Raises NotFoundError for an unknown tenant, SettingsError where the plan is missing or lacks a limit.
+    """
+    with catalog.tenant_session(tenant) as session:
+        return limits_within(session, tenant)
+
+
+def limits_within(session: Session, tenant: Principal | str) -> Limits:
+    """As `limits_of`, in a transaction of the tenant that is open already."""
+    slug = tenant if isinstance(tenant, str) else tenant.tenant
+    name = session.get_one(Tenant, slug).plan or DEFAULT_PLAN
+    plan = session.get(Plan, name)
+    if plan is None:
+        raise SettingsError(f"plan: tenant {slug!r} is on {name!r}, which the catalog's table `plans` lacks; add it.")
+    quotas = {row.name: row.limit for row in session.scalars(select(Quota))}
+    try:
+        return Limits.model_validate({**plan.limits, **quotas})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(f"Plan {name!r}, limit {first['loc'][0]}: {first['msg']}. Mend it in `plans`.") from error
+
+
+def lock_tenant(session: Session, tenant: Principal | str) -> None:
+    """Let no other transaction do what also takes this lock until this one ends: what is counted stays true.
+
+    SQLite lets one transaction write at a time anyway.
+    """
+    slug = tenant if isinstance(tenant, str) else tenant.tenant
+    # key_share: rows that merely name the tenant may still be added meanwhile.
+    session.execute(select(Tenant.slug).where(Tenant.slug == slug).with_for_update(key_share=True))
+
+
+def set_plan(catalog: Catalog, tenant: str, name: str) -> None:
+    """Put the tenant on a plan. Raises NotFoundError, naming the plans, for an unknown one, or for an unknown tenant."""
+    with catalog.tenant_session(tenant, writing=True) as session:
+        if session.get(Plan, name) is None:
+            known = ", ".join(session.scalars(select(Plan.name).order_by(Plan.name)))
+            raise NotFoundError(f"plan: there is no {name!r}; choose from {known}.")
+        session.get_one(Tenant, tenant).plan = name
+
+
+def take(catalog: Catalog, tenant: Principal | str, name: str, day: date, amount: int = 1) -> int:
+    """Use `amount` of a limit of the day, if so much is left; returns the day's total.
+
+    Raises QuotaError until the next day (UTC) where it is not, and nothing is used.
+    """
+    slug = tenant if isinstance(tenant, str) else tenant.tenant
+    with catalog.tenant_session(slug, writing=True) as session:
+        return take_within(session, slug, name, day, amount)
+
+
+def take_within(session: Session, tenant: str, name: str, day: date, amount: int = 1) -> int:
+    """As `take`, in a writing transaction of the tenant that is open already."""
+    lock_tenant(session, tenant)
+    limit: int = getattr(limits_within(session, tenant), name)
+    used = session.get(QuotaUsage, (tenant, day, name)) or QuotaUsage(tenant=tenant, day=day, name=name, amount=0)
+    if used.amount + amount > limit:
+        until = datetime.combine(day + timedelta(days=1), time(), UTC)
+        raise QuotaError(name, until, f"{name}: {used.amount} of {limit} are used today; wait until {until:%H:%M} UTC.")
+    session.add(used)
+    used.amount += amount
+    return used.amount
+
+
+def next_midnight(now: datetime) -> datetime:
+    """When the limits of a day begin anew (UTC)."""
+    return datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+
+
+def spend(catalog: Catalog, tenant: str, name: str, day: date, amount: int) -> int:
+    """Note that `amount` more (at least 0) of a limit was used on the day; returns the day's total."""
+    if amount < 0:
+        raise ValueError(f"amount: {amount} is negative; what was used is never given back")
+    with catalog.tenant_session(tenant, writing=True) as session:
+        lock_tenant(session, tenant)
+        row = session.get(QuotaUsage, (tenant, day, name))
+        if row is None:
+            row = QuotaUsage(tenant=tenant, day=day, name=name, amount=0)
+            session.add(row)
+        row.amount += amount
+        return row.amount
+
+
+def spent(catalog: Catalog, tenant: Principal | str, name: str, day: date) -> int:
+    """How much of a limit the tenant has used on the day."""
+    query = select(QuotaUsage.amount).where(QuotaUsage.name == name, QuotaUsage.day == day)
+    with catalog.tenant_session(tenant) as session:
+        return session.scalar(query) or 0

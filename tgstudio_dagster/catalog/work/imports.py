@@ -1,0 +1,137 @@
+"""How far each import came: its checkpoint, its counts, its rejects. What it landed is the lake's.
+
+An import's id, `<tenant>-<ulid>`, says whose it is; everything here stays within that tenant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.work.models import ImportReject, ImportState
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import ConflictError, NotFoundError
+from tgstudio_dagster.core.ids import new_id
+
+__all__ = ["ImportState", "Reject", "begin_import", "checkpoint", "finish_import", "list_imports", "rejects"]
+
+EXCERPT_LENGTH = 500
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A message that could not be imported: its place in the file, its id where it has one, why, and how it begins."""
+
+    position: int
+    message_id: int | None
+    reason: str
+    excerpt: str
+
+
+def begin_import(catalog: Catalog, tenant: str, *, path: str, source_hash: str, kind: str) -> ImportState:
+    """The import of this file for this tenant: a new one, the unfinished one to resume, or the one that is `done`.
+
+    A file is known by the hash of what it holds; a moved one is resumed, a changed one is a new import.
+    """
+    query = select(ImportState).where(ImportState.source_hash == source_hash)
+    try:
+        with catalog.tenant_session(tenant, writing=True) as session:
+            known = session.scalar(query)
+            if known is None:
+                known = ImportState(id=f"{tenant}-{new_id()}", tenant=tenant, source_hash=source_hash)
+                session.add(known)
+            if known.status != "done":
+                known.path, known.kind, known.status, known.error = path, kind, "running", None
+            session.flush()
+            return known
+    except IntegrityError as error:
+        raise ConflictError(f"{path}: another process has just begun to import this file; wait for it.") from error
+
+
+def checkpoint(
+    catalog: Catalog,
+    import_id: str,
+    *,
+    position: int,
+    state: str,
+    read: int,
+    landed: int,
+    filtered: int,
+    rejected: int,
+    rejects: Iterable[Reject],
+) -> None:
+    """Record, in one transaction, that everything up to `position` has landed.
+
+    `state` is JSON that the source resumes from. The four counts are totals since the import began (a resumed one goes on
+    from the counts of its ImportState), so that a batch that is repeated after a crash counts once; its rejects, too, are
+    kept once. Raises ConflictError where the position would go back, or the import is done.
+    """
+    batch = {reject.position: reject for reject in rejects}
+    with catalog.tenant_session(_tenant(import_id), writing=True) as session:
+        row = session.get(ImportState, import_id, with_for_update=True)
+        if row is None:
+            raise _unknown(import_id)
+        if row.done or position < row.position:
+            raise ConflictError(
+                f"Import {import_id} stands at {row.position} ({row.status}) and can't go back to {position}; start anew."
+            )
+        row.position, row.state, row.updated_at = position, state, utc_now()
+        row.read, row.landed, row.filtered, row.rejected = read, landed, filtered, rejected
+        if batch:
+            kept = select(ImportReject.position).where(
+                ImportReject.import_id == import_id, ImportReject.position.between(min(batch), max(batch))
+            )
+            for known in session.scalars(kept):
+                batch.pop(known, None)
+        session.add_all(
+            ImportReject(
+                tenant=row.tenant,
+                import_id=import_id,
+                position=reject.position,
+                message_id=reject.message_id,
+                reason=_storable(reject.reason),
+                excerpt=_storable(reject.excerpt)[:EXCERPT_LENGTH],
+            )
+            for reject in batch.values()
+        )
+
+
+def finish_import(catalog: Catalog, import_id: str, *, error: str | None = None) -> ImportState:
+    """Mark the import done, or (with an error) failed: a failed one is resumed by the next begin_import."""
+    with catalog.tenant_session(_tenant(import_id), writing=True) as session:
+        row = session.get(ImportState, import_id, with_for_update=True)
+        if row is None:
+            raise _unknown(import_id)
+        row.status = "done" if error is None else "failed"
+        row.error, row.finished_at, row.updated_at = error and _storable(error), utc_now(), utc_now()
+        return row
+
+
+def list_imports(catalog: Catalog, tenant: str) -> list[ImportState]:
+    """The tenant's imports, newest first."""
+    with catalog.tenant_session(tenant) as session:
+        return list(session.scalars(select(ImportState).order_by(ImportState.id.desc())))
+
+
+def rejects(catalog: Catalog, tenant: str, import_id: str) -> list[Reject]:
+    """What an import rejected, in the file's order; empty for an import of another tenant."""
+    query = select(ImportReject).where(ImportReject.import_id == import_id).order_by(ImportReject.position)
+    with catalog.tenant_session(tenant) as session:
+        return [Reject(row.position, row.message_id, row.reason, row.excerpt) for row in session.scalars(query)]
+
+
+def _tenant(import_id: str) -> str:
+    return import_id.partition("-")[0]
+
+
+def _unknown(import_id: str) -> NotFoundError:
+    return NotFoundError(f"There is no import {import_id!r}; begin_import gives the id.")
+
+
+def _storable(value: str) -> str:
+    """The text without what PostgreSQL refuses: NUL and halves of surrogate pairs."""
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")

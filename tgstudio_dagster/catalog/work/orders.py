@@ -1,0 +1,274 @@
+"""Orders: a tenant's requests to work up a topic or chosen messages, and how far each has come.
+
+How one is fulfilled is the newsroom's and the assets' matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Literal, get_args
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.money.plans import lock_tenant, take_within
+from tgstudio_dagster.catalog.people.audit import audit
+from tgstudio_dagster.catalog.people.models import Tenant
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
+from tgstudio_dagster.catalog.work.models import Order
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NewsroomError, NotFoundError, StoppedError
+from tgstudio_dagster.core.ids import new_id
+
+__all__ = [
+    "MAX_MESSAGES",
+    "Order",
+    "Status",
+    "begin_order",
+    "cancel_order",
+    "create_order",
+    "get_order",
+    "list_orders",
+    "mark_order",
+    "orders_to_stop",
+    "pending_orders",
+    "requeue_order",
+    "settle_order",
+]
+
+Status = Literal["queued", "running", "done", "failed", "cancelled"]
+MAX_MESSAGES = 200
+"""Chosen messages of one order: a lasso takes more than a text can be written from (`newsroom.editor.MAX_POSTS`)."""
+_GOALS: tuple[Goal, ...] = get_args(Goal)
+
+
+def create_order(
+    catalog: Catalog,
+    principal: Principal,
+    *,
+    topic_id: str | None = None,
+    messages: Sequence[tuple[int, int]] | None = None,
+    day: date,
+    platforms: Sequence[str],
+    language: str,
+    tone: str,
+    goal: str = "packages",
+    images: int = 0,
+    rule_id: str | None = None,
+    now: datetime,
+) -> Order:
+    """Queue an order for a topic, or for messages (channel_id, msg_id), of the 7 days that end with `day`.
+
+    Its id is `<tenant>-<ulid in lower case>`; `images` is how many it will have drawn. Raises NewsroomError for what is
+    unknown or can't be made, ForbiddenError where the principal may only read, QuotaError where the day's orders or
+    images are used up.
+    """
+    _may_edit(principal)
+    if (topic_id is None) == (messages is None):
+        raise NewsroomError("topic_id, messages: name either a topic or messages.")
+    chosen = None if messages is None else [list(key) for key in dict.fromkeys((int(c), int(m)) for c, m in messages)]
+    if chosen is not None and not 1 <= len(chosen) <= MAX_MESSAGES:
+        raise NewsroomError(f"messages: {len(chosen)} are named; choose 1 to {MAX_MESSAGES}.")
+    if not platforms:
+        raise NewsroomError(f"platforms: none is named; choose from {', '.join(get_args(PlatformName))}.")
+    for field, known, value in (
+        *(("platforms", get_args(PlatformName), platform) for platform in platforms),
+        ("language", get_args(Language), language),
+        ("tone", get_args(Tone), tone),
+        ("goal", _GOALS, goal),
+    ):
+        if value not in known:
+            raise NewsroomError(f"{field}: {value!r} is unknown; choose from {', '.join(known)}.")
+    order = Order(
+        id=f"{principal.tenant}-{new_id()}",
+        tenant=principal.tenant,
+        topic_id=topic_id,
+        messages=chosen,
+        day=day,
+        platforms=list(dict.fromkeys(platforms)),
+        language=language,
+        tone=tone,
+        goal=goal,
+        rule_id=rule_id,
+        created_by=principal.user_id,
+        created_at=now,
+        status="queued",
+        updated_at=now,
+    )
+    with catalog.tenant_session(principal, writing=True) as session:
+        take_within(session, principal.tenant, "orders_per_day", now.astimezone(UTC).date())
+        _take_images(session, principal, images, now)
+        session.add(order)
+        audit(session, principal, "order.create", order.id, {"topic_id": topic_id, "goal": goal, "rule_id": rule_id})
+    return order
+
+
+def get_order(catalog: Catalog, tenant: Principal | str, order_id: str) -> Order:
+    """The tenant's order. Raises NotFoundError where there is none of this id, or it is another tenant's."""
+    with catalog.tenant_session(tenant) as session:
+        order = session.get(Order, order_id)
+    if order is None:
+        raise _unknown(order_id)
+    return order
+
+
+def list_orders(
+    catalog: Catalog,
+    tenant: Principal | str,
+    *,
+    status: Status | None = None,
+    topic_id: str | None = None,
+    rule_id: str | None = None,
+) -> list[Order]:
+    """The tenant's orders, newest first; only those with the status, of the topic and by the rule, where given."""
+    query = select(Order).order_by(Order.created_at.desc(), Order.id.desc())
+    if status is not None:
+        query = query.where(Order.status == status)
+    if topic_id is not None:
+        query = query.where(Order.topic_id == topic_id)
+    if rule_id is not None:
+        query = query.where(Order.rule_id == rule_id)
+    with catalog.tenant_session(tenant) as session:
+        return list(session.scalars(query))
+
+
+def pending_orders(catalog: Catalog) -> list[Order]:
+    """Queued orders of all tenants that are not deleted, oldest first: what the sensor starts runs for."""
+    query = (
+        select(Order)
+        .join(Tenant, Tenant.slug == Order.tenant)
+        .where(Order.status == "queued", Tenant.deleted_at.is_(None))
+        .order_by(Order.created_at, Order.id)
+    )
+    with catalog.reading() as session:
+        return list(session.scalars(query))
+
+
+def orders_to_stop(catalog: Catalog, since: datetime) -> list[Order]:
+    """Orders of all tenants that are still running though their users asked to stop them, and those cancelled since."""
+    query = (
+        select(Order)
+        .where(Order.cancel_at.is_not(None))
+        .where((Order.status == "running") | ((Order.status == "cancelled") & (Order.cancel_at >= since)))
+        .order_by(Order.id)
+    )
+    with catalog.reading() as session:
+        return list(session.scalars(query))
+
+
+def requeue_order(
+    catalog: Catalog, principal: Principal, order_id: str, *, goal: Goal, images: int, now: datetime
+) -> Order:
+    """Queue an order again, with the further of its goal and this one; one that is done and goes no further stands.
+
+    `images` is how many more it will have drawn. Raises NotFoundError, ForbiddenError, QuotaError as `create_order`,
+    ConflictError while it runs.
+    """
+    _may_edit(principal)
+    if goal not in _GOALS:
+        raise NewsroomError(f"goal: {goal!r} is unknown; choose from {', '.join(_GOALS)}.")
+    with catalog.tenant_session(principal, writing=True) as session:
+        lock_tenant(session, principal)
+        order = _locked(session, order_id)
+        further = _GOALS.index(goal) > _GOALS.index(order.goal)
+        if order.status == "done" and not further:
+            return order
+        if order.status == "running":
+            raise ConflictError(f"Order {order_id} is running; wait for its end, or cancel it first.")
+        _take_images(session, principal, images, now)
+        order.goal = goal if further else order.goal
+        order.status, order.error, order.run_id, order.cancel_at = "queued", None, None, None
+        order.updated_at = now
+        audit(session, principal, "order.queue", order_id, {"goal": order.goal})
+        return order
+
+
+def cancel_order(catalog: Catalog, principal: Principal, order_id: str, *, now: datetime) -> Order:
+    """Stop an order: one that waits is cancelled, one that runs is told to end; one that was cancelled stays so.
+
+    Raises NotFoundError, ForbiddenError for a viewer, ConflictError where it has ended.
+    """
+    _may_edit(principal)
+    with catalog.tenant_session(principal, writing=True) as session:
+        order = _locked(session, order_id)
+        if order.status in ("done", "failed"):
+            raise ConflictError(f"Order {order_id} is {order.status}: there is nothing to stop.")
+        if order.cancel_at is None:
+            order.cancel_at, order.updated_at = now, now
+            audit(session, principal, "order.cancel", order_id, {"status": order.status})
+        if order.status == "queued":
+            order.status = "cancelled"
+        return order
+
+
+def begin_order(catalog: Catalog, order_id: str, run_id: str) -> Order:
+    """A run works on the order now. Raises NotFoundError, or StoppedError where its user has stopped it."""
+    with catalog.tenant_session(order_id.partition("-")[0], writing=True) as session:
+        order = _locked(session, order_id)
+        if order.cancel_at is not None or order.status == "cancelled":
+            raise StoppedError(f"Order {order_id} was cancelled.")
+        if (order.status, order.run_id) != ("running", run_id):
+            order.status, order.run_id, order.error, order.updated_at = "running", run_id, None, utc_now()
+        return order
+
+
+def settle_order(
+    catalog: Catalog,
+    order_id: str,
+    run_id: str,
+    status: Literal["done", "failed", "cancelled"],
+    *,
+    asked_at: str | None = None,
+    error: str | None = None,
+) -> Order:
+    """A run has ended: say so of the order if it is this run that it was waiting for, else leave it as it stands.
+
+    It is where the run has begun on it, or where it is still queued as of `asked_at`, the `updated_at` (ISO 8601) that
+    the run was started for. A run that fails after its user asked to stop it is cancelled. Raises NotFoundError.
+    """
+    with catalog.tenant_session(order_id.partition("-")[0], writing=True) as session:
+        order = _locked(session, order_id)
+        never_begun = order.status == "queued" and asked_at == order.updated_at.isoformat()
+        if (order.status == "running" and order.run_id == run_id) or never_begun:
+            stopped = status == "cancelled" or (status == "failed" and order.cancel_at is not None)
+            order.status, order.error = ("cancelled", None) if stopped else (status, error)
+            order.run_id, order.updated_at = run_id, utc_now()
+        return order
+
+
+def mark_order(
+    catalog: Catalog, order_id: str, status: Status, *, run_id: str | None = None, error: str | None = None
+) -> Order:
+    """Say how far the order has come; `run_id` stays as it was where none is given, `error` goes unless given again.
+
+    The order's own id says which tenant's it is. Raises NotFoundError where there is none.
+    """
+    with catalog.tenant_session(order_id.partition("-")[0], writing=True) as session:
+        order = _locked(session, order_id)
+        order.status, order.error, order.updated_at = status, error, utc_now()
+        order.run_id = run_id or order.run_id
+        return order
+
+
+def _take_images(session: Session, principal: Principal, images: int, now: datetime) -> None:
+    if images:
+        take_within(session, principal.tenant, "images_per_day", now.astimezone(UTC).date(), images)
+
+
+def _locked(session: Session, order_id: str) -> Order:
+    order = session.get(Order, order_id, with_for_update=True)
+    if order is None:
+        raise _unknown(order_id)
+    return order
+
+
+def _may_edit(principal: Principal) -> None:
+    if not principal.may_edit:
+        raise ForbiddenError("role: a viewer may read, not order; ask an editor or an owner of the tenant.")
+
+
+def _unknown(order_id: str) -> NotFoundError:
+    return NotFoundError(f"There is no order {order_id!r}; `tgstudio orders` names the tenant's orders.")

@@ -1,0 +1,40 @@
+"""The embedded home: the one folder that holds catalog, lake, Dagster's storage and logs on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.settings import Settings
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def prepare_home(settings: Settings) -> Path:
+    """Create the home and its Dagster instance, and point DAGSTER_HOME at it; returns the instance's folder.
+
+    The instance file is the project's `dagster.yaml`; where the catalog is PostgreSQL, so is Dagster's storage.
+    Raises SettingsError where the folder cannot be made or the project's file is missing.
+    """
+    folder = settings.home.resolve() / "dagster"
+    source = PROJECT / "dagster.yaml"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        config: dict[str, Any] = yaml.safe_load(source.read_text())
+        if settings.catalog_url.startswith("postgresql"):
+            config["storage"] = {"postgres": {"postgres_url": {"env": "TGSTUDIO_DATABASE_URL"}}}
+        text = yaml.safe_dump(config, sort_keys=False)
+        target = folder / "dagster.yaml"
+        if not target.exists() or target.read_text() != text:
+            target.write_text(text)
+    except OSError as error:
+        raise SettingsError(
+            f"TGSTUDIO_HOME: cannot prepare {folder} from {source}: {error}. Choose a folder you may write."
+        ) from error
+    os.environ["DAGSTER_HOME"] = str(folder)
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+    return folder

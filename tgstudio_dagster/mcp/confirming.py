@@ -1,0 +1,54 @@
+"""Confirmations: a tool that posts or orders first says what it would do, and does it when its token comes back.
+
+A token is of one draft of one key, and lasts some minutes. That it works once is the caller's matter: `nonce` names it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tgstudio_dagster.core.errors import ConflictError
+from tgstudio_dagster.web.auth.sessions import Signer
+
+LASTS = timedelta(minutes=10)
+_PURPOSE = "mcp-confirmation"
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A token that held: what names it, and until when."""
+
+    nonce: str
+    until: datetime
+
+
+def draw_token(signer: Signer, key_id: str, what: Mapping[str, Any], now: datetime) -> tuple[str, datetime]:
+    """A token that confirms exactly `what` (plain values) for the key, and until when."""
+    until = (now + LASTS).replace(microsecond=0)
+    nonce = secrets.token_hex(8)
+    stamp = f"{int(until.timestamp())}.{nonce}"
+    return f"{stamp}.{signer.mac(_PURPOSE, _said(key_id, what, stamp))}", until
+
+
+def check_token(signer: Signer, token: str, key_id: str, what: Mapping[str, Any], now: datetime) -> Confirmed:
+    """Raises ConflictError where the token is of something else, of another key, or too old."""
+    stamp, _, mac = token.rpartition(".")
+    seconds, _, nonce = stamp.partition(".")
+    if not seconds.isdecimal() or not signer.is_mac(_PURPOSE, _said(key_id, what, stamp), mac):
+        raise ConflictError(
+            "confirmation: it is not of this draft. Call again without it, show the new draft, then repeat the call "
+            "unchanged with the new token."
+        )
+    until = datetime.fromtimestamp(int(seconds), UTC)
+    if now > until:
+        raise ConflictError("confirmation: it has run out. Call again without it for a new draft and token.")
+    return Confirmed(nonce, until)
+
+
+def _said(key_id: str, what: Mapping[str, Any], stamp: str) -> str:
+    return json.dumps([key_id, what, stamp], ensure_ascii=True, sort_keys=True, default=str)

@@ -1,0 +1,152 @@
+"""Sensors of orders: what waits in the catalog becomes runs, how they end becomes the order's status.
+
+That an order is at work is said by its run's own first step (`begin_order` in assets/), so that nothing is said of a run
+that never began.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import dagster as dg
+
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.work.orders import Order, mark_order, orders_to_stop, pending_orders, settle_order
+from tgstudio_dagster.lake.store import Lake
+from tgstudio_dagster.newsroom.pipeline import made_of, missing
+from tgstudio_dagster.orchestration.decide import orders as order_rule
+from tgstudio_dagster.orchestration.failures import failure_reason
+from tgstudio_dagster.orchestration.jobs import fulfil_order
+from tgstudio_dagster.orchestration.partitions import ORDER_TAG, orders
+from tgstudio_dagster.orchestration.tags import ASKED_TAG, order_tags
+
+SOON = 5
+"""Seconds from tick to tick: somebody waits before a screen."""
+LOOK_BACK = timedelta(hours=1)
+"""How long a cancelled order is watched for a run that was asked for before, and begins after."""
+STOPPABLE = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+
+@dg.sensor(
+    job=fulfil_order,
+    minimum_interval_seconds=SOON,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts a run for each order that waits in the catalog, of what its goal still lacks. Cursor: the newest "
+    "change among them.",
+)
+def orders_sensor(
+    context: dg.SensorEvaluationContext, catalog: dg.ResourceParam[Catalog], lake: dg.ResourceParam[Lake]
+) -> dg.SensorResult:
+    """An order's id is its partition; its run key names the wish, so that an order queued again runs again."""
+    waiting = [
+        order_rule.Waiting(
+            order.id, order.tenant, order.updated_at, missing(order.goal, made_of(lake.tenant(order.tenant), order.id))
+        )
+        for order in pending_orders(catalog)
+    ]
+    for one in waiting:
+        if not one.missing:
+            mark_order(catalog, one.order, "done")
+    starts = order_rule.decide(waiting, set(context.instance.get_dynamic_partitions(str(orders.name))))
+    new = [start.order for start in starts if start.new_partition]
+    watermark = max((one.changed_at.isoformat() for one in waiting), default=context.cursor)
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=start.run_key,
+                partition_key=start.order,
+                asset_selection=[dg.AssetKey(name) for name in start.assets],
+                tags=order_tags(start.tenant, start.order) | {ASKED_TAG: start.asked_at},
+            )
+            for start in starts
+        ],
+        dynamic_partitions_requests=[orders.build_add_request(new)] if new else [],
+        cursor=watermark,
+    )
+
+
+@dg.sensor(
+    minimum_interval_seconds=SOON,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Ends runs of orders whose users have stopped them, where the studio could not. Cursor: the newest stop.",
+    job=fulfil_order,
+)
+def stops_sensor(
+    context: dg.SensorEvaluationContext, catalog: dg.ResourceParam[Catalog]
+) -> dg.SensorResult | dg.SkipReason:
+    """Starts nothing. A run that a person's stop came too late for has ended by then."""
+    stopping = orders_to_stop(catalog, datetime.now(UTC) - LOOK_BACK)
+    if not stopping:
+        return dg.SkipReason("no order is to be stopped")
+    for order in stopping:
+        runs = context.instance.get_runs(dg.RunsFilter(tags={ORDER_TAG: order.id}, statuses=STOPPABLE))
+        for run in runs:
+            context.instance.run_coordinator.cancel_run(run.run_id)
+        if not runs and order.status == "running" and order.run_id is not None:
+            _settle_ended(context.instance, catalog, order, order.run_id)
+    return dg.SensorResult(cursor=max(str(order.cancel_at) for order in stopping))
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[fulfil_order],
+    minimum_interval_seconds=SOON,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Marks an order done when its run has succeeded.",
+)
+def order_done(context: dg.RunStatusSensorContext, catalog: dg.ResourceParam[Catalog]) -> None:
+    """Says in the catalog that what was ordered is there."""
+    _settle(catalog, context.dagster_run, "done", None)
+
+
+@dg.run_failure_sensor(
+    monitored_jobs=[fulfil_order],
+    minimum_interval_seconds=SOON,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Marks an order failed, with the reason, when its run has failed.",
+)
+def order_failed(context: dg.RunFailureSensorContext, catalog: dg.ResourceParam[Catalog]) -> None:
+    """Says in the catalog why the order was not fulfilled."""
+    _settle(catalog, context.dagster_run, "failed", failure_reason(context))
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.CANCELED,
+    monitored_jobs=[fulfil_order],
+    minimum_interval_seconds=SOON,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Marks an order cancelled when its run was ended.",
+)
+def order_cancelled(context: dg.RunStatusSensorContext, catalog: dg.ResourceParam[Catalog]) -> None:
+    """Says in the catalog that the order was stopped: by its user, or by the operator in Dagster's UI."""
+    _settle(catalog, context.dagster_run, "cancelled", None)
+
+
+def _waiting(lake: Lake, order: Order) -> order_rule.Waiting:
+    lacking = missing(order.goal, made_of(lake.tenant(order.tenant), order.id))
+    return order_rule.Waiting(order.id, order.tenant, order.updated_at, lacking)
+
+
+def _settle(
+    catalog: Catalog, run: dg.DagsterRun, status: Literal["done", "failed", "cancelled"], error: str | None
+) -> None:
+    order = run.tags.get(ORDER_TAG)
+    if order is not None:
+        settle_order(catalog, order, run.run_id, status, asked_at=run.tags.get(ASKED_TAG), error=error)
+
+
+def _settle_ended(instance: dg.DagsterInstance, catalog: Catalog, order: Order, run_id: str) -> None:
+    """A run of a process that vanished leaves no event: its order is not left running for ever."""
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.is_finished:
+        succeeded = run is not None and run.status == dg.DagsterRunStatus.SUCCESS
+        settle_order(catalog, order.id, run_id, "done" if succeeded else "cancelled")
+
+
+ORDER_SENSORS = [orders_sensor, stops_sensor, order_done, order_failed, order_cancelled]

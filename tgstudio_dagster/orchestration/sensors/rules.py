@@ -1,0 +1,111 @@
+"""The sensor of rules: topics that pass a tenant's threshold become orders. It starts no run: orders_sensor does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, date, datetime
+
+import dagster as dg
+import polars as pl
+
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.catalog.people.tenants import list_tenants, tenant_settings
+from tgstudio_dagster.catalog.work.orders import create_order, list_orders
+from tgstudio_dagster.catalog.work.rules import Rule, TopicRule, list_rules, topic_rule
+from tgstudio_dagster.core.errors import QuotaError, SettingsError
+from tgstudio_dagster.lake.store import Lake, TenantLake
+from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPICS
+from tgstudio_dagster.newsroom.pipeline import draws
+from tgstudio_dagster.newsroom.platforms import image_count
+from tgstudio_dagster.orchestration.decide.rules import RankedTopic, decide
+from tgstudio_dagster.orchestration.jobs import fulfil_order
+
+
+@dg.sensor(
+    job=fulfil_order,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Orders the topics that pass a tenant's rules, once each. Cursor: by tenant, the rankings, rules and day "
+    "that were last looked at.",
+)
+def rules_sensor(
+    context: dg.SensorEvaluationContext, catalog: dg.ResourceParam[Catalog], lake: dg.ResourceParam[Lake]
+) -> dg.SensorResult | dg.SkipReason:
+    """Looks at a tenant's rankings only where they, its rules or the day have changed since the last look."""
+    now = datetime.now(UTC)
+    seen: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
+    looked: dict[str, str] = {}
+    for tenant in list_tenants(catalog):
+        rules = list_rules(catalog, tenant.slug, enabled=True)
+        if not rules:
+            continue
+        store = lake.tenant(tenant.slug)
+        modified = store.modified(RANKINGS)
+        if not modified:
+            continue
+        newest = max(modified)
+        looked[tenant.slug] = _version(rules, newest, modified[newest], now.date())
+        if looked[tenant.slug] == seen.get(tenant.slug):
+            continue
+        for rule in rules:
+            _fire(context, catalog, store, rule, newest, now)
+    if not looked:
+        return dg.SkipReason("no tenant has a rule and rankings")
+    return dg.SensorResult(cursor=json.dumps(looked, sort_keys=True))
+
+
+def _fire(
+    context: dg.SensorEvaluationContext, catalog: Catalog, lake: TenantLake, rule: Rule, day: date, now: datetime
+) -> None:
+    try:
+        wanted = topic_rule(rule)
+    except SettingsError as error:
+        context.log.warning("tenant %s: %s", lake.tenant, error)
+        return
+    made = list_orders(catalog, lake.tenant, rule_id=rule.id)
+    topics = decide(
+        wanted,
+        ranked_topics(lake, wanted, day),
+        ordered={order.topic_id for order in made if order.topic_id is not None},
+        today=sum(order.created_at.date() == now.date() for order in made),
+    )
+    settings = tenant_settings(catalog, lake.tenant)
+    platforms = list(wanted.platforms or settings.platforms)
+    # Whoever set the rule orders by it; nobody acts by way of a rule with more than an editor's rights.
+    principal = Principal(lake.tenant, rule.created_by, "editor")
+    for topic in topics:
+        try:
+            order = create_order(
+                catalog,
+                principal,
+                topic_id=topic,
+                day=day,
+                platforms=platforms,
+                language=wanted.language or settings.language,
+                tone=wanted.tone or settings.tone,
+                goal=wanted.goal,
+                images=image_count(platforms) if draws(wanted.goal) else 0,
+                rule_id=rule.id,
+                now=now,
+            )
+        except QuotaError as error:
+            context.log.warning("tenant %s, rule %s: %s", lake.tenant, rule.name, error)
+            return
+        context.log.info("tenant %s, rule %s: order %s of topic %s", lake.tenant, rule.name, order.id, topic)
+
+
+def ranked_topics(lake: TenantLake, rule: TopicRule, day: date) -> list[RankedTopic]:
+    """The day's topics in the rule's window, best first."""
+    columns = ["entity_id", "rank", "score", "channels"]
+    where = [pl.col("entity_kind") == "topic", pl.col("window") == rule.window]
+    ranked = lake.read(RANKINGS, days=[day], columns=columns, where=where).rename({"entity_id": "topic_id"})
+    langs = lake.read(TOPICS, days=[day], columns=["topic_id", "lang"])
+    rows = ranked.join(langs, on="topic_id").sort("rank").iter_rows(named=True)
+    return [RankedTopic(**row) for row in rows]
+
+
+def _version(rules: list[Rule], day: date, modified: float, today: date) -> str:
+    said = json.dumps([[rule.id, rule.definition] for rule in rules], sort_keys=True)
+    return f"{today} {day} {modified} {hashlib.sha256(said.encode()).hexdigest()[:16]}"

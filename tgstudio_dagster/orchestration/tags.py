@@ -1,0 +1,37 @@
+"""The tags a run carries, so that the queue, the sensors and a person can tell whose it is."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from tgstudio_dagster.orchestration.partitions import FOR_TAG, ORDER_TAG, TENANT_TAG, tenant_day_key
+
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+VERSION_TAG = "tgstudio/version"
+"""What the run was asked to bring up to date: names the state it found, so that attempts on it can be counted."""
+KIND_TAG = "tgstudio/kind"
+ASKED_TAG = "tgstudio/asked"
+"""When what the run answers was last asked for: `updated_at` of the order."""
+BUNDLE_TAG = "tgstudio/bundle"
+HISTORY = "history"
+"""Runs that read history: `dagster.yaml` lets two of them run at once, so that refreshes always find room."""
+
+
+def range_tags(tenant: str, first: date, last: date) -> dict[str, str]:
+    """Run tags that make one run of a tenant's days. A run for a range carries no tenant tag of Dagster's own."""
+    return {
+        RANGE_START: str(tenant_day_key(tenant, first)),
+        RANGE_END: str(tenant_day_key(tenant, last)),
+        TENANT_TAG: tenant,
+    }
+
+
+def order_tags(tenant: str, order: str) -> dict[str, str]:
+    """Run tags of an order's run. It carries no tenant tag: what somebody waits for needn't wait for a reading."""
+    return {FOR_TAG: tenant, ORDER_TAG: order, "dagster/priority": "5"}
+
+
+def bundle_tags(tenant: str, bundle: str) -> dict[str, str]:
+    """Run tags of a bundle's run."""
+    return {FOR_TAG: tenant, BUNDLE_TAG: bundle}

@@ -1,0 +1,202 @@
+"""Subscribing: the wishes to follow a channel, worked off by an account that finds it and sees it.
+
+A wish becomes a subscription only after Telegram has shown the channel to the account. What a reference may look like is
+`references.py`, how it is asked for `mtproto/peers.py`; reading begins with the next run.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, list_accounts
+from tgstudio_dagster.catalog.accounts.vault import Vault
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.follows.channels import list_channels, remember_channels
+from tgstudio_dagster.catalog.follows.reading import cursor, remember_peer
+from tgstudio_dagster.catalog.follows.subscriptions import (
+    SubscriptionRequest,
+    defer_request,
+    finish_request,
+    requests,
+    subscribe,
+)
+from tgstudio_dagster.core.errors import (
+    AuthorityLostError,
+    ConflictError,
+    FloodError,
+    LeaseHeldError,
+    NotFoundError,
+    QuotaError,
+    SourceError,
+    TelegramError,
+    UnreachableError,
+    VaultError,
+)
+from tgstudio_dagster.core.settings import TelegramSettings
+from tgstudio_dagster.telegram.accounts.session import Keys, open_session
+from tgstudio_dagster.telegram.accounts.turns import WAIT_SECONDS
+from tgstudio_dagster.telegram.mtproto.client import Client
+from tgstudio_dagster.telegram.mtproto.peers import Peer, PeerKey, dialogs, look, resolve
+from tgstudio_dagster.telegram.reading.references import ChannelId, Invite, Reference, Username, parse_reference
+
+FRESH = timedelta(hours=24)
+"""A username that was seen so recently is not looked up again: blasts of lookups can lock an account for hours."""
+_NO_ACCOUNT = (
+    "No Telegram account is paired, so nothing can be read: `tgstudio login` pairs one; then it goes on by itself."
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a wish: followed (`done`), not possible (`failed`), or `queued` still; `error` says why."""
+
+    request_id: str
+    reference: str
+    status: Literal["done", "failed", "queued"]
+    channel_id: int | None = None
+    title: str | None = None
+    error: str | None = None
+
+
+async def settle_requests(
+    tenant: str,
+    *,
+    catalog: Catalog,
+    vault: Vault,
+    settings: TelegramSettings,
+    now: Callable[[], datetime],
+    wait: float = WAIT_SECONDS,
+) -> list[Outcome]:
+    """Work off the tenant's queued wishes that are due, oldest first, each with its account or else the first active one.
+
+    What needs time (a flood wait, a line that is down, a session in use) leaves a wish queued. `wait` is how many seconds
+    a session that is in use is waited for.
+    """
+    keys = Keys(tenant, catalog, vault, settings)
+    accounts = {account.id: account for account in list_accounts(catalog, tenant)}
+    any_active = next((account for account in accounts.values() if account.status == "active"), None)
+    done: list[Outcome] = []
+    queues: dict[str, list[SubscriptionRequest]] = defaultdict(list)
+    for request in requests(catalog, tenant, "queued"):
+        if request.not_before is not None and request.not_before > now():
+            continue
+        account = accounts[request.account_id] if request.account_id else any_active
+        if account is None or account.status != "active":
+            done.append(_leave(keys, request, _unusable(account), now()))
+        else:
+            queues[account.id].append(request)
+    for account_id, queue in queues.items():
+        done += await _work_off(keys, account_id, queue, now, wait)
+    return done
+
+
+async def _work_off(
+    keys: Keys, account_id: str, queue: list[SubscriptionRequest], now: Callable[[], datetime], wait: float
+) -> list[Outcome]:
+    done: list[Outcome] = []
+    try:
+        async with open_session(keys, account_id, wait=wait) as (client, _):
+            desk = _Desk(keys, account_id, client, now)
+            for request in queue:
+                done.append(await desk.settle(request))
+    except FloodError as error:
+        done += [_leave(keys, request, str(error), now(), until=error.until) for request in queue[len(done) :]]
+    except (TelegramError, LeaseHeldError, VaultError, ConflictError, NotFoundError) as error:
+        done += [_leave(keys, request, str(error), now()) for request in queue[len(done) :]]
+    return done
+
+
+class _Desk:
+    """One account's session, at work on wishes."""
+
+    def __init__(self, keys: Keys, account_id: str, client: Client, now: Callable[[], datetime]) -> None:
+        self._keys = keys
+        self._account_id = account_id
+        self._client = client
+        self._now = now
+        self._dialogs: dict[int, Peer] | None = None
+
+    async def settle(self, request: SubscriptionRequest) -> Outcome:
+        """Follow what the wish names. Raises what concerns the account: AuthorityLostError, UnreachableError."""
+        catalog, tenant = self._keys.catalog, self._keys.tenant
+        try:
+            peer = await self._find(parse_reference(request.reference))
+            remember_channels(catalog, tenant, [peer.seen])
+            remember_peer(catalog, tenant, self._account_id, peer.key.channel_id, peer.key.access_hash)
+            subscribe(
+                catalog,
+                tenant,
+                channel_id=peer.key.channel_id,
+                account_id=self._account_id,
+                reference=request.reference,
+                visibility=peer.visibility,
+                members=peer.members,
+                since=request.since,
+                comments=request.comments,
+                created_by=request.created_by,
+            )
+        except FloodError as error:
+            defer_request(catalog, tenant, request.id, not_before=error.until, error=str(error))
+            return Outcome(request.id, request.reference, "queued", error=str(error))
+        except (AuthorityLostError, UnreachableError):
+            raise
+        except (TelegramError, SourceError, ConflictError, QuotaError) as error:
+            finish_request(catalog, tenant, request.id, status="failed", error=str(error))
+            return Outcome(request.id, request.reference, "failed", error=str(error))
+        finish_request(catalog, tenant, request.id, status="done", channel_id=peer.key.channel_id)
+        return Outcome(request.id, request.reference, "done", peer.key.channel_id, peer.title)
+
+    async def _find(self, reference: Reference) -> Peer:
+        """The channel as `look` shows it, found with as few lookups as there can be."""
+        if isinstance(reference, Username):
+            key = self._seen_lately(reference.name)
+            if key is not None:
+                peer = await look(self._client, key)
+                if (peer.username or "").lower() == reference.name:
+                    return peer
+            found = await resolve(self._client, reference)
+        elif isinstance(reference, Invite):
+            found = await resolve(self._client, reference, join=True)
+        else:
+            return await self._by_id(reference)
+        return await look(self._client, found.key)
+
+    async def _by_id(self, reference: ChannelId) -> Peer:
+        """A channel by its id: the account has met it before, or has it among its dialogs."""
+        known = self._known(reference.id)
+        if known is None:
+            if self._dialogs is None:
+                self._dialogs = {peer.key.channel_id: peer for peer in await dialogs(self._client)}
+            listed = self._dialogs.get(reference.id)
+            known = listed.key if listed else None
+        return await resolve(self._client, reference, known=known)
+
+    def _seen_lately(self, name: str) -> PeerKey | None:
+        for channel in list_channels(self._keys.catalog, self._keys.tenant):
+            if (channel.username or "").lower() == name and self._now() - channel.seen_at < FRESH:
+                return self._known(channel.channel_id)
+        return None
+
+    def _known(self, channel_id: int) -> PeerKey | None:
+        known = cursor(self._keys.catalog, self._keys.tenant, self._account_id, channel_id)
+        return None if known.access_hash is None else PeerKey(channel_id, known.access_hash)
+
+
+def _leave(
+    keys: Keys, request: SubscriptionRequest, error: str, now: datetime, *, until: datetime | None = None
+) -> Outcome:
+    """Leave the wish queued, and say why; `until` is the end of a flood wait."""
+    if request.error != error:
+        not_before = until or request.not_before or now
+        defer_request(keys.catalog, keys.tenant, request.id, not_before=not_before, error=error)
+    return Outcome(request.id, request.reference, "queued", error=error)
+
+
+def _unusable(account: TgAccount | None) -> str:
+    if account is None:
+        return _NO_ACCOUNT
+    return f"The account {account.name} is {account.status}: pair it again, or ask with another one."

@@ -1,0 +1,342 @@
+"""Find the elements of the big arrays of a JSON file without decoding it: a small index, then runs of elements.
+
+Only bytes and offsets belong here; what an element means is the business of `desktop_export.py` and `telethon_dump.py`.
+
+One pass reads the file in chunks. Unescaped quotes say by parity which brackets stand outside strings, and a running sum
+of those brackets is the depth; an element ends where the depth returns to its array's. The index costs eight bytes an
+element, so any file is read in little memory, and a run can start anywhere: resuming needs one number.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tgstudio_dagster.core.errors import SourceError
+
+CHUNK = 4 * 2**20
+# What is outside the arrays is kept in memory: the headers of the chats, contacts and the like.
+MAX_SKELETON = 64 * 2**20
+# Telegram's texts end at 4,096 characters; no message comes near this.
+MAX_ELEMENT = 32 * 2**20
+
+_ARRAY_KEY = re.compile(rb'(?<!\\)"messages"\s*:\s*\[\Z')
+# Telegram Desktop writes control characters as \x1f, which is not JSON (its SerializeString, export_output_json.cpp).
+_HEX_ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*)\\x([0-9A-Fa-f]{2})")
+_JUNK = b" \t\r\n,"
+
+_RAW = msgspec.json.Decoder(list[msgspec.Raw])
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Elements:
+    """One array, or the lines of a file. `ends` are the absolute offsets just behind each element."""
+
+    start: int
+    ends: NDArray[np.int64]
+    lines: bool = False
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Byte range of the elements first (inclusive) to last (exclusive)."""
+        return (int(self.ends[first - 1]) if first else self.start), int(self.ends[last - 1])
+
+
+@dataclass(frozen=True)
+class Index:
+    """A scanned file. `skeleton` is its JSON with every array of messages replaced by `[<number in arrays>]`."""
+
+    skeleton: bytes
+    arrays: list[Elements]
+    size: int
+    broken_at: int | None
+
+    @property
+    def total(self) -> int:
+        """Number of elements in all arrays."""
+        return sum(len(array) for array in self.arrays)
+
+
+def check_encoding(head: bytes) -> bytes:
+    """The file's beginning without a UTF-8 byte order mark; raises SourceError if it is no UTF-8."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in head[:64]:
+        raise SourceError("The file is UTF-16 or UTF-32, or no text at all; convert it to UTF-8 and import that.")
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            f"The file is not UTF-8 (byte {error.start} is {head[error.start]:#04x}); convert it to UTF-8, "
+            "for example with iconv."
+        ) from error
+    return head.removeprefix(codecs.BOM_UTF8)
+
+
+def scan_lines(stream: BinaryIO, *, look: Callable[[bytes], None] | None = None, chunk_size: int = CHUNK) -> Index:
+    """Index of a JSON Lines file: one element a line. `look` sees every chunk."""
+    ends: list[NDArray[np.int64]] = []
+    offset, last = 0, b""
+    while chunk := stream.read(chunk_size):
+        if look:
+            look(chunk)
+        ends.append(np.flatnonzero(np.frombuffer(chunk, dtype=np.uint8) == 0x0A) + (offset + 1))
+        offset, last = offset + len(chunk), chunk[-1:]
+    if last not in (b"", b"\n"):
+        ends.append(np.array([offset], dtype=np.int64))
+    start = _bom(stream)
+    return Index(b"", [Elements(start, _joined(ends), lines=True)], offset, None)
+
+
+def scan(stream: BinaryIO, *, look: Callable[[bytes], None] | None = None, chunk_size: int = CHUNK) -> Index:
+    """Index of a JSON document: the arrays under the key `messages`, or the root if that is an array.
+
+    A file that breaks off gives all that is complete, and `broken_at`. `look` sees every chunk. Raises SourceError if
+    there is more outside the arrays than an export ever holds.
+    """
+    scanner = _Scanner()
+    offset, held = 0, b""
+    while True:
+        read = stream.read(chunk_size)
+        if read and look:
+            look(read)
+        chunk = held + read
+        if not chunk or (scanner.done is not None and not read):
+            break
+        # A backslash at the end of a chunk would be parted from what it escapes.
+        slashes = len(chunk) - len(chunk.rstrip(b"\\"))
+        held = chunk[-1:] if read and slashes % 2 else b""
+        chunk = chunk[: len(chunk) - len(held)]
+        if scanner.done is None:
+            scanner.feed(chunk, offset)
+        elif scanner.done == -1 and chunk.strip():
+            scanner.done = offset
+        offset += len(chunk)
+    return scanner.finish(offset)
+
+
+class _Scanner:
+    """State of a scan between chunks."""
+
+    def __init__(self) -> None:
+        self.skeleton = bytearray()
+        self.arrays: list[Elements] = []
+        self.done: int | None = None
+        self._sound = (0, 0)
+        self._open: list[int] = []
+        self._sound_open: list[int] = []
+        self._in_string = 0
+        self._depth = 0
+        self._array: int | None = None
+        self._ends: list[NDArray[np.int64]] = []
+        self._start = 0
+        self._last = 0
+
+    def feed(self, chunk: bytes, offset: int) -> None:
+        """Take the next bytes, which begin at `offset` and do not end within an escape."""
+        codes = np.frombuffer(chunk, dtype=np.uint8)
+        quotes = _unescaped(codes, np.flatnonzero(codes == 0x22))
+        # { and [ differ in one bit only, and so do } and ].
+        folded = codes | 0x20
+        places = np.flatnonzero((folded == 0x7B) | (folded == 0x7D))
+        places = places[((np.searchsorted(quotes, places) + self._in_string) & 1) == 0]
+        self._in_string = (self._in_string + len(quotes)) & 1
+        steps = np.where(folded[places] == 0x7B, 1, -1)
+        depths = self._depth + np.cumsum(steps)
+        if len(depths):
+            self._depth = int(depths[-1])
+        at, cursor = 0, 0
+        closings: dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
+        while self.done is None:
+            if self._array is None:
+                at, cursor = self._outside(chunk, offset, places, at, cursor)
+                if self._array is None:
+                    break
+            level = self._array
+            if level not in closings:
+                closings[level] = (np.flatnonzero(depths < level), np.flatnonzero((depths == level) & (steps < 0)))
+            leaving, ending = closings[level]
+            exits = leaving[np.searchsorted(leaving, at) :]
+            stop = int(exits[0]) if len(exits) else len(places)
+            inner = ending[np.searchsorted(ending, at) : np.searchsorted(ending, stop)]
+            self._ends.append(places[inner] + (offset + 1))
+            if len(inner):
+                self._last = int(places[inner[-1]]) + offset + 1
+            if stop == len(places):
+                cursor = len(chunk)
+                break
+            cursor = int(places[stop])
+            # Something that is neither an object nor an array after the last one that is.
+            left = chunk[max(self._last - offset, self._start - offset, 0) : cursor]
+            if left.strip(_JUNK):
+                self._ends.append(np.array([cursor + offset], dtype=np.int64))
+            self._close_array()
+            at = stop
+        if self.done == -1 and chunk[cursor:].strip():
+            self.done = offset + cursor
+
+    def _outside(self, chunk: bytes, offset: int, places: NDArray[np.intp], at: int, cursor: int) -> tuple[int, int]:
+        """Walk the brackets outside arrays; returns the next bracket and the next byte to look at."""
+        while at < len(places):
+            for place in places[at : at + 256].tolist():
+                at += 1
+                self.skeleton += chunk[cursor : place + 1]
+                cursor = place + 1
+                bracket = chunk[place]
+                if bracket in b"{[":
+                    root = bracket == 0x5B and not self._open
+                    self._open.append(0x7D if bracket == 0x7B else 0x5D)
+                    if root or (bracket == 0x5B and _ARRAY_KEY.search(self.skeleton[-4096:])):
+                        self._array = len(self._open)
+                        self._start = self._last = offset + cursor
+                        self.skeleton += str(len(self.arrays)).encode()
+                elif not self._open or self._open.pop() != bracket:
+                    self.done = offset + place
+                    del self.skeleton[-1:]
+                    return at, cursor
+                elif not self._open:
+                    self.done = -1
+                self._sound, self._sound_open = (len(self.skeleton), offset + cursor), list(self._open)
+                if self._array is not None or self.done is not None:
+                    return at, cursor
+            if len(self.skeleton) > MAX_SKELETON:
+                raise SourceError(
+                    f"The file holds no `messages` array in its first {offset + cursor:,} bytes. "
+                    "Understood are a Telegram Desktop export (result.json) and dumps of Telethon messages."
+                )
+        self.skeleton += chunk[cursor:]
+        return at, len(chunk)
+
+    def _close_array(self) -> None:
+        self.arrays.append(Elements(self._start, _joined(self._ends)))
+        self._ends, self._array = [], None
+
+    def finish(self, size: int) -> Index:
+        """The index, with a sound skeleton even if the file breaks off."""
+        if self.done == -1:
+            return Index(bytes(self.skeleton), self.arrays, size, None)
+        if self._array is not None:
+            broken = self._last
+            self._close_array()
+        else:
+            broken = self._sound[1] if self.done is None else self.done
+        sound = bytes(self.skeleton[: self._sound[0]]) + bytes(reversed(self._sound_open))
+        return Index(sound, self.arrays, size, broken)
+
+
+def read_run(stream: BinaryIO, elements: Elements, first: int, last: int) -> bytes:
+    """The bytes of the elements first (inclusive) to last (exclusive), as a JSON array, or as lines."""
+    start, stop = elements.span(first, last)
+    stream.seek(start)
+    data = stream.read(stop - start)
+    return data if elements.lines else b"".join((b"[", data.lstrip(_JUNK), b"]"))
+
+
+@dataclass(frozen=True)
+class Bad:
+    """Why an element could not be decoded."""
+
+    reason: str
+    excerpt: str
+
+
+def decode_elements(
+    stream: BinaryIO,
+    elements: Elements,
+    decoder: msgspec.json.Decoder[list[T]],
+    one: msgspec.json.Decoder[T],
+    *,
+    first: int = 0,
+    size: int = 1000,
+) -> Iterator[tuple[int, T | Bad]]:
+    """Decode the elements from `first` on; yields (position, value or why there is none), in order.
+
+    A run that fails is decoded one by one, so that one bad element costs no other. Blank lines yield nothing.
+    """
+    while first < len(elements):
+        last = min(first + size, len(elements))
+        # Runs are also bounded in bytes: an element may be many times the usual size.
+        fits = int(np.searchsorted(elements.ends, elements.span(first, last)[0] + CHUNK, side="right"))
+        last = min(last, max(fits, first + 1))
+        start, stop = elements.span(first, last)
+        if stop - start > MAX_ELEMENT:
+            yield first, Bad(f"element of {stop - start:,} bytes; a message is never so large", "")
+        else:
+            data = read_run(stream, elements, first, last)
+            try:
+                values = one.decode_lines(data) if elements.lines else decoder.decode(data)
+                whole = len(values) == last - first
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                whole = False
+            if whole:
+                yield from zip(range(first, last), values, strict=True)
+            else:
+                yield from _one_by_one(stream, elements, first, last, one)
+        first = last
+
+
+def _one_by_one(
+    stream: BinaryIO, elements: Elements, first: int, last: int, one: msgspec.json.Decoder[T]
+) -> Iterator[tuple[int, T | Bad]]:
+    for position in range(first, last):
+        start, stop = elements.span(position, position + 1)
+        stream.seek(start)
+        raw = _HEX_ESCAPE.sub(rb"\1\\u00\2", stream.read(stop - start).strip(_JUNK))
+        if not raw:
+            continue
+        try:
+            # What is neither an object nor an array is not parted from the element that follows it.
+            items = [bytes(item) for item in _RAW.decode(b"[" + raw + b"]")]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            items = [raw]
+        bad = None
+        for item in items:
+            try:
+                yield position, one.decode(item)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                bad = bad or Bad(f"cannot be read: {error}", item[:200].decode("utf-8", errors="replace"))
+        if bad:
+            yield position, bad
+
+
+def decode_skeleton(data: bytes, kind: type[T]) -> T:
+    """The skeleton as `kind`; raises SourceError if it is not that."""
+    try:
+        return msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        try:
+            return msgspec.json.decode(_HEX_ESCAPE.sub(rb"\1\\u00\2", data.removeprefix(codecs.BOM_UTF8)), type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise SourceError(f"The file is not a JSON document of a known shape: {error}.") from error
+
+
+def _unescaped(codes: NDArray[np.uint8], quotes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The quotes that no odd run of backslashes stands before."""
+    # The first byte of a chunk is never escaped; where it is a quote, it is compared with itself.
+    escaped = codes[np.maximum(quotes - 1, 0)] == 0x5C
+    twice = escaped & (codes[np.maximum(quotes - 2, 0)] == 0x5C)
+    for place in np.flatnonzero(twice).tolist():
+        quote = before = int(quotes[place])
+        while before and codes[before - 1] == 0x5C:
+            before -= 1
+        escaped[place] = (quote - before) % 2 == 1
+    unescaped: NDArray[np.intp] = quotes[~escaped]
+    return unescaped
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[np.int64]:
+    return np.concatenate(parts).astype(np.int64) if parts else np.empty(0, dtype=np.int64)
+
+
+def _bom(stream: BinaryIO) -> int:
+    stream.seek(0)
+    return len(codecs.BOM_UTF8) if stream.read(3) == codecs.BOM_UTF8 else 0

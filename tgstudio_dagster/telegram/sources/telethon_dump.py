@@ -1,0 +1,161 @@
+"""Dumps of Telethon messages: JSON Lines, or one JSON array, of `Message.to_dict()` or `.to_json()` (Telethon 1.45).
+
+Reading that format belongs here; what a message means is `telethon_message.py`; storing files, filters and
+checkpoints are the importer's.
+
+Beside messages a dump may hold entities (`Channel`, `Chat`, `User`, as `to_dict()` gives them), anywhere in the file:
+they give titles, usernames and names of senders. Dates are ISO 8601 or seconds since 1970. Keys of our own, both
+optional, on any message: `observed_at` (when this state was read; a message may stand in a dump many times) and `file`
+(path of its medium, relative to the dump's folder). `MessageEmpty` proves a delete: it lands as type `deleted`, with
+the date that the dump gives elsewhere, or the lake; the merge keeps the text. Only channels and supergroups are taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from tgstudio_dagster.core.errors import SourceError
+from tgstudio_dagster.posts import normalize
+from tgstudio_dagster.posts.shape import Post, fold_albums, landing_frame
+from tgstudio_dagster.telegram.sources.json_stream import Bad, Index, decode_elements
+from tgstudio_dagster.telegram.sources.source import BATCH, Batch, Span, Stretch, media_files
+from tgstudio_dagster.telegram.sources.telethon_message import ENTITIES, MESSAGES, Item, Messages, channel_of
+
+NAME = "telethon_dump"
+NEWEST = re.compile(
+    rb'"(?:date|edit_date|observed_at)"\s*:\s*"?(\d{4}-\d\d-\d\d[T ][\d:.]+(?:[+-]\d\d:\d\d|Z)?|\d{9,11})'
+)
+_RUN = msgspec.json.Decoder(list[Item])
+_ONE = msgspec.json.Decoder(Item)
+Known = Callable[[set[tuple[int, int]]], Mapping[tuple[int, int], int]]
+
+
+@dataclass
+class TelethonDump:
+    """An opened dump: a `Source`.
+
+    `usernames` and `titles` are those known by channel id, `channel` is the username of a dump of one channel,
+    `known_dates` finds the dates (microseconds) of messages that only the lake holds, for proofs of deletes.
+    """
+
+    path: Path
+    index: Index
+    span: Span
+    usernames: Mapping[int, str]
+    titles: Mapping[int, str]
+    known_dates: Known
+    channel: str | None = None
+    batch: int = BATCH
+    name: str = NAME
+
+    def __post_init__(self) -> None:
+        self._messages = Messages(
+            self.span,
+            usernames=self.usernames,
+            titles=self.titles,
+            channel=self.channel,
+            absent="skipped: not included in the dump",
+        )
+        self._met: set[int] = set()
+        self._prepared = False
+
+    @property
+    def total(self) -> int:
+        """Number of elements in the file, entities included."""
+        return self.index.total
+
+    def _items(self, start: int = 0) -> Iterator[tuple[int, Item | Bad]]:
+        base = 0
+        with self.path.open("rb") as stream:
+            for elements in self.index.arrays:
+                first, offset, base = max(start - base, 0), base, base + len(elements)
+                for local, item in decode_elements(stream, elements, _RUN, _ONE, first=first):
+                    yield offset + local, item
+
+    def _prepare(self) -> None:
+        """Read the entities, which may stand behind the messages, and the dates of what is proved deleted."""
+        wanted: set[tuple[int, int]] = set()
+        for _, item in self._items():
+            if isinstance(item, Bad):
+                continue
+            if item.kind in ENTITIES:
+                self._messages.meet(item)
+            elif (channel_id := channel_of(item)) is not None:
+                self._met.add(channel_id)
+                if item.kind == "MessageEmpty":
+                    wanted.add((channel_id, item.id))
+        if self.channel is not None and len(self._met) > 1:
+            raise SourceError(
+                f"{self.path.name}: --channel names the username of a dump of one channel, but here are "
+                f"{len(self._met)}; leave it out, and add `Channel` entities to the dump for their usernames."
+            )
+        if wanted:
+            for _, item in self._items():
+                if isinstance(item, Bad) or item.kind not in MESSAGES or (channel_of(item), item.id) not in wanted:
+                    continue
+                with suppress(ValueError):
+                    if (date := normalize.parse_time(item.date)) is not None:
+                        self._messages.dates.setdefault((channel_of(item) or 0, item.id), date)
+            self._messages.dates.update(self.known_dates(wanted - self._messages.dates.keys()))
+        self._prepared = True
+
+    def batches(self, position: int, state: str) -> Iterator[Batch]:  # noqa: ARG002
+        """Batches from `position` on; none cuts an album that stands in one piece. `state` is not needed."""
+        if not self._prepared:
+            self._prepare()
+        stretch = Stretch()
+        for at, item in self._items(position):
+            made = item if isinstance(item, Bad) else self._made_of(item)
+            if stretch.size >= self.batch and not _continues(stretch, made):
+                yield self._batch(stretch, at)
+                stretch = Stretch()
+            stretch.size += 1
+            if made is None:
+                continue
+            stretch.read += 1
+            if isinstance(made, Post):
+                stretch.posts.append(made)
+                stretch.positions.append(at)
+            elif isinstance(made, Bad):
+                stretch.reject(at, None if isinstance(item, Bad) else item.id, made.reason, made.excerpt)
+            else:
+                stretch.filtered[made] += 1
+        if self.index.broken_at is not None:
+            stretch.reject(
+                self.total, None,
+                f"the file breaks off, or is no JSON, from byte {self.index.broken_at:,} of {self.index.size:,} on; "
+                "what stands before is imported",
+            )  # fmt: skip
+        if stretch.size or stretch.rejects:
+            yield self._batch(stretch, self.total)
+
+    def _batch(self, stretch: Stretch, position: int) -> Batch:
+        posts = fold_albums(stretch.single())
+        met = {post.channel_id for post in posts}
+        return Batch(
+            frame=landing_frame(posts, NAME),
+            channels=[self._messages.seen(channel_id) for channel_id in sorted(met)],
+            rejects=stretch.rejects,
+            position=position,
+            state="",
+            read=stretch.read,
+            filtered=dict(stretch.filtered),
+            files=media_files(posts),
+        )
+
+    def _made_of(self, item: Item) -> Post | Bad | str | None:
+        """As `Messages.post`; None for an entity."""
+        return None if item.kind in ENTITIES else self._messages.post(item)
+
+
+def _continues(stretch: Stretch, made: Post | Bad | str | None) -> bool:
+    """Whether the post belongs to an album with the last one: a batch must not end between them."""
+    if not stretch.posts or not isinstance(made, Post) or made.grouped_id is None:
+        return False
+    return made.grouped_id == stretch.posts[-1].grouped_id and stretch.size < 2 * BATCH

@@ -1,0 +1,83 @@
+"""Which clustering is which: the hash of all that one is made of. So the same window is never clustered twice.
+
+A clustering is a function of the posts, their features, the lines that channels repeat, what earlier posts say of words,
+a model's vectors, and the code. Its key is the hash of these; where any of them differs, so does the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tgstudio_dagster.lake.derived import KeptFrames
+from tgstudio_dagster.topics.cluster import Clustering
+
+if TYPE_CHECKING:
+    from tgstudio_dagster.topics.blend import Dense
+    from tgstudio_dagster.topics.vectors import Background
+
+_OF_A_POST = ["channel_id", "msg_id", "date", "text_hash", "lang", "forwarded_from"]
+_LIBRARIES = ("numpy", "polars", "scipy", "snowballstemmer", "sparse-dot-topn")
+
+
+def kept_clustering(kept: KeptFrames, key: str, make: Callable[[], Clustering | None]) -> Clustering | None:
+    """The clustering of that key: the one that is kept, or the one made now, which is kept from now on.
+
+    One without a topic took no time and is not kept.
+    """
+    found = kept.get(key)
+    if found is not None and set(found) == {"members", "topics"}:
+        return Clustering(found["members"], found["topics"])
+    made = make()
+    if made is not None:
+        kept.put(key, {"members": made.members, "topics": made.topics})
+    return made
+
+
+def fingerprint(
+    candidates: pl.DataFrame,
+    embeddings: pl.DataFrame,
+    repeated: pl.DataFrame,
+    background: Mapping[str, Background],
+    dense: Dense | None,
+) -> str:
+    """32 hex digits of all that `cluster_posts` makes a clustering of. Rows in another order are another key."""
+    digest = blake2b(_code(), digest_size=16)
+    _frame(digest, candidates.select(_OF_A_POST))
+    _frame(digest, embeddings.select("channel_id", "msg_id", "model", "text_hash"))
+    for name in ("indices", "vector"):
+        _lists(digest, embeddings[name])
+    _frame(digest, repeated.select("channel_id", "line").sort("channel_id", "line"))
+    for lang, earlier in sorted(background.items()):
+        digest.update(f"{lang} {earlier.posts}".encode())
+        digest.update(earlier.frequency.data)
+    if dense is not None:
+        digest.update(f"{dense.model} {dense.floor} {dense.cross_floor} {dense.share}".encode())
+        _frame(digest, dense.vectors.drop("vector"))
+        _lists(digest, dense.vectors["vector"])
+    return digest.hexdigest()
+
+
+def _frame(digest: Any, frame: pl.DataFrame) -> None:
+    digest.update(f"{frame.height}".encode())
+    digest.update(frame.write_ndjson().encode())
+
+
+def _lists(digest: Any, lists: pl.Series) -> None:
+    digest.update(lists.list.len().to_numpy().data)
+    digest.update(lists.explode(empty_as_null=False).to_numpy().data)
+
+
+@cache
+def _code() -> bytes:
+    """The hash of this folder's code, and the libraries it counts with."""
+    digest = blake2b(" ".join(f"{name} {version(name)}" for name in _LIBRARIES).encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.digest()

@@ -29,9 +29,9 @@ from tests import builders
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS
 from tgstudio_dagster.topics.as_of import Known
-from tgstudio_dagster.topics.clean import repeated_lines
 from tgstudio_dagster.topics.cluster import Topics, find_topics
 from tgstudio_dagster.topics.embed import embed, topical
+from tgstudio_dagster.topics.footers import repeated_lines
 from tgstudio_dagster.topics.hourly import standing_topics
 
 WEEK = timedelta(days=6, hours=12)  # before the full hour, with which a day of the window begins to go on

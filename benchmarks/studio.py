@@ -44,10 +44,10 @@ from tests.e2e.browser import DESKTOP, browser
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.logins import open_session
 from tgstudio_dagster.catalog.people.tenants import add_member, add_user
+from tgstudio_dagster.cli.demo import TENANT, run_demo
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.settings import Settings, WebSettings
-from tgstudio_dagster.operate.demo import TENANT, run_demo
-from tgstudio_dagster.web.auth.sessions import Signer, session_cookie
+from tgstudio_dagster.services.sessions import Signer, session_cookie
 
 PORT = 3482
 ORIGIN = f"http://127.0.0.1:{PORT}"

@@ -15,11 +15,12 @@ import streamlit as st
 from streamlit_app.i18n import t
 from tgstudio_dagster.catalog.people.logins import read_session, read_user
 from tgstudio_dagster.catalog.people.models import User
-from tgstudio_dagster.catalog.people.principals import Principal, principal_of
+from tgstudio_dagster.catalog.people.principals import principal_of
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import NotFoundError
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.web.platform import Platform, current
+from tgstudio_dagster.services.platform import Platform, current
 
 
 @dataclass(frozen=True)

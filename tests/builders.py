@@ -13,9 +13,9 @@ from typing import Any
 import polars as pl
 
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.people.tenants import add_tenant
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.tables.posts import LANDING, MESSAGES
 

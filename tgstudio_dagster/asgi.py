@@ -25,11 +25,11 @@ from tgstudio_dagster.core.errors import TGStudioError
 from tgstudio_dagster.core.home import PROJECT
 from tgstudio_dagster.core.settings import settings, web_settings
 from tgstudio_dagster.mcp.server import build_mcp
+from tgstudio_dagster.services.platform import Platform, use
 from tgstudio_dagster.web import api, metrics, problems
 from tgstudio_dagster.web.api import spec
 from tgstudio_dagster.web.auth import routes as auth
 from tgstudio_dagster.web.gate import Gate
-from tgstudio_dagster.web.platform import Platform, use
 from tgstudio_dagster.web.shell import Shell
 
 PAGES = PROJECT / "streamlit_app" / "app.py"

@@ -17,9 +17,9 @@ from streamlit_app.i18n import t
 from streamlit_app.principal import current_principal, platform, studio
 from tgstudio_dagster.catalog.accounts.accounts import list_accounts
 from tgstudio_dagster.catalog.accounts.pairings import Pairing, get_pairing, list_pairings
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import PairingError, TGStudioError
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.lake.tables.posts import MESSAGES
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.telegram.accounts.pairing_desk import FINISHED

@@ -12,9 +12,9 @@ from streamlit_app.components.topic import plain
 from streamlit_app.formats import duration, moment, number
 from streamlit_app.i18n import t
 from streamlit_app.principal import current_identity, platform
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.people.tenants import list_members, list_tenants
 from tgstudio_dagster.core.errors import RunsError
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.services import Studio
 
 RUNS = 50

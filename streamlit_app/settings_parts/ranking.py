@@ -7,8 +7,8 @@ import streamlit as st
 from streamlit_app.components.states import guarded
 from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import button_help, save, seed, set_back
+from tgstudio_dagster.catalog.people.ranking_weights import COUNTERS, SHIPPED, RankingWeights
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.topics.weights import COUNTERS, SHIPPED, RankingWeights
 
 COUNTED = ("engagement", "audience", "trend")
 FINE = ("half_life_24h", "half_life_7d", "smoothing", "least", "most")

@@ -9,7 +9,6 @@ import pytest
 
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.people.tenants import delete_tenant
 from tgstudio_dagster.catalog.work.bundles import (
     MAX_WAITING,
@@ -21,6 +20,7 @@ from tgstudio_dagster.catalog.work.bundles import (
     pending_bundles,
 )
 from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFoundError, SettingsError
+from tgstudio_dagster.core.principal import Principal
 
 NOW = datetime(2026, 3, 15, 9, tzinfo=UTC)
 

@@ -9,10 +9,10 @@ import pytest
 
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.work.edits import PackageEdit, add_edit, edits_of, latest_edits
 from tgstudio_dagster.catalog.work.orders import create_order
 from tgstudio_dagster.core.errors import ForbiddenError, NotFoundError
+from tgstudio_dagster.core.principal import Principal
 
 NOW = datetime(2026, 3, 15, 9, tzinfo=UTC)
 

@@ -13,7 +13,6 @@ from tests.builders import make_tenant
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.models import Quota
 from tgstudio_dagster.catalog.money.plans import spent
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.people.tenants import delete_tenant
 from tgstudio_dagster.catalog.work.orders import (
     MAX_MESSAGES,
@@ -30,6 +29,7 @@ from tgstudio_dagster.catalog.work.orders import (
     settle_order,
 )
 from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NewsroomError, NotFoundError, QuotaError
+from tgstudio_dagster.core.principal import Principal
 
 NOW = datetime(2026, 3, 15, 9, tzinfo=UTC)
 

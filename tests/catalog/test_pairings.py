@@ -28,10 +28,10 @@ from tgstudio_dagster.catalog.accounts.pairings import (
 )
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.leases import lease
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.people.tenants import delete_tenant
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError
+from tgstudio_dagster.core.principal import Principal
 
 DEADLINE = datetime(2026, 3, 15, 12, 5, tzinfo=UTC)
 ORDER: tuple[PairingStatus, ...] = get_args(PairingStatus)

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.work.orders import create_order, get_order, list_orders
 from tgstudio_dagster.catalog.work.rules import MAX_RULES, TopicRule, delete_rule, list_rules, put_rule, topic_rule
 from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFoundError, SettingsError
+from tgstudio_dagster.core.principal import Principal
 
 NOW = datetime(2026, 3, 15, 9, tzinfo=UTC)
 TOP3 = TopicRule(max_rank=3, platforms=("tg",))

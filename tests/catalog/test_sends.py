@@ -15,9 +15,9 @@ from tgstudio_dagster.catalog.accounts.sends import Send, begin_send, finish_sen
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.plans import set_plan
 from tgstudio_dagster.catalog.people.audit import audit, list_audit
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.people.tenants import add_user
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError
+from tgstudio_dagster.core.principal import Principal
 
 ANN = Principal("demo", None, "editor")
 

@@ -30,8 +30,8 @@ from tgstudio_dagster.catalog.follows.subscriptions import (
 from tgstudio_dagster.catalog.money.models import Quota
 from tgstudio_dagster.catalog.money.plans import set_plan
 from tgstudio_dagster.catalog.people.audit import list_audit
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError, QuotaError, SettingsError
+from tgstudio_dagster.core.principal import Principal
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 ANN = Principal("demo", None, "editor")

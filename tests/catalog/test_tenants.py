@@ -14,7 +14,7 @@ from tests.builders import make_tenant
 from tgstudio_dagster.catalog.base import UtcDateTime
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.models import Tenant, TenantSettingsRow
-from tgstudio_dagster.catalog.people.principals import Principal, operator, principal_of
+from tgstudio_dagster.catalog.people.principals import operator, principal_of
 from tgstudio_dagster.catalog.people.tenant_settings import Filters, TenantSettings
 from tgstudio_dagster.catalog.people.tenants import (
     add_member,
@@ -28,6 +28,7 @@ from tgstudio_dagster.catalog.people.tenants import (
     tenant_settings,
 )
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError, SettingsError
+from tgstudio_dagster.core.principal import Principal
 
 
 def test_a_tenant_that_was_added_is_listed_and_found(catalog: Catalog) -> None:

@@ -11,7 +11,6 @@ import pytest
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.audit import list_audit
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.work.watches import (
     MAX_WATCHES,
     WatchRule,
@@ -22,6 +21,7 @@ from tgstudio_dagster.catalog.work.watches import (
     move_watch,
 )
 from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFoundError, SettingsError
+from tgstudio_dagster.core.principal import Principal
 
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
 RULE = WatchRule(words=("river",))

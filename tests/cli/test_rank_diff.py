@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from tests import builders
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.people.ranking_weights import SHIPPED
 from tgstudio_dagster.cli.rank import rank_diff
 from tgstudio_dagster.core.errors import NotFoundError, SettingsError
 from tgstudio_dagster.core.settings import Settings, settings
@@ -22,7 +23,6 @@ from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGES
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.rank_days import ranked_days
-from tgstudio_dagster.topics.weights import SHIPPED
 
 app = typer.Typer()
 app.command()(rank_diff)

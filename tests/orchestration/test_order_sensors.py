@@ -14,7 +14,6 @@ from tests.builders import make_tenant
 from tests.orchestration.test_sensors import Ticks
 from tests.services.desk import DAY, NOW, TOPIC, fill
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.work.bundles import create_bundle, get_bundle, mark_bundle
 from tgstudio_dagster.catalog.work.orders import (
     begin_order,
@@ -24,6 +23,7 @@ from tgstudio_dagster.catalog.work.orders import (
     mark_order,
     requeue_order,
 )
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.definitions import build_definitions
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.newsroom import EDITOR_RESULTS

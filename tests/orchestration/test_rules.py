@@ -16,9 +16,9 @@ from tests.orchestration.test_sensors import Ticks
 from tests.services.desk import DAY, TOPIC, fill, ranking
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.models import Quota
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.work.orders import list_orders
 from tgstudio_dagster.catalog.work.rules import TopicRule, put_rule
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPICS
 from tgstudio_dagster.orchestration.decide.rules import RankedTopic, decide, passes

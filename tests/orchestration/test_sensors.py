@@ -24,9 +24,10 @@ from tgstudio_dagster.catalog.follows.subscriptions import (
     subscribe,
 )
 from tgstudio_dagster.catalog.money.plans import set_plan
-from tgstudio_dagster.catalog.people.principals import Principal, operator
+from tgstudio_dagster.catalog.people.principals import operator
 from tgstudio_dagster.catalog.people.tenants import add_tenant, delete_tenant
 from tgstudio_dagster.catalog.work.orders import create_order, mark_order
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.definitions import build_definitions
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.orchestration.decide import reading

@@ -15,8 +15,8 @@ from tgstudio_dagster.ai.offline.painter import OfflinePainter
 from tgstudio_dagster.ai.offline.writer import OfflineWriter
 from tgstudio_dagster.ai.protocols import PaintRequest, PaintResult, WriteRequest, WriteResult
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.principals import Principal, Role
 from tgstudio_dagster.catalog.work.orders import settle_order
+from tgstudio_dagster.core.principal import Principal, Role
 from tgstudio_dagster.definitions import build_definitions
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables.posts import MESSAGES

@@ -17,7 +17,7 @@ from tests.streamlit_app.reader import Readers
 from tests.web.conftest import bare_home, sample_home, sample_source  # noqa: F401 - fixtures
 from tgstudio_dagster.catalog.follows.channels import ChannelSeen, remember_channels
 from tgstudio_dagster.core.settings import Settings, WebSettings, settings, telegram_settings, web_settings
-from tgstudio_dagster.web.platform import Platform, use
+from tgstudio_dagster.services.platform import Platform, use
 
 config.set_option("runner.magicEnabled", False)  # as streamlit_app/.streamlit/config.toml, which tests do not read
 _CACHES = (settings, telegram_settings, web_settings)

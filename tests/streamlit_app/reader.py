@@ -17,11 +17,12 @@ from streamlit.testing.v1 import AppTest
 
 from tgstudio_dagster.catalog.people.logins import open_session
 from tgstudio_dagster.catalog.people.models import User
-from tgstudio_dagster.catalog.people.principals import Principal, principal_of
+from tgstudio_dagster.catalog.people.principals import principal_of
 from tgstudio_dagster.catalog.people.tenants import add_member, add_user
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.home import PROJECT
-from tgstudio_dagster.web.platform import Platform
+from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.services.platform import Platform
 
 APP = PROJECT / "streamlit_app"
 Role = Literal["owner", "editor", "viewer", "operator"]
@@ -92,4 +93,4 @@ def _text(element: Any) -> str:
 
 def pages() -> list[str]:
     """The keys of all pages."""
-    return sorted(path.stem for path in Path(APP / "app_pages").glob("*.py"))
+    return sorted(path.stem for path in Path(APP / "app_pages").glob("[a-z]*.py"))

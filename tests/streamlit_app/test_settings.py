@@ -10,9 +10,9 @@ import pytest
 
 from tests.streamlit_app.reader import Reader, Readers, shown
 from tgstudio_dagster.catalog.people.api_requests import Note, write_notes
+from tgstudio_dagster.catalog.people.ranking_weights import SHIPPED
 from tgstudio_dagster.catalog.people.tenant_settings import Filters
 from tgstudio_dagster.catalog.work.rules import TopicRule, topic_rule
-from tgstudio_dagster.topics.weights import SHIPPED
 
 NOW = datetime.now(UTC)
 PARTS = ("texts", "filters", "ranking", "rules", "keys", "models", "access", "plan")

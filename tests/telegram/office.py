@@ -15,7 +15,7 @@ from tgstudio_dagster.catalog.accounts.accounts import session_of
 from tgstudio_dagster.catalog.accounts.pairings import Pairing, get_pairing
 from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.telegram.accounts.pairing_desk import FINISHED, PairingDesk
 from tgstudio_dagster.telegram.mtproto.client import connected

@@ -16,7 +16,7 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.follows.channels import ChannelSeen, remember_channels
 from tgstudio_dagster.catalog.follows.subscriptions import subscribe
 from tgstudio_dagster.catalog.money.plans import set_plan
-from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import TelegramSettings
 
 VAULT_KEY = b"k" * 32

@@ -20,10 +20,10 @@ from tests.telegram.office import OPERATOR, PASSWORD, PHONE, Office
 from tgstudio_dagster.catalog.accounts.accounts import get_account, list_accounts, session_of
 from tgstudio_dagster.catalog.accounts.pairings import get_pairing, list_pairings
 from tgstudio_dagster.catalog.people.audit import list_audit
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.people.tenants import add_member, add_user
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError, SettingsError
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
 

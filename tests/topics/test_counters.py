@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import builders
+from tgstudio_dagster.catalog.people.ranking_weights import COUNTERS, RankingWeights
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS
 from tgstudio_dagster.topics.counters import engagement
-from tgstudio_dagster.topics.weights import COUNTERS, RankingWeights
 
 NOW = builders.FIRST + timedelta(days=5)
 

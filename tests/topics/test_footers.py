@@ -56,7 +56,8 @@ def test_no_posts_teach_nothing() -> None:
 
 
 def test_an_unclosed_link_leaves_its_words_only() -> None:
-    from tgstudio_dagster.topics.clean import clean_texts, repeated_lines
+    from tgstudio_dagster.topics.clean import clean_texts
+    from tgstudio_dagster.topics.footers import repeated_lines
 
     frame = builders.messages({"text": "Курс вырос. [Экономика](https://t.me/+abc"})
     assert clean_texts(frame, repeated_lines(frame)).to_list() == ["Курс вырос. Экономика"]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
 from tests import builders
-from tgstudio_dagster.topics.clean import clean_texts, repeated_lines
+from tgstudio_dagster.topics.clean import clean_texts
+from tgstudio_dagster.topics.footers import repeated_lines
 from tgstudio_dagster.topics.lexical import DIMENSIONS, STEMS, features
 
 LETTERS = "абвгдж ёz9,-🙂"  # one line: all of it is the lead, and counts are whole

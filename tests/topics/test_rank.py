@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from tests import builders
 from tests.topics import posts
+from tgstudio_dagster.catalog.people.ranking_weights import RankingWeights
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGES
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.rank import WINDOWS, expected_share, rank
-from tgstudio_dagster.topics.weights import RankingWeights
 from tgstudio_dagster.topics.window import as_of, window_days
 
 NO_TOPICS = (TOPICS.empty(), TOPIC_MESSAGES.empty())

@@ -10,11 +10,11 @@ import pytest
 
 from tests.topics import posts
 from tests.topics.lakes import START, events, hour, observe
+from tgstudio_dagster.catalog.people.ranking_weights import SHIPPED
 from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.rank_history import Then, known_at
-from tgstudio_dagster.topics.weights import SHIPPED
 
 DAY = START.date()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tgstudio_dagster.catalog.people.ranking_weights import SHIPPED, RankingWeights
 from tgstudio_dagster.core.errors import SettingsError
-from tgstudio_dagster.topics.weights import SHIPPED, RankingWeights
 
 
 def test_words_change_weights_and_what_differs_is_told() -> None:

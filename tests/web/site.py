@@ -32,13 +32,14 @@ from tgstudio_dagster.asgi import Pages, build_app
 from tgstudio_dagster.catalog.people.api_keys import ApiKey, create_key
 from tgstudio_dagster.catalog.people.logins import open_session
 from tgstudio_dagster.catalog.people.models import User
-from tgstudio_dagster.catalog.people.principals import Principal, principal_of
+from tgstudio_dagster.catalog.people.principals import principal_of
 from tgstudio_dagster.catalog.people.tenants import add_member, add_user
 from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import Settings, WebSettings, settings, telegram_settings, web_settings
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.web.auth.sessions import session_cookie
-from tgstudio_dagster.web.platform import Platform, use
+from tgstudio_dagster.services.platform import Platform, use
+from tgstudio_dagster.services.sessions import session_cookie
 
 Role = Literal["owner", "editor", "viewer", "operator"]
 

@@ -19,7 +19,7 @@ from tgstudio_dagster.catalog.people.models import User
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.people.tenants import add_tenant, put_settings
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.web.auth.sessions import LONGEST
+from tgstudio_dagster.services.sessions import LONGEST
 
 PAGE = {"accept": "text/html,application/xhtml+xml"}
 

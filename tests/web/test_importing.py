@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFoundError, SourceError
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import Settings, settings
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.web import importing

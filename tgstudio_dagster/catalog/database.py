@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
@@ -27,7 +27,7 @@ from tgstudio_dagster.catalog.people.models import Tenant
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError, SettingsError
 
 if TYPE_CHECKING:
-    from tgstudio_dagster.catalog.people.principals import Principal
+    from tgstudio_dagster.core.principal import Principal
     from tgstudio_dagster.core.settings import Settings
 
 _BUSY_MS = 30_000
@@ -123,6 +123,15 @@ class Catalog:
             event.listen(engine, "begin", _begin_sqlite)
         return engine
 
+    def answers(self) -> bool:
+        """Whether the database can be asked."""
+        try:
+            with self.reading() as session:
+                session.execute(text("select 1"))
+        except SQLAlchemyError:
+            return False
+        return True
+
     def close(self) -> None:
         """Close the connections that are kept open."""
         self._engine.dispose()
@@ -164,6 +173,11 @@ def _write_only_this_tenant(session: Session, _flush: UOWTransaction, _instances
     for row in (*session.new, *session.dirty, *session.deleted):
         if isinstance(row, TenantOwned) and row.tenant != session.tenant:
             raise ConflictError(f"A row of tenant {row.tenant!r} can't be written by tenant {session.tenant!r}.")
+
+
+def without_password(url: str) -> str:
+    """A database's URL as it may be shown."""
+    return make_url(url).render_as_string(hide_password=True)
 
 
 def _private_file(path: Path) -> None:

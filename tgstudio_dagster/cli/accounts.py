@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tgstudio_dagster.catalog.accounts.pairings import Pairing
     from tgstudio_dagster.catalog.accounts.vault import Vault
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.catalog.people.principals import Principal
+    from tgstudio_dagster.core.principal import Principal
     from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
 
 _LOOK_SECONDS = 0.2

@@ -26,7 +26,7 @@ def mcp() -> None:
 
     from tgstudio_dagster.core.settings import settings, web_settings
     from tgstudio_dagster.mcp.server import build_local
-    from tgstudio_dagster.web.platform import Platform
+    from tgstudio_dagster.services.platform import Platform
 
     platform = Platform.open(settings(), web_settings())
 

@@ -52,8 +52,8 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """The main job end to end on the sample: import, materialize, order, export, sum up."""
+    from tgstudio_dagster.cli.demo import run_demo
     from tgstudio_dagster.core.settings import settings
-    from tgstudio_dagster.operate.demo import run_demo
 
     def say(text: str) -> None:
         errors.print(f"[dim]{escape(text)}[/]", highlight=False, soft_wrap=True)

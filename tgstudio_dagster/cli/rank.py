@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from tgstudio_dagster.catalog.people.ranking_weights import RankingWeights
 from tgstudio_dagster.cli.output import (
     JsonOption,
     TenantOption,
@@ -20,7 +21,6 @@ from tgstudio_dagster.cli.output import (
     shorten,
 )
 from tgstudio_dagster.core.errors import LakeError, NotFoundError, SettingsError
-from tgstudio_dagster.topics.weights import RankingWeights
 
 if TYPE_CHECKING:
     import polars as pl

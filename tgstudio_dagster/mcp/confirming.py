@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tgstudio_dagster.core.errors import ConflictError
-from tgstudio_dagster.web.auth.sessions import Signer
+from tgstudio_dagster.services.sessions import Signer
 
 LASTS = timedelta(minutes=10)
 _PURPOSE = "mcp-confirmation"

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import SignInError, TGStudioError
+from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.web import problems
-from tgstudio_dagster.web.platform import Platform
 from tgstudio_dagster.web.who import Calls, Visitor, of_key
 
 _WRONG_KEYS = 20

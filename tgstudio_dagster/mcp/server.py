@@ -49,7 +49,7 @@ from tgstudio_dagster.mcp.door import Door, visitor_of
 from tgstudio_dagster.mcp.envelope import NOTICE, Answer, neutral, seal
 from tgstudio_dagster.mcp.registry import TOOLS
 from tgstudio_dagster.mcp.tool import Arguments, Call, Tool
-from tgstudio_dagster.web.platform import Platform
+from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.web.problems import status_of
 from tgstudio_dagster.web.who import Calls, Visitor, of_key
 

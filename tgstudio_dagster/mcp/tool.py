@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tgstudio_dagster.catalog.people.api_keys import ApiKey
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.errors import QueryError
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.mcp.envelope import Answer, Item
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.web.platform import Platform
+from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.web.who import Visitor
 
 Scope = Literal["read", "order", "send", "admin"]

@@ -15,7 +15,8 @@ from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.topics.clean import own_texts, repeated_lines
+from tgstudio_dagster.topics.clean import own_texts
+from tgstudio_dagster.topics.footers import repeated_lines
 from tgstudio_dagster.topics.window import as_of, window_days
 
 KEY = ["channel_id", "msg_id"]

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from tgstudio_dagster.catalog.accounts.accounts import list_accounts
 from tgstudio_dagster.catalog.accounts.vault import Vault
-from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.database import Catalog, without_password
 from tgstudio_dagster.catalog.people.tenants import list_tenants
 from tgstudio_dagster.core.errors import SettingsError, TGStudioError
 from tgstudio_dagster.core.settings import Settings, telegram_settings, web_settings
@@ -40,7 +40,7 @@ def examine(settings: Settings) -> list[Finding]:
     try:
         catalog = Catalog.open(settings)
         tenants = [tenant.slug for tenant in list_tenants(catalog)]
-        findings.append(Finding(what="catalog", status="ok", detail=_hide_password(settings.catalog_url)))
+        findings.append(Finding(what="catalog", status="ok", detail=without_password(settings.catalog_url)))
     except Exception as error:  # noqa: BLE001 - whatever the driver raises is the finding
         findings.append(Finding(what="catalog", status="failed", detail=f"{type(error).__name__}: {error}"))
         tenants = []
@@ -172,9 +172,3 @@ def _extras() -> list[Finding]:
         else Finding(what=f"extra {extra}", status="missing", detail=f"optional: pip install 'tgstudio[{extra}]'")
         for module, extra in wanted.items()
     ]
-
-
-def _hide_password(url: str) -> str:
-    from sqlalchemy import make_url
-
-    return make_url(url).render_as_string(hide_password=True)

@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.people.tenants import get_tenant, tenant_settings
 from tgstudio_dagster.core.errors import ForbiddenError
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import settings
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.services import (

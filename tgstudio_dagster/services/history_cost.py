@@ -10,10 +10,10 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.errors import ForbiddenError
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import telegram_settings
-from tgstudio_dagster.web.platform import Platform
+from tgstudio_dagster.services.platform import Platform
 
 if TYPE_CHECKING:
     from tgstudio_dagster.telegram.reading.estimate import Estimate

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.errors import ForbiddenError
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import TelegramSettings, telegram_settings
+from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.telegram.accounts.removal import Removal
 from tgstudio_dagster.telegram.accounts.removal import remove_account as remove
 from tgstudio_dagster.telegram.live.sending import Draft, Sent, draft, send
-from tgstudio_dagster.web.platform import Platform
 
 PATIENCE = 5
 """Seconds of a wait that are slept while somebody waits for the answer."""

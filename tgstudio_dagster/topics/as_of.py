@@ -19,8 +19,8 @@ from datetime import datetime
 
 import polars as pl
 
+from tgstudio_dagster.catalog.people.ranking_weights import COUNTERS
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
-from tgstudio_dagster.topics.weights import COUNTERS
 
 _POST = ["channel_id", "msg_id"]
 _OF_THE_TEXT = ("hashtags", "links", "mentions")

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.topics.clean import clean_texts, repeated_lines
+from tgstudio_dagster.topics.clean import clean_texts
 from tgstudio_dagster.topics.cluster import (
     COHESION,
     DIGITS,
@@ -29,6 +29,7 @@ from tgstudio_dagster.topics.cluster import (
     with_rows,
 )
 from tgstudio_dagster.topics.embed import topical
+from tgstudio_dagster.topics.footers import repeated_lines
 from tgstudio_dagster.topics.identity import assign_ids
 from tgstudio_dagster.topics.label import label
 

@@ -31,17 +31,6 @@ def plain(text: pl.Expr) -> pl.Expr:
     )
 
 
-def repeated_lines(messages: pl.DataFrame) -> pl.DataFrame:
-    """The lines that each channel repeats in these posts: columns channel_id, line (as `plain` leaves it).
-
-    `messages`: a MESSAGES frame, best of the whole window: the more posts, the surer. What was learnt over longer than
-    the window comes from `footers.repeated` instead.
-    """
-    from tgstudio_dagster.topics.footers import count_lines, repeated
-
-    return repeated(count_lines(messages)).select("channel_id", "line")
-
-
 def clean_texts(messages: pl.DataFrame, repeated: pl.DataFrame) -> pl.Series:
     """The text of each row of `messages`, in its order, without repeated lines, links, emoji and marks.
 

@@ -16,8 +16,9 @@ import numpy as np
 import polars as pl
 
 from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.topics.clean import clean_texts, repeated_lines
+from tgstudio_dagster.topics.clean import clean_texts
 from tgstudio_dagster.topics.embed import topical
+from tgstudio_dagster.topics.footers import repeated_lines
 from tgstudio_dagster.topics.identity import CHANGES, assign_ids
 from tgstudio_dagster.topics.label import label
 

@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tgstudio_dagster.topics.weights import COUNTERS, SHIPPED, RankingWeights
+from tgstudio_dagster.catalog.people.ranking_weights import COUNTERS, SHIPPED, RankingWeights
 
 LEAST_POSTS = 5
 YOUNGEST = 0.5  # hours: the first of the ages at which medians are taken; each next one is twice the one before

@@ -9,7 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tgstudio_dagster.lake.tables.topics import EMBEDDINGS
-from tgstudio_dagster.topics.clean import clean_texts, repeated_lines
+from tgstudio_dagster.topics.clean import clean_texts
+from tgstudio_dagster.topics.footers import repeated_lines
 
 if TYPE_CHECKING:
     from tgstudio_dagster.topics.sentence import Encoder

@@ -117,3 +117,12 @@ def repeated(counts: pl.DataFrame) -> pl.DataFrame:
         .select("channel_id", "line", "seen", "posts", "share", "rule")
         .sort("channel_id", "line")
     )
+
+
+def repeated_lines(messages: pl.DataFrame) -> pl.DataFrame:
+    """The lines that each channel repeats in these posts: columns channel_id, line (as `plain` leaves it).
+
+    `messages`: a MESSAGES frame, best of the whole window: the more posts, the surer. What was learnt over longer than
+    the window comes from `repeated` instead.
+    """
+    return repeated(count_lines(messages)).select("channel_id", "line")

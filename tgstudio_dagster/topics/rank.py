@@ -22,9 +22,9 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
+from tgstudio_dagster.catalog.people.ranking_weights import COUNTERS, SHIPPED, RankingWeights
 from tgstudio_dagster.lake.tables.topics import RANKINGS
 from tgstudio_dagster.topics.counters import engagement
-from tgstudio_dagster.topics.weights import COUNTERS, SHIPPED, RankingWeights
 
 HIGHEST_AUDIENCE = 1.5
 LEAST_EXPECTED = 0.5

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tgstudio_dagster.catalog.people.ranking_weights import RankingWeights
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGES
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.rank import rank
-from tgstudio_dagster.topics.weights import RankingWeights
 from tgstudio_dagster.topics.window import as_of, window_days
 
 if TYPE_CHECKING:

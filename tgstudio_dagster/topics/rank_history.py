@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tgstudio_dagster.catalog.people.ranking_weights import SHIPPED, RankingWeights
 from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.lake.tables.topics import EMBEDDINGS
@@ -25,7 +26,6 @@ from tgstudio_dagster.topics.footers import count_lines
 from tgstudio_dagster.topics.hourly import standing_topics
 from tgstudio_dagster.topics.learnt import learnt_lines, learnt_words, topics_before
 from tgstudio_dagster.topics.rank import rank
-from tgstudio_dagster.topics.weights import SHIPPED, RankingWeights
 from tgstudio_dagster.topics.window import as_of, window_days
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tgstudio_dagster.topics.weights import COUNTERS
+from tgstudio_dagster.catalog.people.ranking_weights import COUNTERS
 
 _NEAR = 0.1  # a ratio within 7% of one is the usual
 

@@ -22,10 +22,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tgstudio_dagster.catalog.people.logins import ended_among, session_hash
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ForbiddenError, SignInError, TGStudioError
+from tgstudio_dagster.services.platform import Platform
+from tgstudio_dagster.services.sessions import session_cookie
 from tgstudio_dagster.web.auth.pages import refused_page
-from tgstudio_dagster.web.auth.sessions import session_cookie
 from tgstudio_dagster.web.metrics import SOCKETS
-from tgstudio_dagster.web.platform import Platform
 from tgstudio_dagster.web.problems import of_error, status_of
 from tgstudio_dagster.web.who import SAFE, Visitor, check_origin, of_session, preferred_language
 

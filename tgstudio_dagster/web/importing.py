@@ -17,10 +17,10 @@ from typing import BinaryIO, Literal
 import msgspec
 import psutil
 
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFoundError, SourceError, TGStudioError
 from tgstudio_dagster.core.ids import new_id
+from tgstudio_dagster.core.principal import Principal
 
 SUFFIXES = (".json", ".jsonl", ".zip")
 _STATE = "state.json"

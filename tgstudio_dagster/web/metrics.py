@@ -6,14 +6,12 @@ import time
 
 from fastapi import APIRouter, Depends, Request
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tgstudio_dagster.core.errors import ForbiddenError, TGStudioError
 from tgstudio_dagster.lake.tables.posts import MESSAGES
-from tgstudio_dagster.web.platform import Platform
+from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.web.who import identify, platform_of
 
 REQUESTS = Counter("tgstudio_requests_total", "HTTP requests.", ["method", "route", "status"])
@@ -85,12 +83,7 @@ class Measured:
 
 
 def _ready(platform: Platform) -> dict[str, str]:
-    found = {"catalog": "ok", "lake": "ok"}
-    try:
-        with platform.catalog.reading() as session:
-            session.execute(text("select 1"))
-    except SQLAlchemyError:
-        found["catalog"] = "failed"
+    found = {"catalog": "ok" if platform.catalog.answers() else "failed", "lake": "ok"}
     try:
         platform.lake.tenant("readyz").days(MESSAGES)
     except TGStudioError:

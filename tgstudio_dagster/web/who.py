@@ -20,13 +20,14 @@ from tgstudio_dagster.catalog.money.plans import limits_of
 from tgstudio_dagster.catalog.people.api_keys import ApiKey, find_key, scopes_of
 from tgstudio_dagster.catalog.people.logins import own_tenant, read_session, read_user, session_hash, switch_tenant
 from tgstudio_dagster.catalog.people.models import User
-from tgstudio_dagster.catalog.people.principals import Principal, principal_of
+from tgstudio_dagster.catalog.people.principals import principal_of
 from tgstudio_dagster.catalog.people.tenants import tenant_settings
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ForbiddenError, NotFoundError, SignInError
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.web.auth.sessions import session_cookie
-from tgstudio_dagster.web.platform import Platform
+from tgstudio_dagster.services.platform import Platform
+from tgstudio_dagster.services.sessions import session_cookie
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "x-csrf-token"

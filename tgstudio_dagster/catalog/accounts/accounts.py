@@ -19,9 +19,9 @@ from tgstudio_dagster.catalog.follows.models import AccountChannelState, Subscri
 from tgstudio_dagster.catalog.money.plans import limits_within, lock_tenant
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import AuditEntry
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError, VaultError
 from tgstudio_dagster.core.ids import new_id
+from tgstudio_dagster.core.principal import Principal
 
 __all__ = [
     "TgAccount",

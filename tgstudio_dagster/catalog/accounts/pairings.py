@@ -16,10 +16,10 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.leases import is_held
 from tgstudio_dagster.catalog.models import LeaseRow
 from tgstudio_dagster.catalog.people.models import Tenant
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError
 from tgstudio_dagster.core.ids import new_id
+from tgstudio_dagster.core.principal import Principal
 
 __all__ = [
     "Pairing",

@@ -13,8 +13,8 @@ from tgstudio_dagster.catalog.accounts.models import Send, TgAccount
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.plans import lock_tenant
 from tgstudio_dagster.catalog.people.audit import audit
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError
+from tgstudio_dagster.core.principal import Principal
 
 __all__ = ["Send", "begin_send", "finish_send", "random_id"]
 

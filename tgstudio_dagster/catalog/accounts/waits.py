@@ -13,8 +13,8 @@ from sqlalchemy import select
 from tgstudio_dagster.catalog.accounts.accounts import unknown_account
 from tgstudio_dagster.catalog.accounts.models import AccountWait, TgAccount
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.principal import Principal
 
 __all__ = ["AccountWaits", "Wait", "list_waits"]
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.follows.models import MediaBacklog
 from tgstudio_dagster.catalog.money.plans import lock_tenant
-from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.core.principal import Principal
 
 __all__ = ["MediaBacklog", "Waiting", "list_media_backlog", "note_media_backlog"]
 

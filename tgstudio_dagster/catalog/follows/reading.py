@@ -17,8 +17,8 @@ from tgstudio_dagster.catalog.accounts.models import TgAccount
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.follows.models import AccountChannelState, Channel, TenantRead
 from tgstudio_dagster.catalog.money.plans import lock_tenant
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError
+from tgstudio_dagster.core.principal import Principal
 
 __all__ = [
     "ChannelCursor",

@@ -22,9 +22,9 @@ from tgstudio_dagster.catalog.follows.reading import furthest
 from tgstudio_dagster.catalog.money.plans import limits_within, lock_tenant, next_midnight
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import AuditEntry
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError, QuotaError, SettingsError
+from tgstudio_dagster.core.principal import Principal
 
 __all__ = [
     "Subscription",

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.models import Plan, Quota, QuotaUsage
 from tgstudio_dagster.catalog.people.models import Tenant
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.errors import NotFoundError, QuotaError, SettingsError
+from tgstudio_dagster.core.principal import Principal
 
 __all__ = [
     "Limits",

@@ -17,7 +17,7 @@ from tgstudio_dagster.catalog.follows.models import Subscription
 from tgstudio_dagster.catalog.money.models import AiUsage, QuotaUsage
 from tgstudio_dagster.catalog.money.plans import DEFAULT_PLAN
 from tgstudio_dagster.catalog.people.models import Tenant
-from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.core.principal import Principal
 
 __all__ = ["ModelUse", "held", "model_uses", "plan_of", "quota_uses"]
 

@@ -16,8 +16,9 @@ from sqlalchemy import select
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import ApiKey
-from tgstudio_dagster.catalog.people.principals import Principal, Role, principal_of
+from tgstudio_dagster.catalog.people.principals import principal_of
 from tgstudio_dagster.core.errors import ForbiddenError, NotFoundError, SettingsError, SignInError
+from tgstudio_dagster.core.principal import Principal, Role
 
 __all__ = ["SCOPES", "ApiKey", "create_key", "find_key", "list_keys", "revoke_key", "scopes_of"]
 

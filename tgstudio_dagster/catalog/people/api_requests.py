@@ -20,10 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.idempotency import drop_expired
 from tgstudio_dagster.catalog.people.models import Request
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.core.ids import new_id
+from tgstudio_dagster.core.principal import Principal
 
 __all__ = ["History", "Note", "Request", "drop_requests", "list_requests", "write_notes"]
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.models import AuditEntry
-from tgstudio_dagster.catalog.people.principals import Principal
+from tgstudio_dagster.core.principal import Principal
 
 __all__ = ["AuditEntry", "audit", "list_audit"]
 

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.models import LoginSession, Membership, Tenant, UsedLogin, User
-from tgstudio_dagster.catalog.people.principals import Principal, principal_of
+from tgstudio_dagster.catalog.people.principals import principal_of
 from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFoundError
+from tgstudio_dagster.core.principal import Principal
 
 __all__ = [
     "LoginSession",

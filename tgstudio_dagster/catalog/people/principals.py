@@ -1,36 +1,13 @@
-"""Who asks: a principal is a user (or the machine's operator) acting within one tenant.
-
-Only who may act where belongs here; how a person proves who they are does not.
-"""
+"""Who a principal is, as the catalog says: the operator in a tenant, or a user with the role of their membership."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
 from sqlalchemy import select
 
+from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.models import Membership, User
 from tgstudio_dagster.core.errors import NotFoundError
-
-if TYPE_CHECKING:
-    from tgstudio_dagster.catalog.database import Catalog
-
-Role = Literal["owner", "editor", "viewer", "operator"]
-
-
-@dataclass(frozen=True)
-class Principal:
-    """Everything a front end does, it does as one of these. `user_id` is None for the operator at the command line."""
-
-    tenant: str
-    user_id: str | None
-    role: Role
-
-    @property
-    def may_edit(self) -> bool:
-        """Whether it may order, subscribe and set; a viewer only reads."""
-        return self.role != "viewer"
+from tgstudio_dagster.core.principal import Principal
 
 
 def operator(catalog: Catalog, tenant: str) -> Principal:

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from tgstudio_dagster.catalog.people.ranking_weights import RankingWeights
 from tgstudio_dagster.core.errors import SettingsError
-from tgstudio_dagster.topics.weights import RankingWeights
 
 Language = Literal["ru", "en"]
 Tone = Literal["neutral", "lively", "formal"]

@@ -16,12 +16,12 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.plans import lock_tenant, take_within
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import Tenant
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.catalog.work.models import Order
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NewsroomError, NotFoundError, StoppedError
 from tgstudio_dagster.core.ids import new_id
+from tgstudio_dagster.core.principal import Principal
 
 __all__ = [
     "MAX_MESSAGES",

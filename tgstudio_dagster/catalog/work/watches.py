@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.plans import lock_tenant
 from tgstudio_dagster.catalog.people.audit import audit
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.work.models import Watch
 from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFoundError, SettingsError
 from tgstudio_dagster.core.ids import new_id
+from tgstudio_dagster.core.principal import Principal
 
 __all__ = ["MAX_WATCHES", "Watch", "WatchRule", "add_watch", "drop_watch", "get_watch", "list_watches", "move_watch"]
 

@@ -10,11 +10,11 @@ import dagster as dg
 import polars as pl
 
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.people.tenants import list_tenants, tenant_settings
 from tgstudio_dagster.catalog.work.orders import create_order, list_orders
 from tgstudio_dagster.catalog.work.rules import Rule, TopicRule, list_rules, topic_rule
 from tgstudio_dagster.core.errors import QuotaError, SettingsError
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPICS
 from tgstudio_dagster.newsroom.pipeline import draws

@@ -21,9 +21,9 @@ from tgstudio_dagster.catalog.accounts.pairings import PairingChanges, pairing_l
 from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.leases import lease
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import FloodError, LeaseHeldError, PairingError, TGStudioError, UnreachableError
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.telegram.accounts.removal import ON_THE_PHONE, leave, log_out_session, opened
 from tgstudio_dagster.telegram.accounts.turns import session_turn

@@ -21,10 +21,10 @@ from tgstudio_dagster.catalog.accounts.models import Pairing as PairingRow
 from tgstudio_dagster.catalog.accounts.pairings import fail_orphans, get_pairing, open_pairing
 from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.people.tenants import list_members
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError, SettingsError
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.telegram.accounts.pairing import Pairing, What
 

@@ -14,7 +14,6 @@ from pydantic import SecretStr
 from tgstudio_dagster.catalog.accounts.accounts import TgAccount, erase_account, get_account, session_of
 from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.errors import (
     AuthorityLostError,
     ConflictError,
@@ -23,6 +22,7 @@ from tgstudio_dagster.core.errors import (
     UnreachableError,
     VaultError,
 )
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.telegram.accounts.turns import WAIT_SECONDS, session_turn
 from tgstudio_dagster.telegram.mtproto.client import Client, connected

@@ -14,9 +14,9 @@ from tgstudio_dagster.catalog.accounts.sends import Send, begin_send, finish_sen
 from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.follows.reading import cursor
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.catalog.people.tenants import tenant_settings
 from tgstudio_dagster.core.errors import ConflictError, FloodError, NotFoundError, TelegramError, UnreachableError
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.telegram.reading.references import ChannelId, parse_reference
 

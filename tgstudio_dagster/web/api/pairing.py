@@ -12,8 +12,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field, SecretStr
 
 from tgstudio_dagster.catalog.accounts.pairings import Pairing, get_pairing
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.errors import NotFoundError
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
 from tgstudio_dagster.web.api.common import AdministeringVisitor, Asked, Id, Told
 from tgstudio_dagster.web.api.route import SecretRoute

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from tgstudio_dagster.core.settings import WebSettings
-from tgstudio_dagster.web.auth.sessions import Cookie
+from tgstudio_dagster.services.sessions import Cookie
 
 SECONDS = 15 * 60
 _SECRET = re.compile(r"[\w-]{43}")

@@ -27,7 +27,7 @@ from tgstudio_dagster.catalog.people.logins import (
     tenants_of,
 )
 from tgstudio_dagster.catalog.people.models import User
-from tgstudio_dagster.catalog.people.principals import Principal, principal_of
+from tgstudio_dagster.catalog.people.principals import principal_of
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import (
     ConflictError,
@@ -37,14 +37,15 @@ from tgstudio_dagster.core.errors import (
     SignInError,
     TGStudioError,
 )
+from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.services.platform import Platform
+from tgstudio_dagster.services.sessions import session_cookie
 from tgstudio_dagster.web.auth import pages
 from tgstudio_dagster.web.auth.attempts import Attempt, attempt_cookie, local_path, new_attempt, read_attempt
 from tgstudio_dagster.web.auth.local import LocalAccounts
 from tgstudio_dagster.web.auth.oidc import Telegram
-from tgstudio_dagster.web.auth.sessions import session_cookie
 from tgstudio_dagster.web.auth.widget import TelegramPerson, verify_widget
 from tgstudio_dagster.web.metrics import SIGN_INS
-from tgstudio_dagster.web.platform import Platform
 from tgstudio_dagster.web.problems import status_of
 from tgstudio_dagster.web.who import (
     CSRF_HEADER,

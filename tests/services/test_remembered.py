@@ -12,8 +12,8 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.models import Quota
 from tgstudio_dagster.catalog.money.plans import spend, spent
 from tgstudio_dagster.core.errors import QuotaError
-from tgstudio_dagster.web import remembered
-from tgstudio_dagster.web.remembered import Calls, Remembered
+from tgstudio_dagster.services import remembered
+from tgstudio_dagster.services.remembered import Calls, Remembered
 
 DAY = date(2026, 3, 9)
 NAME = "api_calls_per_day"

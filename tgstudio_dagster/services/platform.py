@@ -17,16 +17,16 @@ from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.api_requests import History
 from tgstudio_dagster.catalog.people.logins import ended_among
-from tgstudio_dagster.catalog.people.principals import Principal
 from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import Settings, WebSettings, settings, telegram_settings, web_settings
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.limits import Limiter
+from tgstudio_dagster.services.remembered import Calls, Remembered
 from tgstudio_dagster.services.runs import RunsClient
+from tgstudio_dagster.services.sessions import Signer
 from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
-from tgstudio_dagster.web.auth.sessions import Signer
-from tgstudio_dagster.web.limits import Limiter
-from tgstudio_dagster.web.remembered import Calls, Remembered
 
 _TURNS = max(2, os.cpu_count() or 1)
 """Questions to the lake that are answered at a time: more of them only hold each other up (benchmarks/api.py)."""

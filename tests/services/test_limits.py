@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from tests.servers.redis import RedisServer
 from tgstudio_dagster.core.errors import LimiterError, QuotaError, SettingsError
-from tgstudio_dagster.web.limits import Limiter
+from tgstudio_dagster.services.limits import Limiter
 
 
 @pytest.fixture(scope="module")

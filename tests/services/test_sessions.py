@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from tgstudio_dagster.core.errors import SettingsError
 from tgstudio_dagster.core.settings import Settings, WebSettings
-from tgstudio_dagster.web.auth.sessions import KEY_FILE, LONGEST, Signer, session_cookie
+from tgstudio_dagster.services.sessions import KEY_FILE, LONGEST, Signer, session_cookie
 
 OLD, NEW = "o" * 40, "n" * 40
 

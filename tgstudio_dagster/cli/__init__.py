@@ -15,6 +15,7 @@ from tgstudio_dagster.cli import (
     channels,
     evaluate,
     live,
+    materializing,
     mcp,
     newsroom,
     operate,
@@ -37,7 +38,7 @@ app = typer.Typer(
 )
 app.command("import")(work.import_)
 app.command()(work.imports)
-app.command()(work.materialize)
+app.command()(materializing.materialize)
 app.command()(work.order)
 app.command()(work.export)
 app.command()(read.feed)

@@ -26,6 +26,8 @@ from tgstudio_dagster.orchestration.run_days import TenantDay
 
 Make = Callable[[TenantLake, date], Iterable[pl.DataFrame]]
 """Makes one day's frames, one for each table; each is written before the next is asked for."""
+VERSION_DIGITS = 16
+"""Hex digits of a data version: it is told with its event, and with that of everything made from it."""
 
 
 @dataclass
@@ -39,7 +41,6 @@ class _Month:
         return {
             "days": format_ranges(as_ranges(self.written)),
             "dagster/partition_row_count": sum(result.rows for result in self.written.values()),
-            "bytes": sum(result.bytes for result in self.written.values()),
             **self.newest,
         }
 
@@ -85,6 +86,6 @@ def _combined(months: Mapping[TenantMonth, Mapping[date, Written]]) -> str:
         f"{month.tenant} {day}": result.data_version for month, days in months.items() for day, result in days.items()
     }
     if len(versions) == 1:
-        return next(iter(versions.values()))
+        return next(iter(versions.values()))[:VERSION_DIGITS]
     lines = "\n".join(f"{key}={version}" for key, version in sorted(versions.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return hashlib.sha256(lines.encode()).hexdigest()[:VERSION_DIGITS]

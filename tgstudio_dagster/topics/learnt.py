@@ -28,7 +28,8 @@ def learnt_lines(lake: TenantLake, day: date, instead: Mapping[date, pl.DataFram
     """
     given = instead or {}
     days = [day - timedelta(days=n) for n in range(LEARNT_DAYS)]
-    return repeated(add_counts(given[one] if one in given else lake.read(CHANNEL_LINES, days=[one]) for one in days))
+    stored = lake.read(CHANNEL_LINES, days=[one for one in days if one not in given])
+    return repeated(add_counts([stored, *(given[one] for one in days if one in given)]))
 
 
 def learnt_words(lake: TenantLake, day: date) -> dict[str, Background]:

@@ -21,7 +21,6 @@ from tgstudio_dagster.lake.store import Lake, TenantLake, Written
 from tgstudio_dagster.orchestration import progress
 from tgstudio_dagster.orchestration.code_versions import CODE_VERSIONS
 from tgstudio_dagster.orchestration.partitions import TenantMonth, tenant_month_key
-from tgstudio_dagster.orchestration.preview import preview
 from tgstudio_dagster.orchestration.run_days import TenantDay
 
 Make = Callable[[TenantLake, date], Iterable[pl.DataFrame]]
@@ -35,13 +34,11 @@ class _Month:
     """What was written of one table's month."""
 
     written: dict[date, Written] = field(default_factory=dict)
-    newest: dict[str, dg.MetadataValue] = field(default_factory=dict)
 
     def metadata(self) -> dict[str, Any]:
         return {
             "days": format_ranges(as_ranges(self.written)),
             "dagster/partition_row_count": sum(result.rows for result in self.written.values()),
-            **self.newest,
         }
 
 
@@ -66,7 +63,7 @@ def write_days(
         for table, frame in zip(tables, make(store, key.day), strict=True):
             written = store.write(table, frame, day=key.day, code_version=CODE_VERSIONS[table.name])
             told = months.setdefault((table.name, month), _Month())
-            told.written[key.day], told.newest = written, preview(table, frame)
+            told.written[key.day] = written
         progress.tell(progress.Step(step.op.name, key.day, number, len(keys), len(step.job_def.graph.nodes)))
     for (name, month), told in months.items():
         partition = str(tenant_month_key(*month))

@@ -41,7 +41,16 @@ NOISE = frozenset(
 VERSIONS = "dagster/input_data_version/"
 VERSION_DIGITS = 16
 PAGE_BYTES = 8192
-MATERIALIZATION_PLANNED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+OF_THE_RUN_ALONE = frozenset(
+    {
+        dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+        dg.DagsterEventType.RUN_ENQUEUED,
+        dg.DagsterEventType.RUN_DEQUEUED,
+        dg.DagsterEventType.RUN_STARTING,
+        dg.DagsterEventType.RUN_START,
+    }
+)
+"""Event types that no sensor looks for: when a run began is in its row, too."""
 
 
 class LeanEvents(SqlEventLogStorage):
@@ -88,8 +97,8 @@ class LeanSqliteEvents(LeanEvents, SqliteEventLogStorage):
         if is_noise(event):
             return
         with super().run_connection(event.run_id) as connection:  # opening the file makes it
-            if event.is_dagster_event and event.get_dagster_event().event_type is MATERIALIZATION_PLANNED:
-                # In the run's file, where a backfill looks for them: rows that go again would leave holes in the index.
+            if event.is_dagster_event and event.get_dagster_event().event_type in OF_THE_RUN_ALONE:
+                # Where its page and a backfill look for them: rows that go again would leave holes in the index.
                 connection.execute(self.prepare_insert_event(slim(event)))
                 return
         super().store_event(event)

@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tgstudio_dagster.core.errors import ConflictError, FieldError, NotFoundError, QuotaError, SettingsError, TGStudioError
+from tgstudio_dagster.core.errors import (
+    ConflictError,
+    FieldError,
+    NotFoundError,
+    QuotaError,
+    SettingsError,
+    TGStudioError,
+)
 
 MIDNIGHT = datetime(2026, 3, 10, tzinfo=UTC)
 

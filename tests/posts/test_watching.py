@@ -15,6 +15,7 @@ from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.lake import read_cache
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables.posts import MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.posts.fit import PostFilter
 from tgstudio_dagster.posts.watching import DAYS, Mark, forward, newest, news, parse_marks, write_marks
 
 DAY = date(2026, 3, 9)
@@ -48,7 +49,7 @@ def told(lake: TenantLake, since: str, *, limit: int = 50, **rule: Any) -> tuple
     """The ids of all that is new, page by page, and the cursor at the end."""
     ids: list[int] = []
     while True:
-        found = news(lake, since=since, limit=limit, **rule)
+        found = news(lake, PostFilter(**rule), since=since, limit=limit)
         ids += found.rows["msg_id"].to_list()
         since = found.cursor
         if not found.more:
@@ -124,7 +125,7 @@ def test_every_fitting_post_is_told_exactly_once_however_pages_and_writes_fall(
         day = DAY + timedelta(days=part)
         write(lake, day, *[row for row, of in zip(rows, days, strict=True) if of == day])
     while True:
-        found = news(lake, since=cursor, words=("river",), limit=limit)
+        found = news(lake, PostFilter(words=["river"]), since=cursor, limit=limit)
         ids += found.rows["msg_id"].to_list()
         assert found.cursors[-1:] in ((), (found.cursor,)) or not found.more
         if found.rows.height and data.draw(st.booleans()):

@@ -18,6 +18,7 @@ import msgspec
 import polars as pl
 import tantivy
 
+from tgstudio_dagster.core.cursor import mark_of, read_offset, write_offset
 from tgstudio_dagster.core.errors import LakeError, NotFoundError, QueryError
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.search.copy import Gaps, LocalCopy
@@ -119,9 +120,19 @@ class Search:
         if not 1 <= limit <= MAX_PAGE:
             raise QueryError(f"{limit}: a page has 1 to {MAX_PAGE} posts.", field="limit")
         encoder = self._encoder if by == "meaning" else None
-        asked = (query, by, first, last, sorted(channels), sorted(langs), comments, deleted, encoder and encoder.model)
-        mark = hashlib.sha256(repr(asked).encode()).hexdigest()[:12]
-        offset = _offset(cursor, mark)
+        filters = (
+            query,
+            by,
+            first,
+            last,
+            sorted(channels),
+            sorted(langs),
+            comments,
+            deleted,
+            encoder and encoder.model,
+        )
+        mark = mark_of(*filters, digits=12)
+        offset = read_offset(cursor, mark)
         if offset + limit > MAX_DEPTH:
             raise QueryError(
                 f"the first {MAX_DEPTH:,} posts can be paged through; narrow the query or the days.", field="cursor"
@@ -173,7 +184,7 @@ def _by_words(
     found = index.search(index.query([*parts, *without], where), limit=limit, offset=offset)
     shown = set(related)
     hits = [_hit(row, lambda stem: query.marks(stem) or stem in shown) for row in found.posts.iter_rows(named=True)]
-    further = _cursor(offset + limit, mark) if found.total > offset + limit else None
+    further = write_offset(offset + limit, mark) if found.total > offset + limit else None
     return Page(hits, found.total, further, "words" if by == "words" else "related words", related, gaps)
 
 
@@ -205,7 +216,7 @@ def _nearest(
     posts = copy.words.by_keys([(channel, message) for channel, message, _ in page])
     rows = order.join(posts, on=["channel_id", "msg_id"], how="inner", maintain_order="left")
     hits = [_hit(row, query.marks) for row in rows.iter_rows(named=True)]
-    further = _cursor(offset + limit, mark) if len(near) > offset + limit else None
+    further = write_offset(offset + limit, mark) if len(near) > offset + limit else None
     return Page(hits, None, further, encoder.model, (), gaps)
 
 
@@ -219,16 +230,3 @@ def _channel(copy: LocalCopy, name: str) -> int:
     if found is None:
         raise NotFoundError(f"channel {name}: no post of it is indexed. `tgstudio subscriptions` lists the channels.")
     return found
-
-
-def _cursor(offset: int, mark: str) -> str:
-    return f"{offset}-{mark}"
-
-
-def _offset(cursor: str | None, mark: str) -> int:
-    if cursor is None:
-        return 0
-    offset, _, of = cursor.partition("-")
-    if of != mark or not offset.isascii() or not offset.isdecimal():
-        raise QueryError("it is of another query or other filters; ask for the first page again.", field="cursor")
-    return int(offset)

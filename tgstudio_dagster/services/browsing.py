@@ -13,7 +13,7 @@ from tgstudio_dagster.lake import read_cache
 from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGES
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_MAP, TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.posts import feed
-from tgstudio_dagster.posts.feed import Asked, FeedPage
+from tgstudio_dagster.posts.feed import FeedPage, FeedQuery
 
 if TYPE_CHECKING:
     from tgstudio_dagster.services.facade import Studio
@@ -44,8 +44,8 @@ def feed_page(
     limit: int = 50,
 ) -> FeedPage:
     """A page of posts, newest first, with their media, edits and deletions (see `lake.feed`)."""
-    asked = Asked(first, last, tuple(channels), tuple(langs), tuple(types), tuple(words))
-    return feed.feed_page(studio.lake, asked, cursor=cursor, limit=limit)
+    query = FeedQuery(tuple(channels), tuple(langs), tuple(types), tuple(words), first=first, last=last)
+    return feed.feed_page(studio.lake, query, cursor=cursor, limit=limit)
 
 
 def version(studio: Studio) -> str:

@@ -12,7 +12,7 @@ from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.lake import read_cache
 from tgstudio_dagster.lake.sandbox_process import run_sql
 from tgstudio_dagster.lake.tables.topics import RANKINGS
-from tgstudio_dagster.posts.questions import feed as feed_of
+from tgstudio_dagster.posts.feed import FeedQuery, newest_posts
 from tgstudio_dagster.topics import questions
 
 if TYPE_CHECKING:
@@ -34,10 +34,8 @@ def feed(
     words: Sequence[str] = (),
     limit: int = 50,
 ) -> pl.DataFrame:
-    """Posts, newest first; columns as in `sql/feed.sql`."""
-    return feed_of(
-        studio.lake, first=first, last=last, channels=channels, langs=langs, types=types, words=words, limit=limit
-    )
+    """Posts, newest first, with `posts.feed.FEED_COLUMNS`."""
+    return newest_posts(studio.lake, FeedQuery(channels, langs, types, words, first=first, last=last), limit=limit)
 
 
 def newest_day(studio: Studio) -> date:

@@ -15,6 +15,7 @@ from tgstudio_dagster.catalog.work.watches import (
     move_watch,
 )
 from tgstudio_dagster.posts import watching
+from tgstudio_dagster.posts.fit import PostFilter
 
 if TYPE_CHECKING:
     from tgstudio_dagster.services.facade import Studio
@@ -45,7 +46,7 @@ def news(studio: Studio, named: str, *, cursor: str | None = None, limit: int = 
     one = get_watch(studio.catalog, studio.principal, named)
     rule = WatchRule.parse(one.definition)
     since = one.seen or "" if cursor is None else cursor
-    return one, watching.news(studio.lake, since=since, **rule.model_dump(), limit=limit)
+    return one, watching.news(studio.lake, PostFilter(**rule.model_dump()), since=since, limit=limit)
 
 
 def seen(studio: Studio, named: str, cursor: str, now: datetime) -> Watch:

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tgstudio_dagster.lake.tables.topics import EMBEDDINGS
+from tgstudio_dagster.posts.counting import TOPICAL
 from tgstudio_dagster.topics.clean import clean_texts
 from tgstudio_dagster.topics.footers import repeated_lines
 
@@ -78,9 +79,4 @@ def _listed(name: str, bounds: NDArray[np.int64], values: NDArray[Any], place: p
 
 def topical(messages: pl.DataFrame) -> pl.DataFrame:
     """The posts that may stand in a topic: with a text, still up, no service message, no comment. Sorted by key."""
-    return messages.filter(
-        (pl.col("type") != "service")
-        & pl.col("comment_on").is_null()
-        & pl.col("deleted_at").is_null()
-        & (pl.col("text").str.strip_chars() != "")
-    ).sort("channel_id", "msg_id")
+    return messages.filter(TOPICAL).sort("channel_id", "msg_id")

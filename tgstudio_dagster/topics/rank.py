@@ -24,6 +24,7 @@ import polars as pl
 
 from tgstudio_dagster.catalog.people.ranking_weights import COUNTERS, SHIPPED, RankingWeights
 from tgstudio_dagster.lake.tables.topics import RANKINGS
+from tgstudio_dagster.posts.counting import COUNTED
 from tgstudio_dagster.topics.counters import engagement
 
 HIGHEST_AUDIENCE = 1.5
@@ -72,12 +73,7 @@ def rank(
     """
     age = (pl.lit(as_of) - pl.col("date")).dt.total_microseconds() / 3.6e9
     posts = (
-        messages.filter(
-            pl.col("type") != "service",
-            pl.col("comment_on").is_null(),
-            pl.col("deleted_at").is_null(),
-            pl.col("date") <= as_of,
-        )
+        messages.filter(COUNTED, pl.col("date") <= as_of)
         .select(*_POST, "date", "forwarded_from", age=age)
         .filter(pl.col("age") < max(window.hours for window in WINDOWS))
         .sort(_POST)

@@ -12,7 +12,7 @@ from tgstudio_dagster.lake.questions import ask
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables.posts import MESSAGES
 from tgstudio_dagster.lake.tables.topics import TOPIC_CHANGES, TOPIC_MAP, TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.posts.questions import FEED_COLUMNS
+from tgstudio_dagster.posts.feed import FEED_COLUMNS
 from tgstudio_dagster.topics.colours import story_colour
 from tgstudio_dagster.topics.window import window_days
 

@@ -11,8 +11,9 @@ from pydantic import Field
 from tgstudio_dagster.catalog.accounts.accounts import TgAccount, list_accounts
 from tgstudio_dagster.catalog.accounts.waits import Wait
 from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.cursor import paged
 from tgstudio_dagster.services.telegram import remove_account
-from tgstudio_dagster.web.api.common import AdministeringVisitor, Cursor, Id, Limit, Page, Reads, Told, paged
+from tgstudio_dagster.web.api.common import AdministeringVisitor, Cursor, Id, Limit, Page, Reads, Told
 from tgstudio_dagster.web.api.route import ApiRoute
 from tgstudio_dagster.web.who import platform_of
 

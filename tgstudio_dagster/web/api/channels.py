@@ -10,7 +10,8 @@ from pydantic import Field, StringConstraints
 
 from tgstudio_dagster.catalog.follows.subscriptions import SubscriptionRequest, SubscriptionView
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Id, Limit, Orders, Page, Reads, Told, paged
+from tgstudio_dagster.core.cursor import paged
+from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Id, Limit, Orders, Page, Reads, Told
 from tgstudio_dagster.web.api.route import ApiRoute
 
 router = APIRouter(route_class=ApiRoute, prefix="/v1/channels")

@@ -11,7 +11,8 @@ from pydantic import Field, StringConstraints
 from tgstudio_dagster.catalog.work.bundles import Bundle as BundleRow
 from tgstudio_dagster.catalog.work.bundles import BundleFormat, get_bundle
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Limit, Orders, Page, Reads, Told, paged
+from tgstudio_dagster.core.cursor import paged
+from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Limit, Orders, Page, Reads, Told
 from tgstudio_dagster.web.api.route import ApiRoute
 from tgstudio_dagster.web.files import BINARY, serve
 

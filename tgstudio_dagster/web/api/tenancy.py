@@ -12,6 +12,7 @@ from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.work.rules import Rule as RuleRow
 from tgstudio_dagster.catalog.work.rules import TopicRule, topic_rule
 from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.cursor import paged
 from tgstudio_dagster.web.api.common import (
     Administers,
     Asked,
@@ -23,7 +24,6 @@ from tgstudio_dagster.web.api.common import (
     Page,
     Reads,
     Told,
-    paged,
 )
 from tgstudio_dagster.web.api.route import ApiRoute
 

@@ -66,6 +66,11 @@ class LakeContents:
             for row in frame.iter_rows(named=True)
         ]
 
+    def kept(self, path: Path) -> int:
+        """Which of the lake's kept clusterings an object is, from 1; 0 where it is none."""
+        kept = [other for other in self.objects if other.relative_to(self.root).parts[0] == "kept"]
+        return kept.index(path) + 1 if path in kept else 0
+
     def describe(self) -> dict[str, Any]:
         """Tables (rows, columns, hash) and objects (rows and hash of a table's, nothing of a file's)."""
         rows: dict[str, list[str]] = {}
@@ -73,7 +78,9 @@ class LakeContents:
         objects: dict[str, str] = {}
         for path in self.objects:
             if path not in self.frames:
-                objects[self.name(path)] = "file"
+                name = self.name(path)
+                # The clusterings kept are named by a hash of the code, too: their number tells, not their names.
+                objects[f"{Path(name).parent}/{number}{path.suffix}" if (number := self.kept(path)) else name] = "file"
                 continue
             table = path.relative_to(self.root).parts[0]
             found = self.rows(path)

@@ -47,9 +47,9 @@ class Settings(BaseSettings):
         default=None, description="Address that is sent a POST of JSON when runs fail; it may carry a token."
     )
     first_day: str = Field(
-        default="2020-01-01",
+        default="2013-08-01",
         pattern=r"^\d{4}-\d{2}-\d{2}$",
-        description="First day (UTC) of the `date` partitions; older messages are rejected by name.",
+        description="First day (UTC) that posts are taken from; older ones are rejected. Its month is the first partition.",
     )
     embeddings_model: str = Field(
         default="lexical",

@@ -16,7 +16,8 @@ from streamlit_app.formats import day as day_text
 from streamlit_app.formats import moment, number, size
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
-from tgstudio_dagster.catalog.work.bundles import Bundle, BundleFormat
+from tgstudio_dagster.catalog.work.bundles import Bundle
+from tgstudio_dagster.core.vocabulary import BundleFormat
 from tgstudio_dagster.lake.bundle import BUNDLE_TABLES
 from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.services import Studio

@@ -18,9 +18,9 @@ from streamlit_app.formats import moment, number
 from streamlit_app.i18n import t
 from streamlit_app.navigation import path
 from streamlit_app.principal import studio
-from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.catalog.work.orders import Order
 from tgstudio_dagster.core.errors import NotFoundError, TGStudioError
+from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.services import Studio
 
 CHOICE = "exclusive"

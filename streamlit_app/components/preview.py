@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from html import escape
 
 from streamlit_app.i18n import t
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName
+from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.newsroom.preview import Preview
 from tgstudio_dagster.newsroom.provenance import SentenceTrace
 

@@ -16,8 +16,9 @@ from streamlit_app.components.topic import plain
 from streamlit_app.formats import day, moment, number
 from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import button_help, done, words_of
-from tgstudio_dagster.catalog.people.api_keys import SCOPES, ApiKey, scopes_of
+from tgstudio_dagster.catalog.people.api_keys import ApiKey
 from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.scopes import SCOPES, scopes_of
 from tgstudio_dagster.services import Studio
 
 SECRET = "key_secret"  # noqa: S105 - where it stands, not what it is

@@ -17,9 +17,9 @@ from streamlit_app.formats import number
 from streamlit_app.i18n import has, t
 from streamlit_app.principal import studio
 from streamlit_app.settings_parts.saving import button_help, done, first_of, seed
-from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.catalog.work.rules import Rule, TopicRule, topic_rule
 from tgstudio_dagster.core.errors import NotFoundError, SettingsError
+from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.services import Studio
 
 _OPEN = "rule_open"

@@ -12,7 +12,7 @@ from streamlit_app.components.platforms import PLATFORM_NAMES
 from streamlit_app.components.states import guarded
 from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import button_help, save
-from tgstudio_dagster.catalog.people.tenant_settings import Language, PlatformName, Tone
+from tgstudio_dagster.core.vocabulary import Language, PlatformName, Tone
 from tgstudio_dagster.services import Studio
 
 

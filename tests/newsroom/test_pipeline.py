@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from tgstudio_dagster.catalog.people.tenant_settings import Goal
+from tgstudio_dagster.core.vocabulary import Goal
 from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.newsroom.pipeline import CHAIN, GOALS, draws, missing, steps
 

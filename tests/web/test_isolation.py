@@ -25,11 +25,11 @@ from tests.web.site import Client, Role, Site
 from tgstudio_dagster.catalog.accounts.accounts import add_account
 from tgstudio_dagster.catalog.accounts.pairings import open_pairing
 from tgstudio_dagster.catalog.accounts.vault import Vault, new_key
-from tgstudio_dagster.catalog.people.api_keys import SCOPES, scopes_of
 from tgstudio_dagster.catalog.people.logins import end_session
 from tgstudio_dagster.catalog.people.tenants import add_tenant
 from tgstudio_dagster.catalog.work.rules import TopicRule
 from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.scopes import SCOPES, scopes_of
 from tgstudio_dagster.lake.tables.posts import MEDIA
 
 

@@ -260,7 +260,7 @@ def parse_messages(value: str) -> list[tuple[int, int]]:
 
 def fulfil(tenant: str, order_id: str) -> None:
     """Run the order's assets in this process and say in the catalog how it ended; raises TGStudioError on failure."""
-    from tgstudio_dagster.catalog.work.orders import Status, get_order, mark_order
+    from tgstudio_dagster.catalog.work.orders import get_order, mark_order
     from tgstudio_dagster.core.home import prepare_home
     from tgstudio_dagster.core.settings import settings
     from tgstudio_dagster.newsroom.pipeline import made_of, missing
@@ -275,7 +275,7 @@ def fulfil(tenant: str, order_id: str) -> None:
         return
     outcome = fulfil_order(order_id, assets)
     stopped = get_order(studio.catalog, tenant, order_id).cancel_at is not None
-    ended: Status = "done" if outcome.success else "cancelled" if stopped else "failed"
+    ended: OrderStatus = "done" if outcome.success else "cancelled" if stopped else "failed"
     mark_order(studio.catalog, order_id, ended, run_id=outcome.run_id, error=None if stopped else outcome.error)
     report(outcome, order_id)
 

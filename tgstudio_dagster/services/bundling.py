@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from tgstudio_dagster.catalog.work.bundles import Bundle, BundleFormat, create_bundle, get_bundle, list_bundles
+from tgstudio_dagster.catalog.work.bundles import Bundle, create_bundle, get_bundle, list_bundles
 from tgstudio_dagster.core.errors import ConflictError, SettingsError
+from tgstudio_dagster.core.vocabulary import BundleFormat
 from tgstudio_dagster.lake.bundle import BUNDLE_TABLES
 from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.services.exporting import MediaFile

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.catalog.work.orders import (
     Order,
     cancel_order,
@@ -20,6 +19,7 @@ from tgstudio_dagster.catalog.work.orders import (
     requeue_order,
 )
 from tgstudio_dagster.core.errors import NotFoundError, RunsError
+from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.lake.tables.topics import TOPICS
 from tgstudio_dagster.newsroom.pipeline import draws, made_of, steps
 from tgstudio_dagster.newsroom.platforms import image_count

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName, TenantSettings
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.work.edits import PackageEdit, edits_of, latest_edits
 from tgstudio_dagster.catalog.work.orders import Order, get_order
 from tgstudio_dagster.core.errors import NotFoundError
+from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, IMAGES
 from tgstudio_dagster.newsroom import provenance, questions
 from tgstudio_dagster.newsroom.edits import image_refused, lay_over

@@ -15,8 +15,8 @@ from tgstudio_dagster.ai.offline.writer import OfflineWriter
 from tgstudio_dagster.ai.prices import INSTRUCTIONS, Price, price, tokens, written_tokens
 from tgstudio_dagster.catalog.money.plans import limits_of, next_midnight, spent
 from tgstudio_dagster.catalog.money.usage import held, model_uses, plan_of, quota_uses
-from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName
 from tgstudio_dagster.core.errors import NewsroomError, RunsError
+from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName
 from tgstudio_dagster.lake.tables.posts import MESSAGES
 from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES
 from tgstudio_dagster.newsroom.editor import MAX_POSTS

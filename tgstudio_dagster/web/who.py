@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Request
 
 from tgstudio_dagster.catalog.money.plans import limits_of
-from tgstudio_dagster.catalog.people.api_keys import ApiKey, find_key, scopes_of
+from tgstudio_dagster.catalog.people.api_keys import ApiKey, find_key
 from tgstudio_dagster.catalog.people.logins import own_tenant, read_session, read_user, session_hash, switch_tenant
 from tgstudio_dagster.catalog.people.models import User
 from tgstudio_dagster.catalog.people.principals import principal_of
@@ -25,6 +25,7 @@ from tgstudio_dagster.catalog.people.tenants import tenant_settings
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ForbiddenError, NotFoundError, SignInError
 from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.core.scopes import scopes_of
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.services.sessions import session_cookie

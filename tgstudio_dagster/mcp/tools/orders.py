@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from tgstudio_dagster.catalog.people.logins import burn
-from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.catalog.work.models import Order
 from tgstudio_dagster.core.errors import ConflictError, SettingsError
+from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.mcp.confirming import check_token, draw_token
 from tgstudio_dagster.mcp.envelope import Answer, Item
 from tgstudio_dagster.mcp.tool import Arguments, Call, Cursor, Day, Tool, link, listed, short

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field, StringConstraints
 
 from tgstudio_dagster.catalog.work.bundles import Bundle as BundleRow
-from tgstudio_dagster.catalog.work.bundles import BundleFormat, get_bundle
+from tgstudio_dagster.catalog.work.bundles import get_bundle
 from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.vocabulary import BundleFormat
 from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Limit, Orders, Page, Reads, Told, paged
 from tgstudio_dagster.web.api.route import ApiRoute
 from tgstudio_dagster.web.files import BINARY, serve

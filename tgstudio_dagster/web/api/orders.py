@@ -9,9 +9,9 @@ import polars as pl
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, model_validator
 
-from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.catalog.work.orders import Order as OrderRow
 from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, IMAGE_BRIEFS, IMAGES
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.web.api.common import (

@@ -1,0 +1,25 @@
+"""Roles and the scopes of API keys: which there are, and which scopes a role can have. Who needs which: services/policy.py."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Literal, get_args
+
+from tgstudio_dagster.core.principal import Role
+
+KeyScope = Literal["read", "order", "send", "admin"]
+Scopes = Set[str]
+SCOPES: tuple[KeyScope, ...] = get_args(KeyScope)
+RANK: dict[Role, int] = {"viewer": 0, "editor": 1, "owner": 2, "operator": 3}
+"""A role may do what those of a lower rank may."""
+_SCOPES_OF: dict[Role, frozenset[KeyScope]] = {
+    "viewer": frozenset({"read"}),
+    "editor": frozenset({"read", "order", "send"}),
+    "owner": frozenset(SCOPES),
+    "operator": frozenset(SCOPES),
+}
+
+
+def scopes_of(role: Role) -> frozenset[KeyScope]:
+    """What a role may do: a viewer reads; an editor also orders and sends; an owner also administers."""
+    return _SCOPES_OF[role]

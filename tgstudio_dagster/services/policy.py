@@ -13,7 +13,7 @@ from typing import Literal
 
 from tgstudio_dagster.core.errors import ForbiddenError
 from tgstudio_dagster.core.principal import Principal, Role
-from tgstudio_dagster.core.scopes import RANK, KeyScope, Scopes, scopes_of
+from tgstudio_dagster.core.scopes import RANK, KeyScope, Scopes, check_scope
 
 Door = Literal["route", "tool", "page", "command"]
 
@@ -109,7 +109,10 @@ _ROWS = (
     ),
     _reads("topics.all", turn=True, routes=("GET /v1/topics",), tools=("topics",), pages=("topics",), commands=("topics",)),
     _reads("topics.posts", turn=True),
-    _reads("topics.get", turn=True, routes=("GET /v1/topics/{topic_id}",), tools=("topic",), pages=("topic",), commands=("topic",)),
+    _reads(
+        "topics.get", turn=True, routes=("GET /v1/topics/{topic_id}",), tools=("topic",), pages=("topic",),
+        commands=("topic",),
+    ),
     _reads("topics.changes", turn=True, pages=("topics",)),
     _reads("topics.map", turn=True, routes=("GET /v1/map",), pages=("map",)),
     _reads("topics.trends", turn=True, pages=("top",)),
@@ -151,14 +154,23 @@ _ROWS = (
         "pairings.begin_qr", _PAIR, scope="admin", quotas=("accounts",), routes=("POST /v1/auth/qr",),
         tools=("telegram_auth:pair",), pages=("onboarding",), commands=("login",),
     ),
-    _edits("pairings.begin_phone", _PAIR, scope="admin", quotas=("accounts",), routes=("POST /v1/auth/phone",), pages=("onboarding",)),
+    _edits(
+        "pairings.begin_phone", _PAIR, scope="admin", quotas=("accounts",),
+        routes=("POST /v1/auth/phone",), pages=("onboarding",),
+    ),
     _reads(
         "pairings.get", scope="admin", routes=("GET /v1/auth/qr/{login_id}", "GET /v1/auth/phone/{login_id}"),
         tools=("telegram_auth:pairing",),
     ),
     _reads("pairings.own", scope="admin", pages=("onboarding",)),
-    _edits("pairings.submit_code", _PAIR, scope="admin", routes=("POST /v1/auth/phone/{login_id}/code",), pages=("onboarding",)),
-    _edits("pairings.resend_code", _PAIR, scope="admin", routes=("POST /v1/auth/phone/{login_id}/resend",), pages=("onboarding",)),
+    _edits(
+        "pairings.submit_code", _PAIR, scope="admin", routes=("POST /v1/auth/phone/{login_id}/code",),
+        pages=("onboarding",),
+    ),
+    _edits(
+        "pairings.resend_code", _PAIR, scope="admin", routes=("POST /v1/auth/phone/{login_id}/resend",),
+        pages=("onboarding",),
+    ),
     _edits(
         "pairings.submit_password", _PAIR, scope="admin", pages=("onboarding",),
         routes=("POST /v1/auth/qr/{login_id}/password", "POST /v1/auth/phone/{login_id}/password"),
@@ -187,9 +199,15 @@ _ROWS = (
     _reads("orders.get"),
     _reads("orders.status", routes=("GET /v1/orders/{order_id}",), pages=("exclusive",)),
     _reads("orders.results"),
-    _edits("orders.cancel", "cancel", routes=("POST /v1/orders/{order_id}/cancel",), pages=("exclusive",), commands=("cancel",)),
+    _edits(
+        "orders.cancel", "cancel", routes=("POST /v1/orders/{order_id}/cancel",), pages=("exclusive",),
+        commands=("cancel",),
+    ),
     # packages
-    _reads("packages.all", turn=True, routes=("GET /v1/packages",), tools=("packages",), pages=("packages",), commands=("packages",)),
+    _reads(
+        "packages.all", turn=True, routes=("GET /v1/packages",), tools=("packages",), pages=("packages",),
+        commands=("packages",),
+    ),
     _reads("packages.get", turn=True, routes=("GET /v1/packages/{package_id}",), pages=("packages",)),
     _reads("packages.explain", turn=True, commands=("explain",)),
     _reads("packages.preview", pages=("packages",)),
@@ -214,7 +232,10 @@ _ROWS = (
     # rules
     _reads("rules.all", routes=("GET /v1/rules",), pages=("settings",), commands=("rules",)),
     _edits("rules.put", "set rules", routes=("POST /v1/rules", "PUT /v1/rules/{rule_id}"), pages=("settings",)),
-    _edits("rules.delete", "delete rules", confirmed=("page",), routes=("DELETE /v1/rules/{rule_id}",), pages=("settings",)),
+    _edits(
+        "rules.delete", "delete rules", confirmed=("page",), routes=("DELETE /v1/rules/{rule_id}",),
+        pages=("settings",),
+    ),
     # what the tenant decides and uses
     _reads("settings.get", routes=("GET /v1/settings",), pages=("settings",)),
     _edits("settings.put", "change settings", scope="admin", routes=("PUT /v1/settings",), pages=("settings",)),
@@ -224,7 +245,10 @@ _ROWS = (
     ),
     _reads("keys.all", scope="admin", routes=("GET /v1/keys",), pages=("settings",)),
     _edits("keys.create", "make keys", scope="admin", routes=("POST /v1/keys",), pages=("settings",)),
-    _edits("keys.revoke", "revoke keys", scope="admin", confirmed=("page",), routes=("DELETE /v1/keys/{key_id}",), pages=("settings",)),
+    _edits(
+        "keys.revoke", "revoke keys", scope="admin", confirmed=("page",),
+        routes=("DELETE /v1/keys/{key_id}",), pages=("settings",),
+    ),
     Action(
         "keys.calls", role="owner", scope="admin", refusal="role: the history of calls is an owner's to see; ask one.",
         routes=("GET /v1/requests",), pages=("settings",),
@@ -302,6 +326,11 @@ def wider_scope(tool: str) -> KeyScope | None:
     return more.pop() if more else None
 
 
+def tools() -> dict[str, KeyScope]:
+    """The tools there are, each with the scope that a key needs to see it."""
+    return {name: row.scope for name, row in _BY_TOOL.items() if ":" not in name and row.scope is not None}
+
+
 def of_page(page: str) -> list[Action]:
     """What may be done on a page. Whoever may do none of it does not see the page."""
     return [row for row in _ROWS if page in row.pages]
@@ -315,12 +344,7 @@ def of_command(command: str) -> Action:
 def _check_scope(row: Action, principal: Principal, scopes: Scopes) -> None:
     if row.scope is None:
         raise ForbiddenError(f"scope: {row.name} is not for programs; it is done in the studio.")
-    if row.scope in scopes:
-        return
-    who = f"a {principal.role} may not {row.scope}"
-    if row.scope in scopes_of(principal.role):
-        who = f"this key has not the scope {row.scope!r}; it has {', '.join(sorted(scopes))}"
-    raise ForbiddenError(f"scope: {who}.")
+    check_scope(row.scope, principal, scopes)
 
 
 def _by_door(doors: Iterable[tuple[tuple[str, ...], Action]]) -> dict[str, Action]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -68,22 +69,17 @@ class Scope:
     lake: TenantLake
     runs: RunsClient | None = None
     scopes: Scopes | None = None
-    clock: Callable[[], object] = utc_now
+    clock: Callable[[], datetime] = utc_now
     turn: Callable[[], AbstractContextManager[object]] = nullcontext
     open_vault: Callable[[], Vault] = _open_vault
     open_desk: Callable[[], PairingDesk] = _no_desk
     open_search: Callable[[TenantLake], Search] = open_search
-    read_machine: Callable[[], Settings] = settings
+    machine: Callable[[], Settings] = settings
 
     @classmethod
     def open(cls, principal: Principal, catalog: Catalog, lake: Lake, *, runs: RunsClient | None = None) -> Scope:
         """The scope of a command or a test, whose process serves nobody else. Raises NotFoundError for an unknown tenant."""
         return cls(principal, get_tenant(catalog, principal.tenant), catalog, lake.tenant(principal.tenant), runs)
-
-    def of_tenant(self, tenant: Tenant, lake: Lake) -> Scope:
-        """The same principal's scope in another tenant, as an operator's page of all tenants needs it."""
-        principal = replace(self.principal, tenant=tenant.slug)
-        return replace(self, principal=principal, tenant=tenant, lake=lake.tenant(tenant.slug))
 
     def settings(self) -> TenantSettings:
         """What the tenant has set. Asks for no right: whatever is done is done by it."""

@@ -33,4 +33,4 @@ def check_scope(scope: str, principal: Principal, scopes: Scopes) -> None:
     who = f"a {principal.role} may not {scope}"
     if scope in scopes_of(principal.role):
         who = f"this key has not the scope {scope!r}; it has {', '.join(sorted(scopes))}"
-    raise ForbiddenError(f"scope: {who}.")
+    raise ForbiddenError(f"{who}.", field="scope")

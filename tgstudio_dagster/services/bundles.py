@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from tgstudio_dagster.catalog.work.bundles import Bundle, create_bundle, get_bundle, list_bundles
-from tgstudio_dagster.core.errors import ConflictError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, FieldError, SettingsError
 from tgstudio_dagster.core.vocabulary import BundleFormat
 from tgstudio_dagster.lake.bundle import BUNDLE_TABLES
 from tgstudio_dagster.lake.tables import TABLES
@@ -47,7 +47,7 @@ class Bundles(Service):
         Raises SettingsError for days, tables or a format that make no bundle, ConflictError where too many wait already.
         """
         if unknown := sorted(set(tables) - set(TABLES)):
-            raise SettingsError(f"tables: {', '.join(unknown)} is no table; name some of {', '.join(TABLES)}.")
+            raise FieldError("tables", f"{', '.join(unknown)} is no table; name some of {', '.join(TABLES)}.")
         if (last - first).days >= MAX_DAYS:
             raise SettingsError(
                 f"first, last: {(last - first).days + 1} days are too many; ask for at most {MAX_DAYS}."

@@ -47,7 +47,9 @@ class Chats(Service):
         for chat in self._all():
             if name in (str(chat.channel_id), (chat.username or "").lower()):
                 return chat
-        raise NotFoundError(f"chat: {named} is none that an account has shown. POST /v1/sync/chats asks Telegram anew.")
+        raise NotFoundError(
+            f"{named} is none that an account has shown. POST /v1/sync/chats asks Telegram anew.", field="chat"
+        )
 
     @does("chats.sync")
     def sync(self, *, account_id: str | None = None, folder: str | None = None) -> list[str]:

@@ -77,7 +77,9 @@ def import_from(home: Path, principal: Principal, path: str) -> Import:
     Raises ForbiddenError for anybody but the operator: a path reaches other tenants' files. SourceError where it is not.
     """
     if principal.role != "operator":
-        raise ForbiddenError("role: only the operator may import from a path of this machine; upload the file instead.")
+        raise ForbiddenError(
+            "only the operator may import from a path of this machine; upload the file instead.", field="role"
+        )
     source = Path(path.strip()).expanduser()
     if not path.strip() or not source.exists():
         raise SourceError(f"{path}: no such file or folder on this machine.")
@@ -241,7 +243,7 @@ def _folder(home: Path, one: Import) -> Path:
 
 def _may_import(principal: Principal) -> None:
     if not principal.may_edit:
-        raise ForbiddenError("role: a viewer may read, not import; ask an editor or an owner of the tenant.")
+        raise ForbiddenError("a viewer may read, not import; ask an editor or an owner of the tenant.", field="role")
 
 
 def _main(home: str, tenant: str, import_id: str) -> None:

@@ -201,7 +201,7 @@ class Orders(Service):
             missing = missing_posts(lake, messages, day)
             if missing:
                 raise NotFoundError(
-                    f"messages: {named(missing)} not among the posts of the 7 days that end with {day}."
+                    f"{named(missing)} not among the posts of the 7 days that end with {day}.", field="messages"
                 )
 
     def _run_of(self, order: Order) -> tuple[Run | None, str | None]:

@@ -78,7 +78,7 @@ def _edits(
 
 
 def _operates(name: str, *, refusal: str = "", pages: tuple[str, ...] = (), commands: tuple[str, ...] = ()) -> Action:
-    refusal = refusal or "role: this is for the operator of this machine."
+    refusal = refusal or "this is for the operator of this machine."
     return Action(name, role="operator", scope=None, refusal=refusal, pages=pages, commands=commands)
 
 
@@ -250,7 +250,7 @@ _ROWS = (
         routes=("DELETE /v1/keys/{key_id}",), pages=("settings",),
     ),
     Action(
-        "keys.calls", role="owner", scope="admin", refusal="role: the history of calls is an owner's to see; ask one.",
+        "keys.calls", role="owner", scope="admin", refusal="the history of calls is an owner's to see; ask one.",
         routes=("GET /v1/requests",), pages=("settings",),
     ),
     _reads("usage.report", routes=("GET /v1/usage",), pages=("usage", "settings"), commands=("usage",)),
@@ -263,7 +263,7 @@ _ROWS = (
     _edits("imports.upload", "import", scope=None, pages=("onboarding",)),
     _operates(
         "imports.from_path", pages=("onboarding",), commands=("import",),
-        refusal="role: only the operator may import from a path of this machine; upload the file instead.",
+        refusal="only the operator may import from a path of this machine; upload the file instead.",
     ),
     _edits("imports.proceed", "import", scope=None, pages=("onboarding",)),
     _edits("imports.forget", "import", scope=None, pages=("onboarding",)),
@@ -296,7 +296,7 @@ def allowed(action: str, principal: Principal, scopes: Scopes | None = None) -> 
         _check_scope(row, principal, scopes)
     if RANK[principal.role] < RANK[row.role]:
         raise ForbiddenError(
-            row.refusal or f"role: a viewer may read, not {row.what}; ask an editor or an owner of the tenant."
+            row.refusal or f"a viewer may read, not {row.what}; ask an editor or an owner of the tenant.", field="role"
         )
 
 
@@ -343,7 +343,7 @@ def of_command(command: str) -> Action:
 
 def _check_scope(row: Action, principal: Principal, scopes: Scopes) -> None:
     if row.scope is None:
-        raise ForbiddenError(f"scope: {row.name} is not for programs; it is done in the studio.")
+        raise ForbiddenError(f"{row.name} is not for programs; it is done in the studio.", field="scope")
     check_scope(row.scope, principal, scopes)
 
 

@@ -32,7 +32,7 @@ class OwnSettings(Service):
         changed = [name for name in TenantSettings.model_fields if getattr(settings, name) != getattr(before, name)]
         locked = [name for name in changed if name in OPENING]
         if locked and not scope.may("settings.open"):
-            raise ForbiddenError(f"{', '.join(locked)}: {POLICY['settings.open'].refusal}")
+            raise ForbiddenError(POLICY["settings.open"].refusal, field=", ".join(locked))
         tenants.put_settings(scope.catalog, scope.tenant.slug, settings)
         if changed:
             audit(scope.catalog, scope.principal, "settings.put", None, {"changed": changed})

@@ -78,7 +78,7 @@ class UsageReports(Service):
     def report(self, days: int, now: datetime | None = None) -> Usage:
         """What the tenant used on the last `days` days (UTC, 1 to MAX_DAYS), today included."""
         if not 1 <= days <= MAX_DAYS:
-            raise NewsroomError(f"days: {days}; choose 1 to {MAX_DAYS}.")
+            raise NewsroomError(f"{days}; choose 1 to {MAX_DAYS}.", field="days")
         now = now or self.scope.clock()
         last = now.astimezone(UTC).date()
         first = last - timedelta(days=days - 1)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.errors import FieldError
 from tgstudio_dagster.mcp.envelope import Answer, Item
 from tgstudio_dagster.mcp.tool import Arguments, Call, Tool, short, username
 from tgstudio_dagster.services.accounts import Pairing
@@ -57,7 +57,7 @@ def _auth(call: Call, given: Arguments) -> Answer:
     if given.action == "pair":
         return _shown(_with_code(call, pairings.begin_qr()))
     if given.pairing_id is None:
-        raise SettingsError("pairing_id: name the pairing, as action=pair gave it.")
+        raise FieldError("pairing_id", "name the pairing, as action=pair gave it.")
     match given.action:
         case "confirm":
             row = pairings.confirm(given.pairing_id)

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.lake.test_sandbox import Root, fill
+from tests.lake.sandbox_lakes import Root, fill
 from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.lake.sandbox import run_query
 from tgstudio_dagster.lake.sandbox_process import run_sql

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from tgstudio_dagster.catalog.people.tenant_settings import Goal
+from tgstudio_dagster.core.vocabulary import Goal
 from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.newsroom.pipeline import CHAIN, draws, missing, steps
 

@@ -10,7 +10,8 @@ import polars as pl
 from tests.builders import frame, text_hash
 from tests.newsroom.posts import AS_OF, at, result_row, russian_topic
 from tgstudio_dagster.ai.protocols import MessageKey
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName, TenantSettings
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.lake.tables.newsroom import IMAGES
 from tgstudio_dagster.lake.tables.posts import MESSAGE_VERSIONS
 from tgstudio_dagster.newsroom.provenance import explain

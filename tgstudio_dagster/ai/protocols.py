@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tgstudio_dagster.catalog.people.tenant_settings import Language, Tone
+from tgstudio_dagster.core.vocabulary import Language, Tone
 
 
 class MessageKey(NamedTuple):

@@ -50,6 +50,7 @@ from tgstudio_dagster.mcp.door import Door, visitor_of
 from tgstudio_dagster.mcp.envelope import NOTICE, Answer, neutral, seal
 from tgstudio_dagster.mcp.registry import TOOLS
 from tgstudio_dagster.mcp.tool import Arguments, Call, Tool
+from tgstudio_dagster.services import policy
 from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.web.problems import status_of
 from tgstudio_dagster.web.who import Calls, Visitor, of_key
@@ -195,7 +196,10 @@ def _answer(
         if tool is None or tool not in visible(visitor):
             allowed = ", ".join(one.name for one in visible(visitor)) or "none"
             raise ForbiddenError(f"this key may not use {neutral(name[:60])!r}; it may use {allowed}.", field="tool")
-        answer = tool.run(call, _parsed(tool.arguments_for(visitor.scopes), given))
+        arguments = _parsed(tool.arguments_for(visitor.scopes), given)
+        action = policy.of_tool(tool.name, getattr(arguments, "action", None))
+        policy.allowed(action.name, visitor.principal, visitor.scopes)
+        answer = tool.run(call, arguments)
         sealed = seal(answer, secrets.token_hex(16))
         status, results = answer.failed or 200, None if answer.items is None else sealed.shown
         content: list[ContentBlock] = [TextContent(text=sealed.text)]
@@ -249,7 +253,7 @@ def _noted(tool: Tool | None, given: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments as the history keeps them: those that the tool knows, short, and of hidden ones only the length."""
     if tool is None:
         return {}
-    known = set(tool.arguments.model_fields) | (set(tool.wider[1].model_fields) if tool.wider else set())
+    known = set(tool.arguments.model_fields) | (set(tool.wider[0].model_fields) if tool.wider else set())
     noted: dict[str, Any] = {}
     for name in sorted(known & set(given)):
         value = given[name]

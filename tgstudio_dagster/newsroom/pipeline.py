@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tgstudio_dagster.catalog.people.tenant_settings import Goal
+from tgstudio_dagster.core.vocabulary import Goal
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables import TABLES
 

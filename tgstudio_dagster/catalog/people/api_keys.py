@@ -19,23 +19,11 @@ from tgstudio_dagster.catalog.people.models import ApiKey
 from tgstudio_dagster.catalog.people.principals import principal_of
 from tgstudio_dagster.core.errors import FieldError, ForbiddenError, NotFoundError, SignInError
 from tgstudio_dagster.core.principal import Principal, Role
+from tgstudio_dagster.core.scopes import RANK, SCOPES, scopes_of
 
-__all__ = ["SCOPES", "ApiKey", "create_key", "find_key", "list_keys", "revoke_key", "scopes_of"]
+__all__ = ["ApiKey", "create_key", "find_key", "list_keys", "revoke_key"]
 
-SCOPES = ("read", "order", "send", "admin")
-_SCOPES_OF: dict[Role, frozenset[str]] = {
-    "viewer": frozenset({"read"}),
-    "editor": frozenset({"read", "order", "send"}),
-    "owner": frozenset(SCOPES),
-    "operator": frozenset(SCOPES),
-}
-_RANK: dict[Role, int] = {"viewer": 0, "editor": 1, "owner": 2, "operator": 3}
 _SEEN = timedelta(minutes=1)
-
-
-def scopes_of(role: Role) -> frozenset[str]:
-    """What a role may do: a viewer reads; an editor also orders and sends; an owner also administers."""
-    return _SCOPES_OF[role]
 
 
 def create_key(
@@ -117,7 +105,7 @@ def find_key(catalog: Catalog, secret: str, now: datetime) -> tuple[ApiKey, Prin
     if key.last_used_at is None or now - key.last_used_at >= _SEEN:
         with catalog.tenant_session(key.tenant, writing=True) as writing:
             writing.get_one(ApiKey, key.id).last_used_at = now
-    role: Role = key.role if _RANK[key.role] < _RANK[user.role] else user.role  # type: ignore[index, assignment]
+    role: Role = key.role if RANK[key.role] < RANK[user.role] else user.role  # type: ignore[index, assignment]
     return key, Principal(key.tenant, key.user_id, role)
 
 

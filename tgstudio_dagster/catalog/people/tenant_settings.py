@@ -8,18 +8,13 @@ from __future__ import annotations
 from datetime import date
 from functools import cache
 from ipaddress import ip_network
-from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tgstudio_dagster.catalog.people.ranking_weights import RankingWeights
 from tgstudio_dagster.core.errors import FieldError
-
-Language = Literal["ru", "en"]
-Tone = Literal["neutral", "lively", "formal"]
-Goal = Literal["text", "briefs", "images", "packages"]
-PlatformName = Literal["tg", "vk", "x", "ig", "threads", "fb", "li"]
+from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName, Tone
 
 
 class Filters(BaseModel):

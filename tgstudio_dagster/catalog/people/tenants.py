@@ -6,7 +6,6 @@ What may be set stands in tenant_settings.py; who may do what in principals.py.
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 from pydantic import ValidationError
 from sqlalchemy import select
@@ -18,6 +17,7 @@ from tgstudio_dagster.catalog.people.models import Membership, Tenant, TenantSet
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, FieldError, NotFoundError, SettingsError
+from tgstudio_dagster.core.vocabulary import MemberRole
 
 __all__ = [
     "Tenant",
@@ -32,8 +32,6 @@ __all__ = [
     "put_settings",
     "tenant_settings",
 ]
-
-MemberRole = Literal["owner", "editor", "viewer"]
 
 
 def add_tenant(catalog: Catalog, slug: str, name: str, *, settings: TenantSettings | None = None) -> Tenant:

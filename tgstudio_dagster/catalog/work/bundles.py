@@ -20,11 +20,11 @@ from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, FieldError, ForbiddenError, NotFoundError
 from tgstudio_dagster.core.ids import new_id
 from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.core.vocabulary import BundleFormat
 
 __all__ = [
     "MAX_WAITING",
     "Bundle",
-    "BundleFormat",
     "BundleStatus",
     "create_bundle",
     "get_bundle",
@@ -33,7 +33,6 @@ __all__ = [
     "pending_bundles",
 ]
 
-BundleFormat = Literal["parquet", "csv", "both"]
 BundleStatus = Literal["queued", "running", "done", "failed"]
 MAX_WAITING = 3
 """Bundles of one tenant that may wait or be built at once: each reads the lake from end to end."""

@@ -13,10 +13,10 @@ from sqlalchemy import func, select
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.plans import lock_tenant
 from tgstudio_dagster.catalog.people.audit import audit
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName
 from tgstudio_dagster.catalog.work.models import Order, PackageEdit
 from tgstudio_dagster.core.errors import ForbiddenError, NotFoundError
 from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.core.vocabulary import PlatformName
 
 __all__ = ["PackageEdit", "add_edit", "edits_of", "latest_edits"]
 

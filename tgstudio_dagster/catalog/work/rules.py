@@ -14,10 +14,10 @@ from sqlalchemy import select
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.plans import lock_tenant
 from tgstudio_dagster.catalog.people.audit import audit
-from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.catalog.work.models import Order, Rule
 from tgstudio_dagster.core.errors import ConflictError, FieldError, ForbiddenError, NotFoundError, SettingsError
 from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName, Tone
 
 __all__ = ["KIND", "Rule", "TopicRule", "delete_rule", "list_rules", "put_rule", "topic_rule"]
 

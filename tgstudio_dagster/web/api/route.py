@@ -95,14 +95,6 @@ class ApiRoute(APIRoute):
         return response
 
 
-class ReadingRoute(ApiRoute):
-    """A route that reads the lake. `Platform.turns` says how many do so at a time; the others wait in line."""
-
-    async def _once(self, request: Request, handler: Handler) -> Response:
-        async with platform_of(request).turns:
-            return await super()._once(request, handler)
-
-
 class SecretRoute(ApiRoute):
     """A route whose body is a secret or short enough to be guessed from its hash: nothing of it is kept, not even that."""
 

@@ -1,31 +1,28 @@
-"""Files for people: packages as JSON, CSV, Parquet or a zip, copies of them in a folder, and the tenant's stored files."""
+"""Files of packages: JSON, CSV, Parquet or a zip of several orders, and copies in a folder."""
 
 from __future__ import annotations
 
 import io
-import mimetypes
 import shutil
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, get_args
+from typing import BinaryIO
 
 import polars as pl
 
 from tgstudio_dagster.catalog.work.edits import latest_edits
 from tgstudio_dagster.core.errors import LakeError, NewsroomError, NotFoundError
+from tgstudio_dagster.core.vocabulary import EXPORT_FORMATS, ExportFormat
 from tgstudio_dagster.lake.tables.newsroom import EDITOR_RESULTS
 from tgstudio_dagster.newsroom.export import Made, orders_file, package_files
-from tgstudio_dagster.services.packaging import read_packages
+from tgstudio_dagster.services.package_records import read_packages
+from tgstudio_dagster.services.scope import Scope
 
-if TYPE_CHECKING:
-    from tgstudio_dagster.services.facade import Studio
-
-Format = Literal["json", "csv", "parquet", "zip"]
 MAX_ORDERS = 100
 """Orders of one file: it is made in memory, and each may carry seven images."""
-_MIME: dict[Format, str] = {
+_MIME: dict[ExportFormat, str] = {
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
@@ -42,41 +39,26 @@ class Export:
     content: bytes
 
 
-@dataclass(frozen=True)
-class MediaFile:
-    """A stored file: its bytes as a stream that can seek, which the caller closes."""
-
-    name: str
-    mime: str
-    size: int
-    stream: BinaryIO
-
-
-def export(studio: Studio, order_ids: Sequence[str], format: Format, *, platforms: Sequence[str] = ()) -> Export:
+def export_orders(
+    scope: Scope, order_ids: Sequence[str], format: ExportFormat, *, platforms: Sequence[str] = ()
+) -> Export:
     """The packages of the orders as one file, with the latest edits laid over; `zip` holds texts, images, JSON and CSV.
 
     `platforms` are those wanted, empty: all. CSV begins with a byte-order mark, for spreadsheets. Raises NotFoundError
     for an unknown order or one without packages, NewsroomError for an unknown format, or for none or too many orders.
     """
-    if format not in get_args(Format):
-        raise NewsroomError(f"{format!r} is unknown; choose from {', '.join(get_args(Format))}.", field="format")
+    if format not in EXPORT_FORMATS:
+        raise NewsroomError(f"{format!r} is unknown; choose from {', '.join(EXPORT_FORMATS)}.", field="format")
     wanted = list(dict.fromkeys(order_ids))
     if not 1 <= len(wanted) <= MAX_ORDERS:
         raise NewsroomError(f"{len(wanted)} are named; choose 1 to {MAX_ORDERS}.", field="orders")
-    made = [_made(studio, order, platforms) for order in wanted]
-    content = _zip(studio, made) if format == "zip" else orders_file(made, format, bom=True)
-    name = "-".join([wanted[0], *platforms]) if len(wanted) == 1 else f"{studio.tenant.slug}-packages"
+    made = [_made(scope, order, platforms) for order in wanted]
+    content = _zip(scope, made) if format == "zip" else orders_file(made, format, bom=True)
+    name = "-".join([wanted[0], *platforms]) if len(wanted) == 1 else f"{scope.tenant.slug}-packages"
     return Export(f"{name}.{format}", _MIME[format], content)
 
 
-def media_file(studio: Studio, uri: str) -> MediaFile:
-    """A stored file of the tenant: a post's medium, an image, an export, a bundle. Raises NotFoundError."""
-    stream = studio.lake.open_file(uri)
-    size = studio.lake.file_size(uri) or 0
-    return MediaFile(uri, mimetypes.guess_type(uri)[0] or "application/octet-stream", size, stream)
-
-
-def save_packages(studio: Studio, packages: pl.DataFrame, folder: Path) -> list[Path]:
+def save_packages(scope: Scope, packages: pl.DataFrame, folder: Path) -> list[Path]:
     """Copy packages out of the lake: per package its text, its image, and the order's JSON and CSV, edits laid over.
 
     Returns the files written, below `<folder>/<order>/`. Raises LakeError where a file can't be written.
@@ -88,16 +70,16 @@ def save_packages(studio: Studio, packages: pl.DataFrame, folder: Path) -> list[
         if package["image_uri"]:
             image = package["image_uri"]
             suffix = image.rsplit(".", 1)[-1]
-            written.append(_copy(studio.lake.open_file(image), target / f"{package['platform']}.{suffix}"))
+            written.append(_copy(scope.lake.open_file(image), target / f"{package['platform']}.{suffix}"))
     for order in packages["order_id"].unique(maintain_order=True):
-        for kind, content in package_files(*_made(studio, order)).items():
+        for kind, content in package_files(*_made(scope, order)).items():
             written.append(_copy(io.BytesIO(content), folder / order / f"packages.{kind}"))
     return written
 
 
-def _made(studio: Studio, order_id: str, platforms: Sequence[str] = ()) -> Made:
-    whole = read_packages(studio, order_id)
-    laid = whole.laid_over(latest_edits(studio.catalog, studio.principal, [order_id]))
+def _made(scope: Scope, order_id: str, platforms: Sequence[str] = ()) -> Made:
+    whole = read_packages(scope, order_id)
+    laid = whole.laid_over(latest_edits(scope.catalog, scope.principal, [order_id]))
     if platforms:
         laid = laid.filter(pl.col("platform").is_in(list(platforms)))
         if laid.is_empty():
@@ -105,14 +87,14 @@ def _made(studio: Studio, order_id: str, platforms: Sequence[str] = ()) -> Made:
     return order_id, laid, pl.DataFrame([whole.result], schema=EDITOR_RESULTS.schema)
 
 
-def _zip(studio: Studio, made: Sequence[Made]) -> bytes:
+def _zip(scope: Scope, made: Sequence[Made]) -> bytes:
     """A folder per order; the archive's bytes follow from its files: sorted, without times or owners."""
     files: dict[str, bytes] = {}
     for order, packages, results in made:
         for row in packages.iter_rows(named=True):
             files[f"{order}/{row['platform']}.txt"] = row["text"].encode()
             if row["image_uri"]:
-                with studio.lake.open_file(row["image_uri"]) as image:
+                with scope.lake.open_file(row["image_uri"]) as image:
                     files[f"{order}/{row['platform']}.{row['image_uri'].rsplit('.', 1)[-1]}"] = image.read()
         for kind, content in package_files(order, packages, results, bom=True).items():
             files[f"{order}/packages.{kind}"] = content

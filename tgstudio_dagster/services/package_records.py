@@ -1,30 +1,27 @@
-"""Packages: what is ready to publish, with people's edits laid over, and what each sentence rests on."""
+"""A package as it is read: what was made, with people's edits laid over, what each sentence rests on, its images and checks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import polars as pl
 
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName, TenantSettings
-from tgstudio_dagster.catalog.work.edits import PackageEdit, edits_of, latest_edits
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.catalog.work.edits import PackageEdit, edits_of
 from tgstudio_dagster.catalog.work.orders import Order, get_order
 from tgstudio_dagster.core.errors import NotFoundError
+from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, IMAGES
-from tgstudio_dagster.newsroom import provenance, questions
+from tgstudio_dagster.newsroom import provenance
 from tgstudio_dagster.newsroom.edits import image_refused, lay_over
 from tgstudio_dagster.newsroom.platforms import Platform, platform
 from tgstudio_dagster.newsroom.preview import Preview, preview
 from tgstudio_dagster.newsroom.provenance import Explanation, SourceTrace
 from tgstudio_dagster.newsroom.sources import cited_posts
-
-if TYPE_CHECKING:
-    from tgstudio_dagster.services.facade import Studio
-
-_LAID_OVER = ("text", "hashtags", "image_uri", "checks")
+from tgstudio_dagster.services.scope import Scope
 
 
 @dataclass(frozen=True)
@@ -102,51 +99,17 @@ class OrderPackages:
         return pl.DataFrame(rows, schema=CONTENT_PACKAGES.schema)
 
 
-def packages(
-    studio: Studio, order_id: str | None = None, *, limit: int | None = None, before: str | None = None
-) -> pl.DataFrame:
-    """Packages of one order, or of all, newest order first, with the latest edits laid over.
-
-    Columns as in `sql/packages.sql`, and `edit`: the number of the person's version, null where there is none. `limit`
-    is of orders, `before` an order: those older than it.
-    """
-    if order_id is not None:
-        get_order(studio.catalog, studio.principal, order_id)
-        wanted = [order_id]
-    else:
-        made = sorted(studio.lake.orders(CONTENT_PACKAGES), reverse=True)
-        wanted = [one for one in made if before is None or one < before][:limit]
-    found = questions.packages(studio.lake, orders=wanted)
-    edits = latest_edits(studio.catalog, studio.principal, wanted)
-    over = {order: read_packages(studio, order).laid_over(edits) for order in {order for order, _ in edits} & {*wanted}}
-    changed = [
-        frame.select("package_id", *_LAID_OVER).with_columns(
-            edit=pl.Series(
-                [edit.n if (edit := edits.get((order, name))) else None for name in frame["platform"]], dtype=pl.Int64
-            )
-        )
-        for order, frame in over.items()
-    ]
-    if not changed:
-        return found.with_columns(edit=pl.lit(None, pl.Int64))
-    joined = found.join(pl.concat(changed), on="package_id", how="left", maintain_order="left", suffix="_edited")
-    edited = pl.col("edit").is_not_null()
-    return joined.with_columns(
-        pl.when(edited).then(pl.col(f"{name}_edited")).otherwise(pl.col(name)).alias(name) for name in _LAID_OVER
-    ).drop([f"{name}_edited" for name in _LAID_OVER])
-
-
-def package(studio: Studio, package_id: str) -> Package:
+def read_package(scope: Scope, package_id: str) -> Package:
     """One package with all that is known of it."""
     order_id, name = split_id(package_id)
-    whole = read_packages(studio, order_id)
+    whole = read_packages(scope, order_id)
     made = _row(whole.packages, package_id, name)
-    history = edits_of(studio.catalog, studio.principal, order_id, name)
+    history = edits_of(scope.catalog, scope.principal, order_id, name)
     target = whole.target(name)
     row = made
     if history:
         row = lay_over(made, history[0], result=whole.result, images=whole.images, target=target)
-    messages, versions = cited_posts(studio.lake, whole.result, whole.order.day)
+    messages, versions = cited_posts(scope.lake, whole.result, whole.order.day)
     explanation = provenance.explain(whole.result, messages, versions, row)
     images = tuple(
         ImageChoice(image["n"], image["uri"], image["width"], image["height"], image_refused(image, target))
@@ -177,20 +140,15 @@ def package(studio: Studio, package_id: str) -> Package:
     )
 
 
-def explain(studio: Studio, package_id: str) -> Explanation:
-    """What every sentence of a package rests on, and whether its sources have changed since."""
-    return package(studio, package_id).explanation
-
-
-def read_packages(studio: Studio, order_id: str) -> OrderPackages:
+def read_packages(scope: Scope, order_id: str) -> OrderPackages:
     """An order's packages. Raises NotFoundError for an unknown order, or one that has none."""
-    order = get_order(studio.catalog, studio.principal, order_id)
-    found = studio.lake.read(CONTENT_PACKAGES, order=order_id)
-    result = studio.lake.read(EDITOR_RESULTS, order=order_id)
+    order = get_order(scope.catalog, scope.principal, order_id)
+    found = scope.lake.read(CONTENT_PACKAGES, order=order_id)
+    result = scope.lake.read(EDITOR_RESULTS, order=order_id)
     if found.is_empty() or result.is_empty():
         raise NotFoundError(f"order {order_id}: it has no packages yet; it is {order.status}, its goal {order.goal}.")
-    images = studio.lake.read(IMAGES, order=order_id)
-    return OrderPackages(order, result.row(0, named=True), found, images, studio.settings)
+    images = scope.lake.read(IMAGES, order=order_id)
+    return OrderPackages(order, result.row(0, named=True), found, images, scope.settings())
 
 
 def split_id(package_id: str) -> tuple[str, str]:

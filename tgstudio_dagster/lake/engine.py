@@ -125,10 +125,10 @@ def _cast(column: str, dtype: str) -> str:
 
 def _unique(names: Sequence[str]) -> list[str]:
     """The names, without quotation marks in them and each once without regard to case."""
-    found: list[str] = []
+    unique: list[str] = []
     for name in (name.replace('"', "'") for name in names):
         n, candidate = 1, name
-        while candidate.lower() in {other.lower() for other in found}:
+        while candidate.lower() in {other.lower() for other in unique}:
             n, candidate = n + 1, f"{name}_{n + 1}"
-        found.append(candidate)
-    return found
+        unique.append(candidate)
+    return unique

@@ -28,7 +28,7 @@ Detect = Callable[[pl.Series], pl.Series]
 
 
 @dataclass(frozen=True)
-class Known:
+class ObservedWindow:
     """MESSAGES, MESSAGE_VERSIONS and MESSAGE_STATS as they would have been."""
 
     messages: pl.DataFrame
@@ -42,7 +42,7 @@ def as_known_at(
     stats: pl.DataFrame,
     hour: datetime,
     language: Detect | None = None,
-) -> Known:
+) -> ObservedWindow:
     """What was known at `hour` of these posts: three frames, each as its contract says.
 
     The lake keeps texts and counters as they were, the rest in its newest state only. Of a post observed again after
@@ -60,13 +60,13 @@ def as_known_at(
             stats.select(*_POST, at="observed_at"),
         ]
     )
-    seen = traces.group_by(_POST).agg(
+    observed = traces.group_by(_POST).agg(
         first_trace=pl.col("at").min(),
         last_trace=pl.col("at").max(),
         then=pl.col("at").filter(pl.col("at") <= hour).max(),
     )
     gone_back = (
-        messages.join(seen, on=_POST, how="left", maintain_order="left")
+        messages.join(observed, on=_POST, how="left", maintain_order="left")
         .filter(pl.col("first_trace") <= hour)
         .with_columns(
             touched=pl.col("last_trace") > hour,
@@ -79,7 +79,7 @@ def as_known_at(
     if touched.height:
         touched = _with_counters(_with_texts(touched, versions, hour, language), stats, stats_then)
     columns = MESSAGES.schema.names()
-    return Known(
+    return ObservedWindow(
         MESSAGES.conform(pl.concat([untouched.select(columns), touched.select(columns)])),
         MESSAGE_VERSIONS.conform(versions_then.join(gone_back, on=_POST, how="semi")),
         MESSAGE_STATS.conform(stats_then.join(gone_back, on=_POST, how="semi")),
@@ -105,8 +105,8 @@ def _with_texts(posts: pl.DataFrame, versions: pl.DataFrame, hour: datetime, lan
         other=other.fill_null(value=False),
     )
     if language is not None and joined["other"].any():
-        told = language(joined["text"]).alias("told")
-        joined = joined.with_columns(told).with_columns(lang=pl.when("other").then("told").otherwise("lang"))
+        detected = language(joined["text"]).alias("detected")
+        joined = joined.with_columns(detected).with_columns(lang=pl.when("other").then("detected").otherwise("lang"))
     return joined
 
 
@@ -117,11 +117,13 @@ def _with_counters(posts: pl.DataFrame, stats: pl.DataFrame, stats_then: pl.Data
         .group_by(_POST, maintain_order=True)
         .agg(pl.col(COUNTERS).drop_nulls().last())
     )
-    told = stats.filter(pl.col("reactions").is_not_null()).group_by(_POST).agg(emoji_read=pl.col("observed_at").max())
+    emoji_reads = (
+        stats.filter(pl.col("reactions").is_not_null()).group_by(_POST).agg(emoji_read=pl.col("observed_at").max())
+    )
     return (
         posts.drop(COUNTERS)
         .join(newest, on=_POST, how="left", maintain_order="left")
-        .join(told, on=_POST, how="left", maintain_order="left")
+        .join(emoji_reads, on=_POST, how="left", maintain_order="left")
         .with_columns(
             reactions_by_emoji=pl.when(pl.col("emoji_read") > pl.col("then"))
             .then([])

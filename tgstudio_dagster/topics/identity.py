@@ -75,9 +75,9 @@ def _changes(shared: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
     now = shared.join(named.rename({"id": "now"}), on="cluster").filter(pl.col("now") != pl.col("id"))
     part = pl.col("shared") >= pl.max_horizontal(pl.lit(2.0), LINEAGE_SHARE * pl.col("of_id"))
     alive = set(named["id"])
-    found = now.filter(part).with_columns(lives=pl.col("id").is_in(list(alive)))
-    splits = found.filter("lives").select(kind=pl.lit("split"), topic_id="id", other_id="now", shared="shared")
-    merges = found.filter(~pl.col("lives")).select(kind=pl.lit("merge"), topic_id="now", other_id="id", shared="shared")
+    lines = now.filter(part).with_columns(lives=pl.col("id").is_in(list(alive)))
+    splits = lines.filter("lives").select(kind=pl.lit("split"), topic_id="id", other_id="now", shared="shared")
+    merges = lines.filter(~pl.col("lives")).select(kind=pl.lit("merge"), topic_id="now", other_id="id", shared="shared")
     return pl.concat([splits, merges]).cast(CHANGES).sort("kind", "topic_id", "other_id")
 
 

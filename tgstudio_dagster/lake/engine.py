@@ -1,6 +1,6 @@
 """DuckDB over one tenant's partitions: connections, relations over named objects, results as Polars frames.
 
-What is asked stands in `query.py` (the product's questions) and `sandbox.py` (the user's). A relation has the table's
+The product's questions are in `questions.py`, users' SQL is in `sandbox.py`. A relation has the table's
 columns, then `tenant` and the partition: `day`, or `order_id` (`date` is a column of the posts themselves).
 """
 

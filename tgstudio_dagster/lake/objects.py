@@ -1,7 +1,7 @@
 """Where objects live: a local folder or an S3 bucket, behind the few operations the lake needs.
 
 Every put replaces the whole object in one step: readers see the old bytes or the new ones, and a put that fails
-leaves the old. Failures become LakeError, which says what failed and the mend. What the objects hold is `store.py`'s.
+leaves the old. Failures become LakeError, which says what failed and the mend. What the objects hold is decided in `store.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Partitions kept in memory, by the version of their object: for front ends that ask the same days many times a minute.
 
-One store per process, for any thread, bounded by bytes. What is asked of the frames stands in feed.py and query.py.
+One store per process, for any thread, bounded by bytes. The frames are queried in `posts/feed.py` and `questions.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The process that runs one statement of a stranger: limited by the system, with nothing of its parent's but the question.
+"""The process that runs one user's SQL statement, under system limits, with nothing inherited but the request.
 
 Started by `sandbox_process.py` as `python -m tgstudio_dagster.lake.sandbox_child`: the question comes as JSON on stdin, the
 answer goes to stdout: `A` and an Arrow stream, or `E` and the message of a QueryError.

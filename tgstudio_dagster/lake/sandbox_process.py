@@ -1,6 +1,6 @@
 """The third wall around users' SQL: a process of its own, with a limit of memory that no function of SQL gets around.
 
-DuckDB's own limit does not count what a scalar function builds in one go. What is let through at all is `sandbox.py`'s.
+DuckDB's own limit does not count what one scalar function builds. Which statements are allowed is decided in `sandbox.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What the lake already holds of posts: their newest observation, for deciding what to ask for again.
+"""The newest observation of each post in the lake, to decide which posts to read again.
 
-Reading the lake only. Posts wait as landings until they are merged, so both are looked at.
+Reads the lake only: merged messages, and the landings that wait to be merged.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Meaning without a model: the words that stand beside those asked for in the posts that fit best.
+"""Query expansion without a model: the words that occur beside the query's in the best matching posts.
 
 Pseudo-relevance feedback after Rocchio: the best posts by BM25 are taken for relevant, and the stems that are frequent
 in them and rare elsewhere join the query at a lower weight. So a post that tells of the same matter in other words is

@@ -1,4 +1,4 @@
-"""Answers: a page of posts for a query, by words or by meaning, from the local copy of a tenant's days.
+"""Search: a page of posts for a query, by words or by meaning, from the local copy of a tenant's days.
 
 By words: a post must hold all that is asked for; the best by BM25, the newer of equals first.
 By meaning, without a model: a post may hold any of the words, or of those that stand beside them in the best posts

@@ -1,7 +1,7 @@
 """The inverted index of one tenant in a folder of this machine, kept by Tantivy: days are replaced, posts are found.
 
-It is a copy made of SEARCH_INDEX and may be thrown away at any time. What a day holds is build.py's, when a day is
-copied is copy.py's.
+It is a copy of SEARCH_INDEX and may be deleted at any time. A day's rows are made in build.py; when a day is copied is
+decided in copy.py.
 """
 
 from __future__ import annotations

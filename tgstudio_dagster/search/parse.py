@@ -1,4 +1,4 @@
-"""What a person typed to what is meant: words, phrases in quotes, beginnings with *, and words to leave out with -.
+"""Parses a typed query: words, phrases in quotes, prefixes with *, and excluded words with -.
 
 Nothing else is syntax: brackets, AND, colons and the like are signs or words as any other.
 """

@@ -1,4 +1,4 @@
-"""The part of a post that shows why it was found, and where the words that were asked for stand in it."""
+"""The part of a post to show for a hit, and the positions of the query's words in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time travel: a window's posts as they were known at a given hour. Pure; what is made from them is made elsewhere.
+"""A window's posts as they had been observed at a given hour. Pure.
 
 Only what had been observed by then is left: posts first seen by then, in the text they had, with the counters read by
 then, standing if their delete had not been seen. Topics and rankings of that hour are the same functions on these frames:

@@ -1,4 +1,4 @@
-"""New posts into the topics there are, at once: the step between two clusterings of the whole window.
+"""Attaches new posts to the existing topics between two clusterings of the whole window.
 
 An index of the window is prepared once (after a clustering) and serves until the next one; attaching to it takes a
 fraction of a second. Where attaching and clustering differ, the next clustering is right: ids stay by overlap. When

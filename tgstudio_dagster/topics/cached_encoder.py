@@ -1,4 +1,4 @@
-"""An encoder that asks its model only for what no run has asked before: vectors come from the lake's cache."""
+"""An encoder that takes vectors from the lake's cache and runs its model only for texts that are not in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which clustering is which: the hash of all that one is made of. So the same window is never clustered twice.
+"""The key of a clustering: the hash of all its inputs, so that the same window is never clustered twice.
 
 A clustering is a function of the posts, their features, the lines that channels repeat, what earlier posts say of words,
 a model's vectors, and the code. Its key is the hash of these; where any of them differs, so does the key.

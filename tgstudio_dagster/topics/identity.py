@@ -1,4 +1,4 @@
-"""Which found cluster is which known topic: ids that stay while members mostly stay, and what split or merged. Pure."""
+"""Matches new clusters to earlier topics: ids stay while most members stay; splits and merges are recorded. Pure."""
 
 from __future__ import annotations
 

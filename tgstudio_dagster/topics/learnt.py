@@ -1,4 +1,4 @@
-"""What a tenant's earlier days say, read from its lake: repeated lines, how rare words are, topics with ids. Writes nothing."""
+"""Reads what is learnt from a tenant's earlier days: repeated lines, word frequencies, topics with ids. Writes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is near whom: equal posts, nearest neighbours by cosine, and how nearness fades. Sparse, no frames."""
+"""Equal posts, nearest neighbours by cosine, and how similarity fades with time. Sparse matrices, no frames."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The ranking of posts and topics: its formula and terms. The engagement of a post is in counters.py, what a tenant may
-set in weights.py.
+"""The ranking of posts and topics: its formula and terms. The engagement of a post is in counters.py, the weights that a
+tenant may set in catalog/people/ranking_weights.py.
 
 For a post or topic, in a window of 24 hours (7 days) that ends at `as_of`:
   popularity P = sum over distinct channels of the best of their posts by audience * (1 + max(0, engagement)) * decay

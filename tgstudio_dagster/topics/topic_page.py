@@ -1,4 +1,4 @@
-"""Questions about one topic, about what split or merged, and the map. Their columns stand in their files of `sql/`."""
+"""Queries for one topic, for splits and merges, and for the map. Their columns are listed in their files of `sql/`."""
 
 from __future__ import annotations
 

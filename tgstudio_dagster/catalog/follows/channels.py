@@ -1,6 +1,6 @@
 """The channels a tenant has seen: ids, usernames, titles.
 
-What was posted in them is the lake's; who reads them is decided by subscriptions.
+Their posts are in the lake; which account reads them is decided by subscriptions.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Requests: the history of what programs asked with their keys. No secret and no message's text is kept.
+"""The history of API and tool calls made with keys. No secret and no message text is stored.
 
-Which arguments may be noted is their callers' matter (web/api/route.py, web/mcp/).
+Which arguments are recorded is decided in web/api/route.py and mcp/.
 """
 
 from __future__ import annotations

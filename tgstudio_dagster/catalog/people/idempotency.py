@@ -1,4 +1,4 @@
-"""Kept answers: what a request with an idempotency key was answered, so that a repeat is answered alike and done once.
+"""Stored answers to requests with an idempotency key: a repeated request gets the same answer and is done once.
 
 What a request is, and which may have a key, is handled in web/api/route.py.
 """

@@ -1,6 +1,6 @@
-"""The weights of the ranking formula, as a model: what a tenant may set, the shipped values, and how words become it.
+"""The weights of the ranking formula, as a model: what a tenant may set, the shipped values, and parsing `name=value`.
 
-The formula is in rank.py, the engagement of a post in counters.py. Nothing heavy is imported here: settings and the
+The formula is in topics/rank.py, the engagement of a post in topics/counters.py. Nothing heavy is imported here: settings and the
 command line need this model at their start.
 """
 

@@ -24,9 +24,9 @@ from tgstudio_dagster.lake.tables.topics import (
 from tgstudio_dagster.orchestration.io_manager import Frames, Upstream
 from tgstudio_dagster.orchestration.partitions import TenantDay, tenant_day, tenant_days, trailing_window
 from tgstudio_dagster.search.build import index_day
-from tgstudio_dagster.topics.as_of import ObservedWindow
+from tgstudio_dagster.topics.as_of import Known
 from tgstudio_dagster.topics.blend import Dense
-from tgstudio_dagster.topics.cached_encoder import CachedEncoder
+from tgstudio_dagster.topics.cached_encoder import Remembered
 from tgstudio_dagster.topics.cluster import Topics
 from tgstudio_dagster.topics.embed import embed
 from tgstudio_dagster.topics.footers import count_lines
@@ -82,7 +82,7 @@ def embeddings(
         def said(done: int, total: int) -> None:
             context.log.info("%s: %d of %d new texts have vectors", key.day, done, total)
 
-        return None if encoder is None else CachedEncoder(encoder, lake.vectors, key.day, said)
+        return None if encoder is None else Remembered(encoder, lake.vectors, key.day, said)
 
     return Frames(
         (key, embed(messages.day(key), repeated=learnt_lines(lake.tenant(key.tenant), key.day), encoder=of_day(key)))
@@ -148,7 +148,7 @@ def topics(
 
     def in_turn() -> Iterator[tuple[TenantDay, pl.DataFrame]]:
         for key in keys:
-            known = ObservedWindow(messages.window(key), message_versions.window(key), message_stats.window(key))
+            known = Known(messages.window(key), message_versions.window(key), message_stats.window(key))
             days = [embeddings.day(TenantDay(key.tenant, day)) for day in window_days(key.day)]
             dense = Dense.read(days, known.messages)
             if dense is not None and dense.lacking:
@@ -162,7 +162,7 @@ def topics(
                 background=learnt_words(lake.tenant(key.tenant), key.day),
                 previous=_previous(lake, key, found),
                 dense=dense,
-                store=lake.tenant(key.tenant).kept,
+                kept=lake.tenant(key.tenant).kept,
             )
             clustered = f"{standing.clustered_at:%Y-%m-%d %H:%M}"
             context.log.info("%s: clustered as of %s, %d posts attached", key.day, clustered, standing.attached)

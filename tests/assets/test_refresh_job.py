@@ -27,7 +27,7 @@ from tgstudio_dagster.orchestration.jobs import REFRESH
 from tgstudio_dagster.orchestration.partitions import tenant_day_key, tenants
 from tgstudio_dagster.orchestration.tags import range_tags
 from tgstudio_dagster.topics import hourly
-from tgstudio_dagster.topics.rank_history import rankings_at
+from tgstudio_dagster.topics.rank_history import known_at
 
 DAY = date(2026, 3, 14)
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -236,7 +236,7 @@ def test_what_was_known_at_an_hour_is_what_a_run_made_then(platform: Platform) -
     )
     assert platform.refresh().success
     for moment, topics, members, rankings in made:
-        then = rankings_at(lake, moment)
+        then = known_at(lake, moment)
         assert then.found.topics.equals(topics)
         assert then.found.topic_messages.equals(members)
         assert then.rankings.equals(rankings)

@@ -21,7 +21,7 @@ from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.core.settings import Settings, settings
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_CHANGES, TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.topics.rank_history import rankings_at
+from tgstudio_dagster.topics.rank_history import known_at
 
 app = typer.Typer()
 for command in (top, topics, topic):
@@ -42,7 +42,7 @@ def lake(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch)
     mine = Lake.open(given).tenant("acme")
     observe(mine, *events(1))
     observe(mine, {"channel_id": 4, "text": posts.METRO[0], "date": hour(2), "seen": 3})
-    then = rankings_at(mine, hour(4))
+    then = known_at(mine, hour(4))
     mine.write(TOPICS, then.found.topics, day=DAY)
     mine.write(TOPIC_MESSAGES, then.found.topic_messages, day=DAY)
     mine.write(RANKINGS, then.rankings, day=DAY)

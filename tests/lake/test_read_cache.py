@@ -41,8 +41,8 @@ def test_what_another_process_writes_is_seen_after_a_moment(lake: TenantLake, mo
     read_cache.versions(lake, MESSAGES)
     write(lake, 10)
     monkeypatch.setattr(TenantLake, "writes", TenantLake.writes)
-    versions = read_cache.versions(lake, MESSAGES)
-    assert len(versions) == 2
+    found = read_cache.versions(lake, MESSAGES)
+    assert len(found) == 2
     path = Path(lake.paths(MESSAGES, days=[DAY])[0])
     path.unlink()
     assert len(read_cache.versions(lake, MESSAGES)) == 2
@@ -65,11 +65,11 @@ def test_a_stamp_tells_tables_and_tenants_apart(lake: TenantLake) -> None:
 
 
 def test_a_frame_is_made_once_however_many_threads_ask(lake: TenantLake) -> None:
-    calls = []
+    made = []
 
     def make() -> pl.DataFrame:
         time.sleep(0.05)
-        calls.append(1)
+        made.append(1)
         return pl.DataFrame({"a": [1]})
 
     threads = [threading.Thread(target=read_cache.frame, args=(lake, "x", "1", make)) for _ in range(8)]
@@ -77,9 +77,9 @@ def test_a_frame_is_made_once_however_many_threads_ask(lake: TenantLake) -> None
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(calls) == 1
+    assert len(made) == 1
     read_cache.frame(lake, "x", "2", make)
-    assert len(calls) == 2
+    assert len(made) == 2
 
 
 def test_a_make_that_fails_is_tried_again(lake: TenantLake) -> None:
@@ -94,22 +94,22 @@ def test_a_make_that_fails_is_tried_again(lake: TenantLake) -> None:
 def test_the_frame_that_was_asked_for_longest_ago_goes_first(lake: TenantLake, monkeypatch: pytest.MonkeyPatch) -> None:
     read_cache.forget()
     monkeypatch.setattr(read_cache, "LIMIT", 4 * 8_000)
-    calls: list[str] = []
+    made: list[str] = []
 
     def ask(name: str, rows: int = 1_000) -> None:
         def make() -> pl.DataFrame:
-            calls.append(name)
+            made.append(name)
             return pl.DataFrame({"a": pl.Series(range(rows), dtype=pl.Int64)})
 
         read_cache.frame(lake, name, "1", make)
 
     for name in ("a", "b", "c", "d", "a", "e"):
         ask(name)
-    assert calls == ["a", "b", "c", "d", "e"]
+    assert made == ["a", "b", "c", "d", "e"]
     ask("a")
     ask("b")
-    assert calls == ["a", "b", "c", "d", "e", "b"]
+    assert made == ["a", "b", "c", "d", "e", "b"]
     ask("large", 2_000)
     ask("large", 2_000)
-    assert calls.count("large") == 2
+    assert made.count("large") == 2
     read_cache.forget()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tgstudio_dagster.services import Studio
-    from tgstudio_dagster.topics.rank_history import PastRankings
+    from tgstudio_dagster.topics.rank_history import Then
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDEST = 48  # columns of a timeline; a longer one has several hours in each
@@ -94,14 +94,14 @@ def sparkline(counts: Sequence[int], most: int) -> str:
     return "".join(BARS[(count * len(BARS) - 1) // most] if count else "·" for count in counts)
 
 
-def known_then(studio: Studio, moment: datetime, day: str | None, *, quiet: bool) -> PastRankings:
+def known_then(studio: Studio, moment: datetime, day: str | None, *, quiet: bool) -> Then:
     """What was known at a moment, made by the library; says, unless `quiet`, up to when it had been observed."""
-    from tgstudio_dagster.topics.rank_history import rankings_at
+    from tgstudio_dagster.topics.rank_history import known_at
 
     if day is not None:
         raise typer.BadParameter("give --day or --as-of: the day of --as-of is its own")
     with errors.status(f"going back to {moment:%Y-%m-%d %H:%M} UTC"):
-        then = rankings_at(studio.lake, moment, studio.settings.ranking)
+        then = known_at(studio.lake, moment, studio.settings.ranking)
     if not quiet:
         told = f"as known at {moment:%Y-%m-%d %H:%M} UTC; the newest observation was of {then.as_of:%Y-%m-%d %H:%M}"
         console.print(told, markup=False, highlight=False)

@@ -1,6 +1,6 @@
 """Partitions kept in memory, by the version of their object: for front ends that ask the same days many times a minute.
 
-One store per process, for any thread, bounded by bytes. The frames are queried in `posts/feed.py` and `questions.py`.
+One store per process, for any thread, bounded by bytes. What is asked of the frames stands in feed.py and query.py.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Key = tuple[str, ...]
 
 
 @dataclass
-class _CachedFrame:
+class _Kept:
     version: str
     frame: pl.DataFrame
     bytes: int
@@ -42,7 +42,7 @@ class _Listing:
 
 @dataclass
 class _Store:
-    frames: OrderedDict[_Key, _CachedFrame] = field(default_factory=OrderedDict)
+    frames: OrderedDict[_Key, _Kept] = field(default_factory=OrderedDict)
     bytes: int = 0
     listings: dict[_Key, _Listing] = field(default_factory=dict)
     busy: dict[_Key, threading.Lock] = field(default_factory=dict)
@@ -74,11 +74,11 @@ def frame(lake: TenantLake, what: str, version: str, make: Callable[[], pl.DataF
         with _store.lock:
             if (there := _found(key, version)) is not None:
                 return there
-        fresh = make()
+        made = make()
         with _store.lock:
-            _keep(key, _CachedFrame(version, fresh, int(fresh.estimated_size())))
+            _keep(key, _Kept(version, made, int(made.estimated_size())))
             _store.busy.pop(key, None)
-    return fresh
+    return made
 
 
 def forget() -> None:
@@ -94,14 +94,14 @@ def _listing(lake: TenantLake, table: Table) -> _Listing:
     with _store.lock:
         listing = _store.busy.setdefault((*key, "listing"), threading.Lock())
     with listing:
-        cached = _store.listings.get(key)
-        if cached is not None and _fresh(cached):
-            return cached
+        found = _store.listings.get(key)
+        if found is not None and _fresh(found):
+            return found
         at, writes = time.monotonic(), TenantLake.writes
         days = lake.versions(table)
         digest = hashlib.sha256(repr(sorted(days.items())).encode()).hexdigest()[:16]
-        cached = _store.listings[key] = _Listing(at, writes, days, digest)
-    return cached
+        found = _store.listings[key] = _Listing(at, writes, days, digest)
+    return found
 
 
 def _fresh(listing: _Listing) -> bool:
@@ -117,7 +117,7 @@ def _found(key: _Key, version: str) -> pl.DataFrame | None:
     return there.frame
 
 
-def _keep(key: _Key, new: _CachedFrame) -> None:
+def _keep(key: _Key, new: _Kept) -> None:
     if (old := _store.frames.pop(key, None)) is not None:
         _store.bytes -= old.bytes
     if new.bytes > LIMIT // 4:

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tgstudio_dagster.lake.derived import FrameCache
+from tgstudio_dagster.lake.derived import KeptFrames
 from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.topics.as_of import ObservedWindow, as_known_at
+from tgstudio_dagster.topics.as_of import Known, as_known_at
 from tgstudio_dagster.topics.attach import attach, prepare
 from tgstudio_dagster.topics.cluster import Clustering, Topics, cluster_posts, name_topics
 from tgstudio_dagster.topics.clustering_key import cached_clustering, fingerprint
@@ -51,7 +51,7 @@ class StandingTopics:
 
 def standing_topics(
     day: date,
-    observed: ObservedWindow,
+    known: Known,
     embeddings: pl.DataFrame,
     now: datetime,
     *,
@@ -59,24 +59,24 @@ def standing_topics(
     background: Mapping[str, Background] | None = None,
     previous: Topics | None = None,
     dense: Dense | None = None,
-    store: FrameCache | None = None,
+    kept: KeptFrames | None = None,
 ) -> StandingTopics:
     """The topics at `now` (`window.as_of`) of the window that ends with `day`.
 
-    `observed`: the window's MESSAGES, MESSAGE_VERSIONS and MESSAGE_STATS; `embeddings`: its EMBEDDINGS. The others as
-    `find_topics` takes them. `store`: where clusterings are kept; with or without it the topics are the same.
+    `known`: the window's MESSAGES, MESSAGE_VERSIONS and MESSAGE_STATS; `embeddings`: its EMBEDDINGS. The others as
+    `find_topics` takes them. `kept`: where clusterings are kept; with or without it the topics are the same.
     """
-    everything = topical(observed.messages).filter(pl.col("date") <= now)
+    everything = topical(known.messages).filter(pl.col("date") <= now)
     inputs = _Inputs(embeddings, repeated, background or {}, dense)
     hour = now.replace(minute=0, second=0, microsecond=0)
     over = now >= datetime.combine(day, time.max, tzinfo=UTC)
     if not over:
-        then = as_known_at(observed.messages, observed.versions, observed.stats, hour).messages
+        then = as_known_at(known.messages, known.versions, known.stats, hour).messages
         base = topical(then).filter(pl.col("date") <= hour).join(everything, on=_POST, how="semi")
         rest = everything.join(base, on=_POST, how="anti")
         if rest.height <= LARGEST_REST * base.height:
-            return _attached(base, rest, inputs, hour, previous, store)
-    return StandingTopics(_clustered(everything, inputs.of(everything), previous, store), now, 0)
+            return _attached(base, rest, inputs, hour, previous, kept)
+    return StandingTopics(_clustered(everything, inputs.of(everything), previous, kept), now, 0)
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,10 @@ def _attached(
     inputs: _Inputs,
     hour: datetime,
     previous: Topics | None,
-    store: FrameCache | None,
+    kept: KeptFrames | None,
 ) -> StandingTopics:
     then = inputs.of(base)
-    clustered = _clustered(base, then, previous, store)
+    clustered = _clustered(base, then, previous, kept)
     if rest.is_empty():
         return StandingTopics(clustered, hour, 0)
     index = prepare(
@@ -120,11 +120,11 @@ def _attached(
     return StandingTopics(attach(index, rest, later.embeddings, later.dense), hour, rest.height)
 
 
-def _clustered(posts: pl.DataFrame, inputs: _Inputs, previous: Topics | None, store: FrameCache | None) -> Topics:
+def _clustered(posts: pl.DataFrame, inputs: _Inputs, previous: Topics | None, kept: KeptFrames | None) -> Topics:
     frames = (inputs.embeddings, inputs.repeated, inputs.background, inputs.dense)
 
     def made() -> Clustering | None:
         return cluster_posts(posts, *frames)
 
-    clustering = made() if store is None else cached_clustering(store, fingerprint(posts, *frames), made)
+    clustering = made() if kept is None else cached_clustering(kept, fingerprint(posts, *frames), made)
     return Topics(TOPICS.empty(), TOPIC_MESSAGES.empty()) if clustering is None else name_topics(clustering, previous)

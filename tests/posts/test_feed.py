@@ -41,8 +41,8 @@ def write(lake: TenantLake, *rows: dict[str, Any]) -> None:
     by_day: dict[date, list[dict[str, Any]]] = {}
     for row in rows:
         by_day.setdefault(row["date"].date(), []).append(row)
-    for day, some in by_day.items():
-        lake.write(MESSAGES, messages(*some), day=day)
+    for day, posts in by_day.items():
+        lake.write(MESSAGES, messages(*posts), day=day)
 
 
 def ids(page: FeedPage) -> list[int]:
@@ -51,14 +51,14 @@ def ids(page: FeedPage) -> list[int]:
 
 def walk(lake: TenantLake, query: FeedQuery, limit: int) -> list[int]:
     """All message ids, page after page."""
-    found, cursor = [], None
+    seen_ids, cursor = [], None
     for _ in range(200):
         page = feed_page(lake, query, cursor=cursor, limit=limit)
         assert page.rows.height <= limit
-        found += ids(page)
+        seen_ids += ids(page)
         cursor = page.cursor
         if cursor is None:
-            return found
+            return seen_ids
     raise AssertionError("the pages have no end")
 
 
@@ -83,11 +83,11 @@ def test_posts_that_come_between_two_pages_neither_repeat_nor_hide_one(acme: Ten
 
 
 def walk_from(lake: TenantLake, cursor: str | None) -> list[int]:
-    found: list[int] = []
+    seen_ids: list[int] = []
     while cursor is not None:
         page = feed_page(lake, FeedQuery(), cursor=cursor, limit=4)
-        found, cursor = found + ids(page), page.cursor
-    return found
+        seen_ids, cursor = seen_ids + ids(page), page.cursor
+    return seen_ids
 
 
 def test_posts_of_one_second_are_told_apart_by_channel_and_message(acme: TenantLake) -> None:
@@ -176,8 +176,8 @@ def test_a_page_is_neither_empty_nor_endless_and_days_are_in_order(acme: TenantL
 
 @pytest.mark.parametrize("old", [False, True])
 def test_media_come_with_their_files_and_before_that_as_telegram_describes_them(local: TenantLake, old: bool) -> None:
-    told = {"msg_id": 1, "kind": "photo", "size": 7, "status": "pending"}
-    write(local, post(0, 0, attachments=[told], version=3), post(0, 1, attachments=[told]), post(0, 2))
+    attachment = {"msg_id": 1, "kind": "photo", "size": 7, "status": "pending"}
+    write(local, post(0, 0, attachments=[attachment], version=3), post(0, 1, attachments=[attachment]), post(0, 2))
     if old:
         write(local, *(post(day, 0, channel="else") for day in range(1, 12)))
     media = [
@@ -239,12 +239,12 @@ def test_pages_are_what_plain_filtering_and_sorting_gives(
         for n, (day, minute, channel, text, kind) in enumerate(rows)
     ]  # fmt: skip
     write(lake, *posts)
-    wanted = {name.removeprefix("@").lower() for name in channels}
+    names = {name.removeprefix("@").lower() for name in channels}
     expected = [
         one["msg_id"]
         for one in sorted(posts, key=lambda one: (one["date"], one["channel_id"], one["msg_id"]), reverse=True)
         if one["type"] != "service"
-        and (not wanted or wanted & {str(one["channel_id"]), one["channel"]})
+        and (not names or names & {str(one["channel_id"]), one["channel"]})
         and all(word.lower() in one["text"].lower() for word in words)
     ]
     assert walk(lake, FeedQuery(channels=channels, words=words), limit) == expected
@@ -253,6 +253,6 @@ def test_pages_are_what_plain_filtering_and_sorting_gives(
 def test_chosen_posts_come_as_a_page_shows_them(local: TenantLake) -> None:
     write(local, post(0, 0), post(0, 1), post(1, 0))
     keys = pl.DataFrame({"channel_id": [1001, 1001], "msg_id": [3000, 3100]})
-    found = feeds.posts_of(local, keys, [NOON.date(), NOON.date() + timedelta(1), NOON.date() + timedelta(9)])
-    assert found["msg_id"].to_list() == [3100, 3000]
-    assert found.columns == feeds._no_posts().columns
+    rows = feeds.posts_of(local, keys, [NOON.date(), NOON.date() + timedelta(1), NOON.date() + timedelta(9)])
+    assert rows["msg_id"].to_list() == [3100, 3000]
+    assert rows.columns == feeds._no_posts().columns

@@ -1,6 +1,6 @@
 """The analyst's bundle: a tenant's tables of a range of days as Parquet and CSV, with a manifest, in a zip or a folder.
 
-How a table becomes a file for people outside the lake is decided here. What a table holds stands in `tables.py`;
+How a table becomes a file for people outside the lake is decided here. The tables are declared in `tables/`;
 packages as their publishers want them are made by `newsroom/export.py`.
 """
 

@@ -55,31 +55,31 @@ class News:
     more: bool
 
 
-def news(lake: TenantLake, wanted: PostFilter, *, since: str, limit: int = 50) -> News:
+def news(lake: TenantLake, query: PostFilter, *, since: str, limit: int = 50) -> News:
     """Posts first seen after the cursor `since` that fit, at most `limit`. Raises QueryError for what is no cursor."""
     marks = parse_marks(since)
     fresh = {day: part for day, part in _first_seen(lake, _days(lake), marks).items() if part.height}
-    seen = {day: mark for day, mark in marks.items() if day in _days(lake)}
+    current = {day: mark for day, mark in marks.items() if day in _days(lake)}
     if not fresh:
-        return News(_no_news(lake), (), write_marks(seen), False)
+        return News(_no_news(lake), (), write_marks(current), False)
     keys = pl.concat(fresh.values())
     posts = posts_of(lake, keys.select(_KEY), list(fresh))
-    ordered = posts.filter(fits(wanted)).join(keys, on=_KEY, how="inner").sort("seen_at", *_KEY)
-    page, marking, cursors = ordered.head(limit), dict(seen), []
+    ordered = posts.filter(fits(query)).join(keys, on=_KEY, how="inner").sort("seen_at", *_KEY)
+    page, marking, cursors = ordered.head(limit), dict(current), []
     for row in page.select("seen_at", *_KEY, "date").iter_rows():
         seen_at, channel_id, msg_id, posted = row
         marking[posted.date()] = Mark(microseconds(seen_at), channel_id, msg_id)
         cursors.append(write_marks(marking))
     if ordered.height > limit:
         return News(page, tuple(cursors), cursors[-1], True)
-    everything = seen | {day: _last(part) for day, part in fresh.items()}
+    everything = current | {day: _last(part) for day, part in fresh.items()}
     return News(page, tuple(cursors), write_marks(everything), False)
 
 
 def newest(lake: TenantLake) -> str:
     """The cursor after everything that is there now."""
-    seen = _first_seen(lake, _days(lake), {})
-    return write_marks({day: _last(part) for day, part in seen.items() if part.height})
+    first_seen = _first_seen(lake, _days(lake), {})
+    return write_marks({day: _last(part) for day, part in first_seen.items() if part.height})
 
 
 def forward(old: str, new: str) -> str:
@@ -97,9 +97,9 @@ def parse_marks(cursor: str) -> Marks:
     try:
         for part in filter(None, cursor.split("~")):
             day, *mark = part.split(".")
-            seen, channel_id, msg_id = (int(number, 36) for number in mark)
-            marks[date.fromisoformat(day)] = Mark(seen, channel_id, msg_id)
-            if not (0 <= seen < _LATEST and max(channel_id, msg_id) < 2**62):
+            moment, channel_id, msg_id = (int(number, 36) for number in mark)
+            marks[date.fromisoformat(day)] = Mark(moment, channel_id, msg_id)
+            if not (0 <= moment < _LATEST and max(channel_id, msg_id) < 2**62):
                 raise ValueError("out of range")
     except ValueError as error:
         raise refused("none of a watch", _MEND) from error
@@ -136,11 +136,11 @@ def _read(lake: TenantLake, day: date) -> pl.DataFrame:
 
 
 def _after(mark: Mark) -> pl.Expr:
-    seen = pl.lit(from_microseconds(mark.seen), pl.Datetime("us", "UTC"))
-    same = pl.col("seen_at") == seen
+    moment = pl.lit(from_microseconds(mark.seen), pl.Datetime("us", "UTC"))
+    same = pl.col("seen_at") == moment
     same_channel = same & (pl.col("channel_id") == mark.channel_id)
     return (
-        (pl.col("seen_at") > seen)
+        (pl.col("seen_at") > moment)
         | (same & (pl.col("channel_id") > mark.channel_id))
         | (same_channel & (pl.col("msg_id") > mark.msg_id))
     )

@@ -1,4 +1,4 @@
-"""What a tenant's lake says of topics and rankings: the leading ones of a day, and a topic's posts."""
+"""Queries for topics and rankings of a day, and for a topic's posts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Requests: the history of what programs asked with their keys. No secret and no message's text is kept.
+"""The history of API and tool calls made with keys. No secret and no message text is stored.
 
-Which arguments may be noted is their callers' matter (web/api/route.py, web/mcp/).
+Which arguments are recorded is decided in web/api/route.py and mcp/.
 """
 
 from __future__ import annotations
@@ -153,11 +153,11 @@ def list_requests(
         at, last = read_moment(cursor, of="history")
         query = query.where((Request.at < at) | ((Request.at == at) & (Request.id < last)))
     with catalog.tenant_session(tenant) as session:
-        found = list(session.scalars(query))
-    if len(found) <= limit:
-        return found, None
-    last_row = found[limit - 1]
-    return found[:limit], write_moment(last_row.at, last_row.id)
+        requests = list(session.scalars(query))
+    if len(requests) <= limit:
+        return requests, None
+    last_row = requests[limit - 1]
+    return requests[:limit], write_moment(last_row.at, last_row.id)
 
 
 def drop_requests(catalog: Catalog, *, before: datetime) -> int:

@@ -59,7 +59,9 @@ def materialize(
     if stale and start is not None:
         raise typer.BadParameter("--stale finds the days itself: give it without --from and --to")
     todo = (
-        [DayRange(start, end)] if start is not None and end is not None else stale_ranges(studio.lake, old_code=stale)
+        [DayRange(start, end)]
+        if start is not None and end is not None
+        else stale_ranges(studio.scope.lake, old_code=stale)
     )
     runs = materialize_ranges(studio, todo, quiet=as_json)
     if as_json:
@@ -75,7 +77,7 @@ def bring_up_to_date(studio: Studio) -> None:
     from tgstudio_dagster.orchestration.decide.reading import reading_days
 
     materialize_ranges(studio, [reading_days(datetime.now(UTC).date())])
-    materialize_ranges(studio, stale_ranges(studio.lake))
+    materialize_ranges(studio, stale_ranges(studio.scope.lake))
 
 
 def stale_ranges(lake: TenantLake, *, old_code: bool = False) -> list[DayRange]:

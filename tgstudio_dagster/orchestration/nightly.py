@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -34,7 +34,7 @@ def changed_days(modified: Mapping[date, float], since: datetime) -> list[tuple[
 )
 def check_nightly(
     context: dg.ScheduleEvaluationContext, catalog: dg.ResourceParam[Catalog], lake: dg.ResourceParam[Lake]
-) -> Iterable[dg.RunRequest]:
+) -> list[dg.RunRequest]:
     """One run for each tenant with such days, or several where months without any lie between them."""
     night = context.scheduled_execution_time.astimezone(UTC)
     return [

@@ -20,14 +20,15 @@ from tgstudio_dagster.catalog.people.tenants import list_tenants
 from tgstudio_dagster.core.settings import settings
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.posts import MESSAGES
-from tgstudio_dagster.orchestration.bundle_job import BUNDLE_PARTS, BUNDLE_SENSORS
+from tgstudio_dagster.orchestration.bundle_job import BUNDLE_PARTS
 from tgstudio_dagster.orchestration.decide import history, media, reading
 from tgstudio_dagster.orchestration.decide import refresh as refresh_rule
 from tgstudio_dagster.orchestration.decide import tenants as tenants_rule
 from tgstudio_dagster.orchestration.jobs import fetch_media, refresh
 from tgstudio_dagster.orchestration.partitions import ORDER_TAG, TENANT_TAG, tenants
 from tgstudio_dagster.orchestration.sensors.alerts import run_failed
-from tgstudio_dagster.orchestration.sensors.orders import ORDER_PARTS, ORDER_SENSORS
+from tgstudio_dagster.orchestration.sensors.endings import endings_sensor
+from tgstudio_dagster.orchestration.sensors.orders import ORDER_PARTS
 from tgstudio_dagster.orchestration.sensors.rules import rules_sensor
 from tgstudio_dagster.orchestration.sensors.together import together
 from tgstudio_dagster.orchestration.tags import HISTORY, KIND_TAG, VERSION_TAG, days_tags
@@ -216,7 +217,7 @@ def _backlogs(catalog: Catalog, tenant: str) -> list[history.Backlog]:
 
 work_sensor = together(
     "work_sensor",
-    [tenants_sensor, *ORDER_PARTS, *BUNDLE_PARTS, refresh_sensor],
+    [tenants_sensor, *ORDER_PARTS, *BUNDLE_PARTS, endings_sensor, refresh_sensor],
     seconds=5,
     description="Looks every few seconds for what people wait for, and starts it.",
 )
@@ -225,7 +226,5 @@ SENSORS = [
     subscriptions_sensor,
     media_sensor,
     rules_sensor,
-    *ORDER_SENSORS,
-    *BUNDLE_SENSORS,
     run_failed,
 ]

@@ -13,9 +13,10 @@ from tgstudio_dagster.lake import quality
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables import TABLES
-from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, EXPORTS, IMAGES
+from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EXPORTS, IMAGES
 from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.lake.tables.topics import EMBEDDINGS, TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.newsroom.publisher import LIMIT_CHECKS
 from tgstudio_dagster.orchestration.partitions import OrderKey, TenantDay, order_key, orders, tenant_day, tenant_days
 from tgstudio_dagster.orchestration.preview import markdown
 from tgstudio_dagster.topics.drift import drifted, shape
@@ -127,18 +128,12 @@ RULES: list[tuple[Table, str, str, Rule]] = [
     (TOPICS, "no_drift", "Cluster sizes, lone posts and the largest topic are as in the days before.", _drift),
     (TOPICS, "window_complete", "Every day of the window has messages materialized.", _window),
     (TOPIC_MESSAGES, "no_orphans", "Every topic message has its post and its topic.", _orphans),
-    (
-        EDITOR_RESULTS,
-        "every_claim_cited",
-        "Every claim cites a post, or is marked needs_verification.",
-        lambda lake, key: quality.uncited_claims(_read(lake, EDITOR_RESULTS, key)),
-    ),
     (IMAGES, "files_match", "Every image is there and has its hash.", _stored_files(IMAGES)),
     (
         CONTENT_PACKAGES,
-        "platform_limits",
-        "Every package keeps its platform's limits.",
-        lambda lake, key: quality.broken_limits(_read(lake, CONTENT_PACKAGES, key)),
+        "house_rules",
+        "Every package keeps the rules that a person may weigh: sources linked, claims verified, nothing copied or banned.",
+        lambda lake, key: quality.broken_rules(_read(lake, CONTENT_PACKAGES, key), LIMIT_CHECKS),
     ),
     (EXPORTS, "files_match", "Every export file is there and has its hash.", _stored_files(EXPORTS)),
 ]

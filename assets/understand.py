@@ -7,6 +7,9 @@ import dagster as dg
 import polars as pl
 
 from assets.ingest import ONE_RUN
+from tgstudio_dagster.ai.ledger import Ledger
+from tgstudio_dagster.ai.metered import MeteredEncoder
+from tgstudio_dagster.ai.offline.encoder import OfflineEncoder
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.tenants import tenant_settings
 from tgstudio_dagster.lake.store import Lake
@@ -75,6 +78,7 @@ def embeddings(
     messages: Upstream,
     lake: dg.ResourceParam[Lake],
     encoder: dg.ResourceParam[Encoder | None],
+    catalog: dg.ResourceParam[Catalog],
 ) -> Frames:
     """Features of the days' posts; the log says how far the sentence model is, where one is set."""
 
@@ -82,7 +86,10 @@ def embeddings(
         def said(done: int, total: int) -> None:
             context.log.info("%s: %d of %d new texts have vectors", key.day, done, total)
 
-        return None if encoder is None else Remembered(encoder, lake.vectors, key.day, said)
+        if encoder is None:
+            return None
+        metered = MeteredEncoder(OfflineEncoder(encoder), Ledger(catalog, key.tenant))
+        return Remembered(metered, lake.vectors, key.day, said)
 
     return Frames(
         (key, embed(messages.day(key), repeated=learnt_lines(lake.tenant(key.tenant), key.day), encoder=of_day(key)))

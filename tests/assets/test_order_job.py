@@ -9,7 +9,7 @@ import pytest
 
 from tests.services.conftest import desk as desk
 from tests.services.desk import DAY, NOW, TOPIC, Desk
-from tgstudio_dagster.ai.protocols import PaintRequest, PaintResult
+from tgstudio_dagster.ai.protocols import PaintRequest, PaintResult, Reply
 from tgstudio_dagster.catalog.work.orders import get_order
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, IMAGES
 from tgstudio_dagster.lake.tables.posts import MESSAGES
@@ -70,7 +70,7 @@ def test_a_cancelled_order_s_run_ends_at_its_next_step(desk: Desk, monkeypatch: 
     order = studio.order(TOPIC, now=NOW, platforms=["tg"])
     paint = desk.painter.paint
 
-    def cancel_meanwhile(request: PaintRequest) -> PaintResult:
+    def cancel_meanwhile(request: PaintRequest) -> Reply[PaintResult]:
         assert studio.cancel(order.id, LATER).status == "running"
         return paint(request)
 

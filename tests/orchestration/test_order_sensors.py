@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from tests.builders import make_tenant
+from tests.builders import make_tenant, put_order
 from tests.orchestration.test_sensors import Ticks
 from tests.services.desk import DAY, NOW, TOPIC, fill
 from tgstudio_dagster.catalog.database import Catalog
@@ -20,7 +20,6 @@ from tgstudio_dagster.catalog.work.orders import (
     cancel_order,
     create_order,
     get_order,
-    mark_order,
     requeue_order,
 )
 from tgstudio_dagster.core.principal import Principal
@@ -74,7 +73,7 @@ def test_a_run_is_of_what_the_goal_needs_and_waits_for_no_refresh(ticks: Ticks) 
 def test_a_raised_goal_is_a_run_of_what_is_missing(ticks: Ticks) -> None:
     one = order(ticks, "text")
     ticks.lake.tenant("acme").write(EDITOR_RESULTS, EDITOR_RESULTS.empty(), order=one)
-    mark_order(ticks.catalog, one, "done")
+    put_order(ticks.catalog, one, "done")
     requeue_order(ticks.catalog, ACME, one, goal="images", images=1, now=NOW + timedelta(hours=1))
     (request,) = ticks.runs(orders_sensor)
     assert asked(request) == ["image_briefs", "images"]
@@ -103,7 +102,8 @@ def test_a_stop_that_came_while_a_run_waited_ends_it(ticks: Ticks, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("ended", "status"), [(None, "cancelled"), ("FAILURE", "cancelled"), ("CANCELED", "cancelled"), ("SUCCESS", "done")]
+    ("ended", "status"),
+    [(None, "cancelled"), ("FAILURE", "cancelled"), ("CANCELED", "cancelled"), ("SUCCESS", "cancelled")],
 )
 def test_an_order_whose_run_vanished_is_not_left_running(ticks: Ticks, ended: str | None, status: str) -> None:
     one = order(ticks)

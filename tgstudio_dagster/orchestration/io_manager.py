@@ -7,7 +7,7 @@ what was written (rows, bytes, URI, preview; the content hash is the data versio
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -53,8 +53,10 @@ class Upstream:
 class LakeIOManager(dg.IOManager):
     """Stores every asset of this platform: the table is the asset's name, the object its partition."""
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, fence: Callable[[str, str], None] | None = None) -> None:
+        """`fence` is asked with the order and the run before an order's table is written, and raises where it must not."""
         self.lake = lake
+        self._fence = fence
 
     def handle_output(self, context: dg.OutputContext, obj: Frames | pl.DataFrame) -> None:
         """Write each frame as its partition's object, checked against the contract first (ContractError)."""
@@ -66,6 +68,8 @@ class LakeIOManager(dg.IOManager):
                 results[f"{tenant} {day}"] = self.lake.tenant(tenant).write(table, frame, day=day)
         else:
             tenant, order = order_key(context.partition_key)
+            if self._fence is not None:
+                self._fence(order, context.run_id)
             results[order] = self.lake.tenant(tenant).write(table, obj, order=order)
             frame = obj
         context.step_context.set_data_version(context.asset_key, dg.DataVersion(_combined(results)))

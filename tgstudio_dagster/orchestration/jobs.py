@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dagster as dg
 
+from tgstudio_dagster.newsroom.pipeline import GROUPS as ORDER_GROUPS
+
 REFRESH = "refresh"
 FETCH_MEDIA = "fetch_media"
 FULFIL_ORDER = "fulfil_order"
@@ -25,7 +27,7 @@ fetch_media = dg.define_asset_job(
 )
 fulfil_order = dg.define_asset_job(
     FULFIL_ORDER,
-    selection=dg.AssetSelection.groups("edit", "deliver"),
+    selection=dg.AssetSelection.groups(*ORDER_GROUPS),
     description="Turn one order into a text, images, packages and export files.",
     executor_def=dg.in_process_executor,
 )

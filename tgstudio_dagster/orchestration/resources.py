@@ -5,11 +5,15 @@ A resource is opened in the process that runs the step, never when the definitio
 
 from __future__ import annotations
 
+from functools import partial
+
 import dagster as dg
 
+from tgstudio_dagster.ai.offline.moderator import OfflineModerator
 from tgstudio_dagster.ai.offline.painter import OfflinePainter
 from tgstudio_dagster.ai.offline.writer import OfflineWriter
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.work.turns import check_run
 from tgstudio_dagster.core.settings import settings
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.orchestration.io_manager import LakeIOManager
@@ -25,8 +29,10 @@ def default_resources() -> dict[str, dg.ResourceDefinition]:
         "encoder": dg.ResourceDefinition(lambda _: open_encoder(settings())),
         "telegram": dg.ResourceDefinition(lambda _: Telegram.open(settings())),
         "writer": dg.ResourceDefinition(lambda _: OfflineWriter()),
+        "moderator": dg.ResourceDefinition(lambda _: OfflineModerator()),
         "painter": dg.ResourceDefinition(lambda _: OfflinePainter()),
         "io_manager": dg.IOManagerDefinition(
-            lambda context: LakeIOManager(context.resources.lake), required_resource_keys={"lake"}
+            lambda context: LakeIOManager(context.resources.lake, partial(check_run, context.resources.catalog)),
+            required_resource_keys={"lake", "catalog"},
         ),
     }

@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tgstudio_dagster.catalog.work.edits import add_edit
-from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.newsroom import preview as previews
 from tgstudio_dagster.newsroom.edits import check_version, hashtags_of, with_hashtags
 from tgstudio_dagster.newsroom.fit import clean
 from tgstudio_dagster.newsroom.preview import Preview
-from tgstudio_dagster.services.packaging import OrderPackages, read_packages, split_id
+from tgstudio_dagster.services.packaging import made_package, read_packages, split_id
 
 if TYPE_CHECKING:
     from tgstudio_dagster.services.facade import Studio
@@ -23,7 +22,8 @@ def preview(studio: Studio, package_id: str, text: str, *, image: int | None = N
     """What the package's platform would show of this text: counts, limit, what it hides or would not take."""
     order_id, name = split_id(package_id)
     whole = read_packages(studio, order_id)
-    return previews.preview(text, whole.target(name), with_image=image is not None or _has_image(whole, package_id))
+    with_image = image is not None or made_package(whole, package_id, name).image_uri is not None
+    return previews.preview(text, whole.target(name), with_image=with_image)
 
 
 def edit_package(
@@ -44,7 +44,7 @@ def edit_package(
     order_id, name = split_id(package_id)
     whole = read_packages(studio, order_id)
     target = whole.target(name)
-    own = _has_image(whole, package_id)
+    own = made_package(whole, package_id, name).image_uri is not None
     text = clean(text)
     if hashtags is None:
         tags = hashtags_of(text)
@@ -63,11 +63,3 @@ def edit_package(
         now=now,
     )
     return studio.package(package_id)
-
-
-def _has_image(whole: OrderPackages, package_id: str) -> bool:
-    """Whether the package was made with an image. Raises NotFoundError where it was not made at all."""
-    found = whole.packages.filter(package_id=package_id)["image_uri"]
-    if found.is_empty():
-        raise NotFoundError(f"package {package_id}: not made. `tgstudio packages` lists what there is.")
-    return found[0] is not None

@@ -110,7 +110,7 @@ def test_orders_are_listed_newest_first_by_status_and_topic(catalog: Catalog) ->
 def test_an_unknown_order_is_named(catalog: Catalog, order_id: str) -> None:
     make_tenant(catalog)
     with pytest.raises(NotFoundError):
-        put_order(catalog, order_id, "done")
+        begin_order(catalog, order_id, "r1")
     with pytest.raises(NotFoundError, match="order"):
         get_order(catalog, "demo", order_id)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import polars as pl
 
+from tgstudio_dagster.ai import guard
 from tgstudio_dagster.ai.offline.quotes import shorten
 from tgstudio_dagster.ai.protocols import Sentence, SourceMessage, Writer, WriteRequest, WriteResult, body_text
 from tgstudio_dagster.ai.text import overlap
@@ -76,7 +77,8 @@ def edit(
 def source_messages(messages: pl.DataFrame) -> list[SourceMessage]:
     """The posts of a MESSAGES frame that may be written from, in their order, at most MAX_POSTS of them.
 
-    Of more, the first, then each channel's earliest, then the earliest are kept.
+    Of more, the first, then each channel's earliest, then the earliest are kept. Texts and names are as they may enter a
+    prompt (`ai/guard.py`).
     """
     usable = messages.filter(
         pl.col("deleted_at").is_null(), pl.col("type") != "service", pl.col("text").str.strip_chars() != ""
@@ -87,12 +89,12 @@ def source_messages(messages: pl.DataFrame) -> list[SourceMessage]:
             msg_id=row["msg_id"],
             version=row["version"],
             channel=row["channel"],
-            channel_title=row["channel_title"],
+            channel_title=guard.name(row["channel_title"]),
             date=row["date"],
-            text=row["text"],
+            text=guard.post(row["text"]),
             lang=row["lang"],
             url=row["url"],
-            forwarded_from=row["forwarded_from"],
+            forwarded_from=None if row["forwarded_from"] is None else guard.name(row["forwarded_from"]),
             hashtags=tuple(row["hashtags"] or ()),
         )
         for row in usable.iter_rows(named=True)

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr
 
-from tests.builders import landing
+from tests.builders import landing, put_order
 from tgstudio_dagster.catalog.accounts.accounts import add_account, mark_account
 from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
@@ -26,7 +26,7 @@ from tgstudio_dagster.catalog.follows.subscriptions import (
 from tgstudio_dagster.catalog.money.plans import set_plan
 from tgstudio_dagster.catalog.people.principals import operator
 from tgstudio_dagster.catalog.people.tenants import add_tenant, delete_tenant
-from tgstudio_dagster.catalog.work.orders import create_order, mark_order
+from tgstudio_dagster.catalog.work.orders import create_order
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.definitions import build_definitions
 from tgstudio_dagster.lake.store import Lake
@@ -227,15 +227,15 @@ def test_an_order_becomes_one_partition_and_one_run(ticks: Ticks) -> None:
 def test_an_order_that_is_queued_again_runs_again(ticks: Ticks) -> None:
     order = ticks.order(operator(ticks.catalog, "acme"))
     (first,) = ticks.runs(orders_sensor)
-    mark_order(ticks.catalog, order, "failed", error="disk full")
-    mark_order(ticks.catalog, order, "queued")
+    put_order(ticks.catalog, order, "failed", error="disk full")
+    put_order(ticks.catalog, order, "queued")
     (second,) = ticks.runs(orders_sensor)
     assert second.run_key != first.run_key
 
 
 def test_a_done_order_and_a_closed_tenant_s_order_start_nothing(ticks: Ticks) -> None:
     add_tenant(ticks.catalog, "bravo", "Bravo")
-    mark_order(ticks.catalog, ticks.order(operator(ticks.catalog, "acme")), "done")
+    put_order(ticks.catalog, ticks.order(operator(ticks.catalog, "acme")), "done")
     ticks.order(operator(ticks.catalog, "bravo"))
     delete_tenant(ticks.catalog, "bravo")
     assert ticks.runs(orders_sensor) == []

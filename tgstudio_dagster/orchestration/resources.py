@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import dagster as dg
 
+from tgstudio_dagster.ai.offline.moderator import OfflineModerator
 from tgstudio_dagster.ai.offline.painter import OfflinePainter
 from tgstudio_dagster.ai.offline.writer import OfflineWriter
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.work.turns import check_run
 from tgstudio_dagster.core.settings import settings
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.orchestration.io_manager import LakeIOManager
@@ -66,6 +69,14 @@ class WriterResource(dg.ConfigurableResource[OfflineWriter]):
         return OfflineWriter()
 
 
+class ModeratorResource(dg.ConfigurableResource[OfflineModerator]):
+    """Who judges what is drawn and published."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> OfflineModerator:
+        """The moderator that needs no network."""
+        return OfflineModerator()
+
+
 class PainterResource(dg.ConfigurableResource[OfflinePainter]):
     """Who draws pictures."""
 
@@ -82,9 +93,11 @@ def default_resources() -> dict[str, object]:
         "encoder": EncoderResource(),
         "telegram": TelegramResource(),
         "writer": WriterResource(),
+        "moderator": ModeratorResource(),
         "painter": PainterResource(),
         "run_days": RunDays(),
         "io_manager": dg.IOManagerDefinition(
-            lambda context: LakeIOManager(context.resources.lake), required_resource_keys={"lake"}
+            lambda context: LakeIOManager(context.resources.lake, partial(check_run, context.resources.catalog)),
+            required_resource_keys={"lake", "catalog"},
         ),
     }

@@ -72,6 +72,17 @@ class QuotaError(TGStudioError):
         self.until = until
 
 
+class LimitError(ConflictError):
+    """A standing limit (channels, accounts, work at once) is spent: waiting does not help; `name` is the limit's.
+
+    What the tenant holds must get less, or its plan larger.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
 class LimiterError(TGStudioError):
     """What counts calls for several processes (Redis) does not answer; nobody is let in uncounted."""
 

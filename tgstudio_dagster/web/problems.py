@@ -26,6 +26,7 @@ STATUS: dict[type[errors.TGStudioError], int] = {
     errors.ForbiddenError: 403,
     errors.NotFoundError: 404,
     errors.ConflictError: 409,
+    errors.LimitError: 409,
     errors.LeaseHeldError: 409,
     errors.SettingsError: 422,
     errors.SourceError: 422,

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from ipaddress import ip_address, ip_network
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import Depends, Request
+from fastapi import Request
 
 from tgstudio_dagster.catalog.money.plans import limits_of
 from tgstudio_dagster.catalog.people.api_keys import ApiKey, find_key, scopes_of
@@ -83,18 +83,6 @@ def studio(*scopes: str) -> Callable[[Request], Studio]:
 
     def dependency(request: Request) -> Studio:
         return platform_of(request).studio(find(request).principal)
-
-    return dependency
-
-
-@cache
-def operator_visitor() -> Callable[..., Visitor]:
-    """A route's dependency: an operator, signed in. For all others it raises ForbiddenError."""
-
-    def dependency(who: Annotated[Visitor, Depends(visitor("read"))]) -> Visitor:
-        if who.principal.role != "operator":
-            raise ForbiddenError("role: this is for the operator of this machine.")
-        return who
 
     return dependency
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import get_args
 
 import polars as pl
 import pytest
@@ -10,16 +11,17 @@ import pytest
 from tests.services.conftest import desk as desk
 from tests.services.desk import DAY, NOW, TOPIC, Desk
 from tgstudio_dagster.ai.protocols import PaintRequest, PaintResult
+from tgstudio_dagster.catalog.people.tenant_settings import Goal
 from tgstudio_dagster.catalog.work.orders import get_order
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, IMAGES
 from tgstudio_dagster.lake.tables.posts import MESSAGES
-from tgstudio_dagster.newsroom.pipeline import GOALS, steps
+from tgstudio_dagster.newsroom.pipeline import steps
 from tgstudio_dagster.newsroom.sources import chosen_id
 
 LATER = NOW + timedelta(minutes=5)
 
 
-@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("goal", get_args(Goal))
 def test_an_order_is_worked_up_to_its_goal_and_no_further(desk: Desk, goal: str) -> None:
     order = desk.studio().order(TOPIC, now=NOW, goal=goal)  # type: ignore[arg-type]
     result = desk.fulfil(order.id)

@@ -13,8 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tgstudio_dagster.catalog.people.tenant_settings import Language, Tone
 
-SECTIONS = ("headline", "dek", "body_short", "body_medium", "body_long", "key_points")
-
 
 class MessageKey(NamedTuple):
     """One text of one post: what a claim rests on."""

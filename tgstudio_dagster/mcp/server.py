@@ -37,6 +37,7 @@ from tgstudio_dagster import __version__
 from tgstudio_dagster.catalog.people.api_requests import Note
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import (
+    FieldError,
     ForbiddenError,
     LimitError,
     QueryError,
@@ -194,7 +195,7 @@ def _answer(
         call = Call(platform, visitor, _key(visitor), utc_now())
         if tool is None or tool not in visible(visitor):
             allowed = ", ".join(one.name for one in visible(visitor)) or "none"
-            raise ForbiddenError(f"tool: this key may not use {neutral(name[:60])!r}; it may use {allowed}.")
+            raise ForbiddenError(f"this key may not use {neutral(name[:60])!r}; it may use {allowed}.", field="tool")
         answer = tool.run(call, _parsed(tool.arguments_for(visitor.scopes), given))
         sealed = seal(answer, secrets.token_hex(16))
         status, results = answer.failed or 200, None if answer.items is None else sealed.shown
@@ -234,7 +235,7 @@ def _parsed(arguments: type[Arguments], given: Mapping[str, Any]) -> Arguments:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "arguments"
         mend = "there is no such argument" if first["type"] == "extra_forbidden" else first["msg"]
-        raise SettingsError(f"{where[:100]}: {mend}; the tool's schema names what it takes.") from None
+        raise FieldError(where[:100], f"{mend}; the tool's schema names what it takes.") from None
 
 
 def _failed(says: str, status: int, *, own: bool = True) -> CallToolResult:

@@ -153,7 +153,7 @@ def offset_of(cursor: str | None) -> int:
     if cursor is None:
         return 0
     if not _OFFSET.fullmatch(cursor):
-        raise QueryError("cursor: it is none of this list; leave it out to begin.")
+        raise QueryError("it is none of this list; leave it out to begin.", field="cursor")
     return int(cursor)
 
 

@@ -18,8 +18,6 @@ _LAST: dict[Goal, str] = {
     "images": "images",
     "packages": "exports",
 }
-GOALS: tuple[Goal, ...] = tuple(_LAST)
-"""From the nearest to the furthest."""
 
 
 def steps(goal: Goal) -> tuple[str, ...]:

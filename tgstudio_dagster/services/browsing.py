@@ -65,7 +65,9 @@ def chat(studio: Studio, named: str) -> Chat:
     for one in studio.chats():
         if name in (str(one.channel_id), (one.username or "").lower()):
             return one
-    raise NotFoundError(f"chat: {named} is none that an account has shown. POST /v1/sync/chats asks Telegram anew.")
+    raise NotFoundError(
+        f"{named} is none that an account has shown. POST /v1/sync/chats asks Telegram anew.", field="chat"
+    )
 
 
 def _chat(row: Channel, followed: dict[int, str]) -> Chat:

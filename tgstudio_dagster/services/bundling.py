@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from tgstudio_dagster.catalog.work.bundles import Bundle, BundleFormat, create_bundle, get_bundle, list_bundles
-from tgstudio_dagster.core.errors import ConflictError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, FieldError, SettingsError
 from tgstudio_dagster.lake.bundle import BUNDLE_TABLES
 from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.services.exporting import MediaFile
@@ -39,7 +39,7 @@ def request_bundle(
     """
     studio.may_edit("ask for bundles")
     if unknown := sorted(set(tables) - set(TABLES)):
-        raise SettingsError(f"tables: {', '.join(unknown)} is no table; name some of {', '.join(TABLES)}.")
+        raise FieldError("tables", f"{', '.join(unknown)} is no table; name some of {', '.join(TABLES)}.")
     if (last - first).days >= MAX_DAYS:
         raise SettingsError(f"first, last: {(last - first).days + 1} days are too many; ask for at most {MAX_DAYS}.")
     wanted = list(tables or BUNDLE_TABLES)

@@ -59,10 +59,10 @@ def export(studio: Studio, order_ids: Sequence[str], format: Format, *, platform
     for an unknown order or one without packages, NewsroomError for an unknown format, or for none or too many orders.
     """
     if format not in get_args(Format):
-        raise NewsroomError(f"format: {format!r} is unknown; choose from {', '.join(get_args(Format))}.")
+        raise NewsroomError(f"{format!r} is unknown; choose from {', '.join(get_args(Format))}.", field="format")
     wanted = list(dict.fromkeys(order_ids))
     if not 1 <= len(wanted) <= MAX_ORDERS:
-        raise NewsroomError(f"orders: {len(wanted)} are named; choose 1 to {MAX_ORDERS}.")
+        raise NewsroomError(f"{len(wanted)} are named; choose 1 to {MAX_ORDERS}.", field="orders")
     made = [_made(studio, order, platforms) for order in wanted]
     content = _zip(studio, made) if format == "zip" else orders_file(made, format, bom=True)
     name = "-".join([wanted[0], *platforms]) if len(wanted) == 1 else f"{studio.tenant.slug}-packages"

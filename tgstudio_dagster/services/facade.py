@@ -61,7 +61,9 @@ class Studio:
     def may_edit(self, what: str) -> None:
         """Raises ForbiddenError, which names `what`, for a principal that may only read."""
         if not self.principal.may_edit:
-            raise ForbiddenError(f"role: a viewer may read, not {what}; ask an editor or an owner of the tenant.")
+            raise ForbiddenError(
+                f"a viewer may read, not {what}; ask an editor or an owner of the tenant.", field="role"
+            )
 
     # what is read
     feed = reading.feed

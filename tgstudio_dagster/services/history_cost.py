@@ -28,7 +28,9 @@ def history_cost(platform: Platform, principal: Principal, now: Callable[[], dat
     from tgstudio_dagster.telegram.reading.surveying import survey_tenant
 
     if not principal.may_edit:
-        raise ForbiddenError("role: a viewer may read, not ask Telegram; ask an editor or an owner of the tenant.")
+        raise ForbiddenError(
+            "a viewer may read, not ask Telegram; ask an editor or an owner of the tenant.", field="role"
+        )
     return asyncio.run(
         survey_tenant(
             principal.tenant,

@@ -138,7 +138,9 @@ def check_subject(studio: Studio, topic_id: str | None, messages: Sequence[Messa
     elif messages:
         missing = missing_posts(studio.lake, messages, day)
         if missing:
-            raise NotFoundError(f"messages: {named(missing)} not among the posts of the 7 days that end with {day}.")
+            raise NotFoundError(
+                f"{named(missing)} not among the posts of the 7 days that end with {day}.", field="messages"
+            )
 
 
 def _run_of(studio: Studio, order: Order) -> tuple[Run | None, str | None]:

@@ -155,7 +155,7 @@ def estimate(
 def usage(studio: Studio, days: int, now: datetime) -> Usage:
     """What the tenant used on the last `days` days (UTC, 1 to MAX_DAYS), today included."""
     if not 1 <= days <= MAX_DAYS:
-        raise NewsroomError(f"days: {days}; choose 1 to {MAX_DAYS}.")
+        raise NewsroomError(f"{days}; choose 1 to {MAX_DAYS}.", field="days")
     last = now.astimezone(UTC).date()
     first = last - timedelta(days=days - 1)
     calls = model_uses(studio.catalog, studio.principal, first, last)

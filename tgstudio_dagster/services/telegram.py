@@ -30,7 +30,7 @@ def sync_chats(
     from tgstudio_dagster.telegram.reading.listing import list_dialogs
 
     if not principal.may_edit:
-        raise ForbiddenError("role: a viewer may read, not ask Telegram for chats; ask an editor or an owner.")
+        raise ForbiddenError("a viewer may read, not ask Telegram for chats; ask an editor or an owner.", field="role")
     keys = Keys(principal.tenant, platform.catalog, platform.vault, _settings())
     return asyncio.run(list_dialogs(keys, folder=folder, account_id=account_id))
 

@@ -26,7 +26,7 @@ def put_settings(studio: Studio, settings: TenantSettings) -> TenantSettings:
     before = studio.settings
     changed = [name for name in TenantSettings.model_fields if getattr(settings, name) != getattr(before, name)]
     if studio.principal.role == "editor" and (locked := [name for name in changed if name in OWNERS]):
-        raise ForbiddenError(f"{', '.join(locked)}: only an owner of the tenant may change that; ask one.")
+        raise ForbiddenError("only an owner of the tenant may change that; ask one.", field=", ".join(locked))
     tenants.put_settings(studio.catalog, studio.tenant.slug, settings)
     if changed:
         audit(studio.catalog, studio.principal, "settings.put", None, {"changed": changed})

@@ -106,7 +106,7 @@ class Uploads:
         principal = self.scope.principal
         if principal.role != "operator":
             raise ForbiddenError(
-                "role: only the operator may import from a path of this machine; upload the file instead."
+                "only the operator may import from a path of this machine; upload the file instead.", field="role"
             )
         source = Path(path.strip()).expanduser()
         if not path.strip() or not source.exists():
@@ -137,7 +137,9 @@ class Uploads:
 
     def _may_import(self) -> None:
         if not self.scope.principal.may_edit:
-            raise ForbiddenError("role: a viewer may read, not import; ask an editor or an owner of the tenant.")
+            raise ForbiddenError(
+                "a viewer may read, not import; ask an editor or an owner of the tenant.", field="role"
+            )
 
 
 class _Counted:
@@ -165,7 +167,6 @@ class _Counted:
 def _refuse_larger(size: int, largest: int) -> None:
     if size > largest:
         raise LimitError(
-            "upload_megabytes",
             f"The file has more than {largest // 2**20} MB, the largest that is taken in here; split it, or have the operator "
-            "import it from a path of the machine.",
+            "import it from a path of the machine."
         )

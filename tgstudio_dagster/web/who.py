@@ -58,7 +58,7 @@ class Visitor:
                 who = f"a {self.principal.role} may not {scope}"
                 if self.key is not None and scope in scopes_of(self.principal.role):
                     who = f"this key has not the scope {scope!r}; it has {', '.join(sorted(self.scopes))}"
-                raise ForbiddenError(f"scope: {who}.")
+                raise ForbiddenError(f"{who}.", field="scope")
 
 
 @cache
@@ -121,7 +121,7 @@ def _identify(request: Request) -> Visitor:
     if request.method not in SAFE:
         check_origin(platform, request.headers.get("origin"))
         if not platform.signer.is_csrf(sid, request.headers.get(CSRF_HEADER)):
-            raise ForbiddenError("X-CSRF-Token: missing or wrong; GET /v1/me gives the session's.")
+            raise ForbiddenError("missing or wrong; GET /v1/me gives the session's.", field="X-CSRF-Token")
     return of_session(platform, sid, now, ip=ip, language=language, slide=WATCH_HEADER not in request.headers)
 
 
@@ -149,7 +149,7 @@ def _session(platform: Platform, sid: str, now: datetime, *, slide: bool) -> tup
     except NotFoundError:
         slug = own_tenant(platform.catalog, user)
         if slug is None:
-            raise ForbiddenError("tenant: you belong to none; ask the operator of this studio.") from None
+            raise ForbiddenError("you belong to none; ask the operator of this studio.", field="tenant") from None
         principal = switch_tenant(platform.catalog, sid, slug)
     return principal, user, tenant_settings(platform.catalog, principal.tenant).allowed_ips
 
@@ -174,9 +174,9 @@ def of_key(
     if ip is not None:
         _check_inside(principal.tenant, ip, allowed)
         if key.ips and not inside(ip, key.ips):
-            raise ForbiddenError(f"ips: this key may not be used from {ip}.")
+            raise ForbiddenError(f"this key may not be used from {ip}.", field="ips")
         if key.user_agents and not any(user_agent.lower().startswith(one.lower()) for one in key.user_agents):
-            raise ForbiddenError("user_agents: this key may not be used by this program.")
+            raise ForbiddenError("this key may not be used by this program.", field="user_agents")
     if calls is not None:
         platform.limiter.take("calls_per_minute", key.id, min(most, key.rate_per_minute or most))
         platform.calls.take(principal.tenant, calls, now.date())
@@ -199,13 +199,17 @@ def check_address(platform: Platform, tenant: str, ip: str) -> None:
 
 def _check_inside(tenant: str, ip: str, allowed: tuple[str, ...]) -> None:
     if allowed and not inside(ip, allowed):
-        raise ForbiddenError(f"allowed_ips: tenant {tenant} may not be used from {ip}; its owner says from where.")
+        raise ForbiddenError(
+            f"tenant {tenant} may not be used from {ip}; its owner says from where.", field="allowed_ips"
+        )
 
 
 def check_origin(platform: Platform, origin: str | None) -> None:
     """Raises ForbiddenError for a request that a page of another origin has sent; none at all is no browser's."""
     if origin is not None and origin not in platform.web_settings.origins:
-        raise ForbiddenError("Origin: this page belongs to another site; TGSTUDIO_WEB_PUBLIC_URL names this one.")
+        raise ForbiddenError(
+            "this page belongs to another site; TGSTUDIO_WEB_PUBLIC_URL names this one.", field="Origin"
+        )
 
 
 def inside(ip: str, networks: Iterable[str]) -> bool:

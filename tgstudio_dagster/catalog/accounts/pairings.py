@@ -71,7 +71,9 @@ def open_pairing(
 ) -> Pairing:
     """A new pairing, PENDING. Raises ConflictError for a viewer."""
     if not principal.may_edit:
-        raise ConflictError("role: a viewer may read, not pair an account; ask an editor or an owner of the tenant.")
+        raise ConflictError(
+            "a viewer may read, not pair an account; ask an editor or an owner of the tenant.", field="role"
+        )
     pairing = Pairing(
         id=new_id(),
         tenant=principal.tenant,
@@ -99,7 +101,9 @@ def update_pairing(catalog: Catalog, tenant: str, pairing_id: str, **changes: Un
         if status not in _MOVES.get(pairing.status, ()):
             raise ConflictError(f"Pairing {pairing_id} is {pairing.status} and can't become {status}; start a new one.")
         if changes.get("attempts_left", 0) > pairing.attempts_left:
-            raise ConflictError(f"attempts_left: pairing {pairing_id} has {pairing.attempts_left}, and gets none back.")
+            raise ConflictError(
+                f"pairing {pairing_id} has {pairing.attempts_left}, and gets none back.", field="attempts_left"
+            )
         for name, value in changes.items():
             setattr(pairing, name, value)
         if status in _FINISHED:

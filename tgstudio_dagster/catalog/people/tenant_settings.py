@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tgstudio_dagster.catalog.people.ranking_weights import RankingWeights
-from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.errors import FieldError
 
 Language = Literal["ru", "en"]
 Tone = Literal["neutral", "lively", "formal"]
@@ -115,6 +115,6 @@ class OrderRequest(BaseModel):
             return cls.model_validate({"platforms": names, "language": language, "tone": tone, "goal": goal})
         except ValidationError as error:
             first = error.errors()[0]
-            raise SettingsError(
-                f"{first['loc'][0]}: {first['input']!r} is not known; {first['msg'].lower()}."
+            raise FieldError(
+                str(first["loc"][0]), f"{first['input']!r} is not known; {first['msg'].lower()}."
             ) from error

@@ -37,7 +37,7 @@ def add_edit(
     Raises NotFoundError for an unknown order, ForbiddenError for a viewer.
     """
     if not principal.may_edit:
-        raise ForbiddenError("role: a viewer may read, not edit; ask an editor or an owner of the tenant.")
+        raise ForbiddenError("a viewer may read, not edit; ask an editor or an owner of the tenant.", field="role")
     newest = (
         select(PackageEdit)
         .where(PackageEdit.order_id == order_id, PackageEdit.platform == platform)

@@ -71,9 +71,9 @@ def create_order(
         raise NewsroomError("topic_id, messages: name either a topic or messages.")
     chosen = None if messages is None else [list(key) for key in dict.fromkeys((int(c), int(m)) for c, m in messages)]
     if chosen is not None and not 1 <= len(chosen) <= MAX_MESSAGES:
-        raise NewsroomError(f"messages: {len(chosen)} are named; choose 1 to {MAX_MESSAGES}.")
+        raise NewsroomError(f"{len(chosen)} are named; choose 1 to {MAX_MESSAGES}.", field="messages")
     if not platforms:
-        raise NewsroomError(f"platforms: none is named; choose from {', '.join(get_args(PlatformName))}.")
+        raise NewsroomError(f"none is named; choose from {', '.join(get_args(PlatformName))}.", field="platforms")
     for field, known, value in (
         *(("platforms", get_args(PlatformName), platform) for platform in platforms),
         ("language", get_args(Language), language),
@@ -81,7 +81,7 @@ def create_order(
         ("goal", _GOALS, goal),
     ):
         if value not in known:
-            raise NewsroomError(f"{field}: {value!r} is unknown; choose from {', '.join(known)}.")
+            raise NewsroomError(f"{value!r} is unknown; choose from {', '.join(known)}.", field=field)
     order = Order(
         id=f"{principal.tenant}-{new_id()}",
         tenant=principal.tenant,
@@ -169,7 +169,7 @@ def requeue_order(
     """
     _may_edit(principal)
     if goal not in _GOALS:
-        raise NewsroomError(f"goal: {goal!r} is unknown; choose from {', '.join(_GOALS)}.")
+        raise NewsroomError(f"{goal!r} is unknown; choose from {', '.join(_GOALS)}.", field="goal")
     with catalog.tenant_session(principal, writing=True) as session:
         lock_tenant(session, principal)
         order = _locked(session, order_id)
@@ -267,7 +267,7 @@ def _locked(session: Session, order_id: str) -> Order:
 
 def _may_edit(principal: Principal) -> None:
     if not principal.may_edit:
-        raise ForbiddenError("role: a viewer may read, not order; ask an editor or an owner of the tenant.")
+        raise ForbiddenError("a viewer may read, not order; ask an editor or an owner of the tenant.", field="role")
 
 
 def _unknown(order_id: str) -> NotFoundError:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from tgstudio_dagster.catalog.accounts.accounts import list_accounts
 from tgstudio_dagster.catalog.accounts.pairings import Pairing, get_pairing
-from tgstudio_dagster.core.errors import NotFoundError, SettingsError
+from tgstudio_dagster.core.errors import FieldError, NotFoundError
 from tgstudio_dagster.mcp.envelope import Answer, Item
 from tgstudio_dagster.mcp.tool import Arguments, Call, Tool, short, username
 
@@ -59,7 +59,7 @@ def _auth(call: Call, given: Arguments) -> Answer:
     if given.action == "pair":
         return _shown(_with_code(call, desk.start_qr(call.principal)))
     if given.pairing_id is None:
-        raise SettingsError("pairing_id: name the pairing, as action=pair gave it.")
+        raise FieldError("pairing_id", "name the pairing, as action=pair gave it.")
     match given.action:
         case "confirm":
             row = desk.confirm(call.principal, given.pairing_id)

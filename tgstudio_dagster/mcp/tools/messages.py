@@ -134,7 +134,7 @@ def _only_for(given: SendArguments, action: str, fields: tuple[str, ...]) -> Non
     """Raises ForbiddenError where arguments of another action were given: a call that looks like it sends must say so."""
     stray = [name for name in fields if getattr(given, name) is not None]
     if stray:
-        raise ForbiddenError(f"{stray[0]}: is for action={action!r} only; this call would only have read.")
+        raise ForbiddenError(f"is for action={action!r} only; this call would only have read.", field=stray[0])
 
 
 TELEGRAM_MESSAGES = Tool(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tgstudio_dagster.catalog.work.watches import Watch, WatchRule
-from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.errors import FieldError
 from tgstudio_dagster.mcp.envelope import Answer, Item
 from tgstudio_dagster.mcp.tool import Arguments, Call, Cursor, Tool, listed, post
 
@@ -58,14 +58,12 @@ def _monitor(call: Call, given: MonitorArguments) -> Answer:
         case "create":
             rule = given.rule if isinstance(given, KeepArguments) else None
             if rule is None:
-                raise SettingsError(
-                    "rule: say which posts to watch for, by words, any_words, channels, langs or types."
-                )
+                raise FieldError("rule", "say which posts to watch for, by words, any_words, channels, langs or types.")
             made = call.studio.watch(name, rule, call.now)
             return Answer({"status": "created"}, items=[_item(made)])
         case "seen":
             if not given.cursor:
-                raise SettingsError("cursor: give the next_cursor of the last page of new that was dealt with.")
+                raise FieldError("cursor", "give the next_cursor of the last page of new that was dealt with.")
             moved = call.studio.seen(name, given.cursor, call.now)
             return Answer({"status": "seen", "watch": moved.id})
         case _:
@@ -82,7 +80,7 @@ def _new(call: Call, given: MonitorArguments) -> Answer:
 
 def _named(given: MonitorArguments) -> str:
     if given.watch is None:
-        raise SettingsError("watch: name the watch; action=list tells which there are.")
+        raise FieldError("watch", "name the watch; action=list tells which there are.")
     return given.watch
 
 

@@ -89,7 +89,9 @@ def _order(call: Call, given: OrderArguments) -> Answer:
     try:
         burn(call.platform.catalog, f"mcp-order/{confirmed.nonce}", confirmed.until, call.now)
     except ConflictError as error:
-        raise ConflictError("confirmation: it was used already; the tool `packages` lists the orders.") from error
+        raise ConflictError(
+            "it was used already; the tool `packages` lists the orders.", field="confirmation"
+        ) from error
     made = call.studio.order(
         now=call.now, platforms=given.platforms, language=given.language, tone=given.tone, **subject
     )

@@ -104,7 +104,7 @@ def read_cursor(cursor: str, types: tuple[type, ...] | None) -> list[Any]:
     except (ValueError, RecursionError, binascii.Error):
         found = None
     if not isinstance(found, list) or (types is not None and tuple(type(one) for one in found) != types):
-        raise QueryError("cursor: it is none of this list's; ask for the first page again.")
+        raise QueryError("it is none of this list's; ask for the first page again.", field="cursor")
     return found
 
 

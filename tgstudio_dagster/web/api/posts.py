@@ -165,7 +165,7 @@ def search(
 ) -> Found:
     """Posts of the whole history, best first."""
     if "\x00" in q:
-        raise QueryError("q: it holds a character that is no text.")
+        raise QueryError("it holds a character that is no text.", field="q")
     page = studio.search(
         q, by=by, first=first, last=last, channels=channel, langs=lang, comments=comments, deleted=deleted,
         limit=limit, cursor=cursor,

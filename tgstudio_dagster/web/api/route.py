@@ -25,7 +25,7 @@ from starlette.types import Message
 from tgstudio_dagster.catalog.people.api_requests import Note
 from tgstudio_dagster.catalog.people.idempotency import Answer, begin_answer, drop_answer, finish_answer, hash_of
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.core.errors import SettingsError, TGStudioError
+from tgstudio_dagster.core.errors import FieldError, TGStudioError
 from tgstudio_dagster.web.problems import status_of
 from tgstudio_dagster.web.who import Visitor, identify, platform_of
 
@@ -83,7 +83,7 @@ class ApiRoute(APIRoute):
         if key is None or request.method != "POST" or not self.once:
             return await handler(request)
         if not _KEY.fullmatch(key):
-            raise SettingsError("Idempotency-Key: write 1 to 200 printable characters, for example a UUID.")
+            raise FieldError("Idempotency-Key", "write 1 to 200 printable characters, for example a UUID.")
         visitor = await run_in_threadpool(identify, request)
         catalog, tenant = platform_of(request).catalog, visitor.principal.tenant
         mine = hash_of(visitor.key.id if visitor.key else visitor.user.id, key)

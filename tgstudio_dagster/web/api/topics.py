@@ -282,7 +282,7 @@ def _day_of(cursor: str) -> date:
     try:
         return date.fromisoformat(read_cursor(cursor, (str, int))[0])
     except ValueError as error:
-        raise QueryError("cursor: it is none of this list's; ask for the first page again.") from error
+        raise QueryError("it is none of this list's; ask for the first page again.", field="cursor") from error
 
 
 def _ranked(rows: pl.DataFrame) -> list[dict[str, Any]]:

@@ -110,10 +110,10 @@ class Telegram:
     def _discover(self) -> OpenIDProviderMetadata:
         metadata = OpenIDProviderMetadata(self._read(get_well_known_url(self._issuer, external=True)))
         if metadata.get("issuer") != self._issuer:
-            raise SignInError("TGSTUDIO_WEB_OIDC_ISSUER: the issuer there goes by another name.")
+            raise SignInError("the issuer there goes by another name.", field="TGSTUDIO_WEB_OIDC_ISSUER")
         for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
             if not isinstance(metadata.get(name), str):
-                raise SignInError(f"TGSTUDIO_WEB_OIDC_ISSUER: the issuer does not say its {name}.")
+                raise SignInError(f"the issuer does not say its {name}.", field="TGSTUDIO_WEB_OIDC_ISSUER")
         return metadata
 
     def _read_keys(self) -> KeySet:

@@ -64,6 +64,29 @@ def test_those_asked_for_last_are_kept() -> None:
     assert made == ["a", "b", "c", "b"] and len(cache) == 2
 
 
+def test_answers_are_let_go_by_their_weight_and_a_heavy_one_is_not_kept() -> None:
+    cache = TtlCache[str](most=100, weigh=len)
+    for key, size in (("a", 25), ("b", 25), ("c", 25), ("d", 25), ("e", 10), ("heavy", 26)):
+        assert len(cache.get(key, lambda size=size: "x" * size)) == size  # type: ignore[misc]
+    assert (len(cache), cache.weight) == (4, 85)
+    cache.get("b", lambda: "y", "another version")
+    assert (len(cache), cache.weight) == (4, 61)
+    cache.clear()
+    assert (len(cache), cache.weight) == (0, 0)
+
+
+def test_threads_that_ask_for_one_thing_have_it_made_once() -> None:
+    cache = TtlCache[str]()
+    made: list[str] = []
+
+    def slow() -> int:
+        time.sleep(0.05)
+        return counting(made)()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert {task.result() for task in [threads.submit(cache.get, "a", slow) for _ in range(8)]} == {1}
+
+
 def test_a_refusal_is_not_kept_and_nothing_is_an_answer_too() -> None:
     cache = TtlCache[str]()
     with pytest.raises(ZeroDivisionError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,21 @@ def closes(opened: ClientConnection, seconds: float = 5) -> int | None:
     except ConnectionClosed as closed:
         return closed.rcvd.code if closed.rcvd else None
     raise AssertionError("something was said instead")
+
+
+def test_an_upload_that_is_too_large_or_hides_its_size_is_refused_before_it_is_read(gate_site: Site) -> None:
+    anna = gate_site.sign_in("acme", "editor")
+    for size, status in ((10, 200), (512 * 2**20 + 2**21, 413)):
+        sent = HTTPConnection("127.0.0.1", gate_site.port, timeout=30)
+        sent.putrequest("PUT", "/_stcore/upload_file/s/f")
+        for name, value in {**anna.headers, "content-length": str(size)}.items():
+            sent.putheader(name, value)
+        sent.endheaders(b"x" * 10)
+        answer = sent.getresponse()
+        assert (answer.status, b"512 MB" in answer.read()) == (status, status == 413)
+        sent.close()
+    assert anna.put("/_stcore/upload_file/s/f", content=iter([b"x"])).status_code == 411
+    assert anna.put("/another", content=iter([b"x"])).status_code == 200
 
 
 def test_without_a_session_a_page_leads_to_the_sign_in_page_and_back(gate_site: Site) -> None:

@@ -115,6 +115,7 @@ _ROWS = (
     ),
     _reads("topics.changes", turn=True, pages=("topics",)),
     _reads("topics.map", turn=True, routes=("GET /v1/map",), pages=("map",)),
+    _reads("topics.title"),
     _reads("topics.trends", turn=True, pages=("top",)),
     _reads("topics.ranking", turn=True, pages=("topic",)),
     # chats
@@ -270,6 +271,7 @@ _ROWS = (
     # people
     Action("people.me", anybody=True, scope=None, routes=("GET /v1/me",)),
     _reads("people.members"),
+    Action("people.sign_out", anybody=True, scope=None, routes=("POST /auth/logout",)),
     # this machine
     _operates("machine.tenants", pages=("operator",), commands=("tenant list",)),
     _operates("machine.runs", pages=("operator",)),

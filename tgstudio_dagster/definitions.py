@@ -8,6 +8,7 @@ import dagster as dg
 
 import assets
 from tgstudio_dagster.orchestration.bundle_job import build_bundle
+from tgstudio_dagster.orchestration.import_job import import_upload
 from tgstudio_dagster.orchestration.jobs import JOBS
 from tgstudio_dagster.orchestration.resources import default_resources
 from tgstudio_dagster.orchestration.sensors.tenants import SENSORS
@@ -18,7 +19,7 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     return dg.Definitions(
         assets=dg.load_assets_from_package_module(assets),
         asset_checks=dg.load_asset_checks_from_package_module(assets),
-        jobs=[*JOBS, build_bundle],
+        jobs=[*JOBS, build_bundle, import_upload],
         sensors=SENSORS,
         resources=default_resources() | overrides,
         executor=dg.in_process_executor,

@@ -134,7 +134,7 @@ def test_refusals_say_what_is_lacking_and_whom_to_ask() -> None:
         "scope: this key has not the scope 'order'; it has read."
     )
     assert refusal("machine.tenants", "owner") == "role: this is for the operator of this machine."
-    assert refusal("imports.upload", "owner", frozenset(SCOPES)).startswith("scope: imports.upload is not for programs")
+    assert refusal("uploads.upload", "owner", frozenset(SCOPES)).startswith("scope: uploads.upload is not for programs")
 
 
 def test_an_editor_may_set_all_but_what_opens_a_door(desk: Desk) -> None:
@@ -266,7 +266,7 @@ def test_the_limits_that_an_action_spends_are_limits_of_a_plan(desk: Desk) -> No
     limits = set(type(desk.studio().usage.limits()).model_fields)
     spent = {name for row in POLICY.values() for name in row.quotas}
     assert spent <= limits
-    assert {"orders_per_day", "images_per_day", "channels", "accounts"} == spent
+    assert {"orders_per_day", "images_per_day", "channels", "accounts", "upload_bytes_per_day"} == spent
 
 
 def test_an_order_spends_what_its_row_says(desk: Desk) -> None:

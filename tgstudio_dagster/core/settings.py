@@ -157,6 +157,14 @@ class WebSettings(BaseSettings):
         "a random one, kept in the home.",
     )
     session_hours: float = Field(default=12, gt=0, description="A session ends when it is not used for so long.")
+    session_days: float = Field(
+        default=30, gt=0, description="A session ends after so long even where it is used all the time."
+    )
+    upload_megabytes: int = Field(
+        default=512,
+        ge=1,
+        description="Largest file that is taken in by the browser; it is held in memory until it is stored.",
+    )
     sign_up: bool = Field(
         default=False, description="Whether an unknown person who signs in gets a tenant of their own."
     )

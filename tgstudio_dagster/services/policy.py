@@ -258,16 +258,16 @@ _ROWS = (
     _reads("usage.limits", pages=("settings",)),
     _reads("usage.runs", pages=("usage",)),
     # imports
-    _reads("imports.all", pages=("onboarding",)),
     _reads("imports.sources", commands=("imports",)),
     _reads("imports.rejects"),
-    _edits("imports.upload", "import", scope=None, pages=("onboarding",)),
+    _reads("uploads.all", pages=("onboarding",)),
+    _edits("uploads.upload", "import", scope=None, quotas=("upload_bytes_per_day",), pages=("onboarding",)),
     _operates(
-        "imports.from_path", pages=("onboarding",), commands=("import",),
+        "uploads.from_path", pages=("onboarding",), commands=("import",),
         refusal="only the operator may import from a path of this machine; upload the file instead.",
     ),
-    _edits("imports.proceed", "import", scope=None, pages=("onboarding",)),
-    _edits("imports.forget", "import", scope=None, pages=("onboarding",)),
+    _edits("uploads.cancel", "import", scope=None, pages=("onboarding",)),
+    _edits("uploads.forget", "import", scope=None, pages=("onboarding",)),
     # people
     Action("people.me", anybody=True, scope=None, routes=("GET /v1/me",)),
     _reads("people.members"),

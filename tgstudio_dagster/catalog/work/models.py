@@ -1,4 +1,4 @@
-"""Tables of work: orders and edits, bundles, rules, watches, imports and their rejects.
+"""Tables of work: orders and edits, bundles, rules, watches, uploads, imports and their rejects.
 
 One class is one table; no query belongs here.
 """
@@ -124,6 +124,53 @@ class Watch(TenantOwned, Base):
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
 
 
+class Upload(TenantOwned, Base):
+    """An export or dump that waits to be imported by a run: uploaded by a person, or (`path`) named by the operator.
+
+    The bytes of an upload lie in the lake below `uploads/` as `<id>.<extension>` until the row is done, failed or
+    cancelled. `position` of `total` is how far the file at hand is, in its source's unit; the four counts are of messages
+    and posts since the upload's first attempt. `attempts` counts the runs that began it.
+    """
+
+    __tablename__ = "uploads"
+    __table_args__ = (
+        CheckConstraint(one_of("status", "waiting", "running", "done", "failed", "cancelled"), name="status"),
+        Index(None, "status", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(KEY_LENGTH), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    extension: Mapped[str] = mapped_column(String(16), default="")
+    path: Mapped[str | None] = mapped_column(Text)
+    bytes: Mapped[int | None] = mapped_column(BigInteger)
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    status: Mapped[str] = mapped_column(String(10), default="waiting")
+    run_id: Mapped[str | None] = mapped_column(String(64))
+    attempts: Mapped[int] = mapped_column(default=0)
+    position: Mapped[int] = mapped_column(BigInteger, default=0)
+    total: Mapped[int] = mapped_column(BigInteger, default=0)
+    read: Mapped[int] = mapped_column(BigInteger, default=0)
+    landed: Mapped[int] = mapped_column(BigInteger, default=0)
+    filtered: Mapped[int] = mapped_column(BigInteger, default=0)
+    rejected: Mapped[int] = mapped_column(BigInteger, default=0)
+    filtered_by: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    rejected_by: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    skipped_files: Mapped[int] = mapped_column(default=0)
+    first_day: Mapped[date | None]
+    last_day: Mapped[date | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+    finished_at: Mapped[datetime | None]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be done for it."""
+        return self.status in {"done", "failed", "cancelled"}
+
+
 class ImportState(TenantOwned, Base):
     """An import of one file: how far it came, and what it counted. Counts are totals since its beginning."""
 
@@ -140,6 +187,7 @@ class ImportState(TenantOwned, Base):
     status: Mapped[str] = mapped_column(String(10), default="running")
     position: Mapped[int] = mapped_column(BigInteger, default=0)
     state: Mapped[str] = mapped_column(Text, default="{}")
+    upload_id: Mapped[str | None] = mapped_column(String(KEY_LENGTH), ForeignKey("uploads.id"))
     read: Mapped[int] = mapped_column(BigInteger, default=0)
     landed: Mapped[int] = mapped_column(BigInteger, default=0)
     filtered: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -30,7 +30,7 @@ def show() -> None:
     mine = studio()
     page_head("onboarding")
     _checklist(mine)
-    if not mine.may("uploads.add"):
+    if not mine.may("uploads.upload"):
         st.info(t("common.viewer_note"), icon=":material/lock:")
         return
     way = st.segmented_control(

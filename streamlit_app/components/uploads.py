@@ -10,8 +10,7 @@ from streamlit_app.components.marks import status_badge
 from streamlit_app.components.states import go_on, guarded
 from streamlit_app.formats import day, moment, number
 from streamlit_app.i18n import t
-from streamlit_app.principal import studio
-from tgstudio_dagster.core.settings import web_settings
+from streamlit_app.principal import platform, studio
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.uploads import EXTENSIONS, Upload
 
@@ -27,14 +26,14 @@ def take_upload(mine: Studio) -> None:
         turn = st.session_state.setdefault("upload_turn", 0)
         file = st.file_uploader(
             t("onboarding.import.file"), type=list(EXTENSIONS), key=f"upload_{turn}",
-            help=t("onboarding.import.file_help"), max_upload_size=web_settings().upload_megabytes,
+            help=t("onboarding.import.file_help"), max_upload_size=platform().web_settings.upload_megabytes,
         )  # fmt: skip
         begin = st.button(
             t("onboarding.import.begin"), type="primary", icon=":material/upload_file:", disabled=file is None,
             key="begin_import",
         )  # fmt: skip
         if begin and file is not None:
-            mine.uploads.add(file.name, file, size=file.size)
+            mine.uploads.upload(file.name, file, size=file.size)
             # A new key empties the widget, and with it the memory that the file takes.
             st.session_state["upload_turn"] = turn + 1
             st.rerun()
@@ -86,6 +85,8 @@ def _upload(mine: Studio, upload: Upload) -> None:
             if upload.status == "done":
                 _what_next(mine, upload)
     with st.container(horizontal=True), guarded():
+        if not mine.may("uploads.cancel"):
+            return
         if upload.ended:
             if st.button(t("onboarding.import.forget"), key=f"off_{upload.id}", type="tertiary"):
                 mine.uploads.forget(upload.id)

@@ -37,7 +37,7 @@ from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.orchestration.decide.uploads import Candidate, decide
 from tgstudio_dagster.orchestration.sensors.uploads import uploads_sensor
 from tgstudio_dagster.orchestration.tags import ATTEMPT_TAG, UPLOAD_TAG
-from tgstudio_dagster.services.scope import Scope
+from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.uploads import Uploads
 
 EDITOR = Principal("acme", None, "editor")
@@ -71,10 +71,10 @@ class Importing(Ticks):
     home: Path
 
     def hand_in(self, content: bytes, name: str = "result.json", who: Principal = EDITOR) -> str:
-        return self.of(who).add(name, io.BytesIO(content)).id
+        return self.of(who).upload(name, io.BytesIO(content)).id
 
     def of(self, who: Principal = EDITOR) -> Uploads:
-        return Uploads(Scope.open(who, self.catalog, self.lake))
+        return Studio.open(who, self.catalog, self.lake).uploads
 
     def row(self, upload: str) -> Upload:
         return get_upload(self.catalog, upload.partition("-")[0], upload)
@@ -268,7 +268,7 @@ def test_a_run_that_another_has_replaced_writes_nothing_more(ticks: Importing) -
 
 def test_a_file_that_is_imported_by_the_command_is_waited_for(ticks: Importing) -> None:
     ticks.hand_in(desktop_export())
-    other = ticks.of(Principal("bravo", None, "owner")).add("result.json", io.BytesIO(desktop_export())).id
+    other = ticks.of(Principal("bravo", None, "owner")).upload("result.json", io.BytesIO(desktop_export())).id
     with lease(ticks.catalog, "import:acme"):
         assert [request.tags[UPLOAD_TAG] for request in ticks.runs(uploads_sensor)] == [other]
     assert len(ticks.runs(uploads_sensor)) == 2

@@ -26,8 +26,8 @@ from tgstudio_dagster.core.errors import (
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import web_settings
 from tgstudio_dagster.lake.store import Lake, S3Options
+from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services import uploads as uploads_module
-from tgstudio_dagster.services.scope import Scope
 from tgstudio_dagster.services.uploads import QUOTA, Uploads
 
 EDITOR = Principal("demo", None, "editor")
@@ -51,7 +51,7 @@ class Desk:
         self.catalog, self.lake = catalog, lake
 
     def of(self, principal: Principal = EDITOR) -> Uploads:
-        return Uploads(Scope.open(principal, self.catalog, self.lake))
+        return Studio.open(principal, self.catalog, self.lake).uploads
 
     def stored(self) -> list[str]:
         return sorted(f"{name}.{extension}" for name, extension in self.lake.tenant("demo").uploads.stored())
@@ -71,7 +71,7 @@ def desk(catalog: Catalog, lake_root: tuple[str, dict[str, str] | None]) -> Desk
 
 def test_what_is_handed_in_lies_in_the_lake_and_waits(desk: Desk) -> None:
     content = desktop_export()
-    upload = desk.of().add("exports\\result.json", io.BytesIO(content))
+    upload = desk.of().upload("exports\\result.json", io.BytesIO(content))
     assert (upload.status, upload.name, upload.bytes) == ("waiting", "result.json", len(content))
     assert desk.stored() == [f"{upload.id}.json"]
     with desk.lake.tenant("demo").uploads.open(upload.id, "json") as stored:
@@ -82,7 +82,7 @@ def test_what_is_handed_in_lies_in_the_lake_and_waits(desk: Desk) -> None:
 def test_what_no_source_reads_is_refused_before_it_is_read(desk: Desk) -> None:
     endless = Endless()
     with pytest.raises(SourceError, match=r"evil\.sh: upload result\.json"):
-        desk.of().add("../../evil.sh", endless)
+        desk.of().upload("../../evil.sh", endless)
     assert endless.given == 0 and desk.of().all() == []
 
 
@@ -90,7 +90,7 @@ def test_a_file_whose_size_is_known_is_refused_before_it_is_read(desk: Desk) -> 
     desk.quota(1_000)
     endless = Endless()
     with pytest.raises(QuotaError, match=rf"{QUOTA}: 0 of 1000 are used today") as refused:
-        desk.of().add("result.json", endless, size=1_001)
+        desk.of().upload("result.json", endless, size=1_001)
     assert (endless.given, refused.value.name) == (0, QUOTA)
     assert spent(desk.catalog, "demo", QUOTA, utc_now().date()) == 0
 
@@ -102,7 +102,7 @@ def test_a_file_that_runs_over_the_days_bytes_is_refused_while_it_comes_in(
     desk.quota(3 * 2**20)
     endless = Endless()
     with pytest.raises(QuotaError):
-        desk.of().add("result.json", endless)
+        desk.of().upload("result.json", endless)
     assert endless.given == 4 * 2**20
     assert desk.stored() == [] and desk.of().all() == []
     assert spent(desk.catalog, "demo", QUOTA, utc_now().date()) == 3 * 2**20
@@ -114,27 +114,27 @@ def test_a_file_larger_than_the_setting_is_refused_as_a_limit(desk: Desk, monkey
     try:
         for size in (None, 3 * 2**20):
             with pytest.raises(LimitError, match="more than 2 MB"):
-                desk.of().add("result.json", Endless(), size=size)
+                desk.of().upload("result.json", Endless(), size=size)
     finally:
         web_settings.cache_clear()
     assert desk.stored() == []
 
 
 def test_only_so_many_wait_at_once_and_a_cancelled_one_makes_room(desk: Desk) -> None:
-    first, *_ = [desk.of().add("a.json", io.BytesIO(desktop_export())) for _ in range(MAX_WAITING)]
+    first, *_ = [desk.of().upload("a.json", io.BytesIO(desktop_export())) for _ in range(MAX_WAITING)]
     with pytest.raises(LimitError, match=f"uploads: {MAX_WAITING} wait"):
-        desk.of().add("a.json", io.BytesIO(desktop_export()))
+        desk.of().upload("a.json", io.BytesIO(desktop_export()))
     assert desk.of().cancel(first.id).status == "cancelled"
     assert f"{first.id}.json" not in desk.stored()
-    desk.of().add("a.json", io.BytesIO(desktop_export()))
+    desk.of().upload("a.json", io.BytesIO(desktop_export()))
 
 
 def test_a_viewer_may_look_and_do_nothing(desk: Desk) -> None:
-    upload = desk.of().add("a.json", io.BytesIO(desktop_export()))
+    upload = desk.of().upload("a.json", io.BytesIO(desktop_export()))
     viewer = desk.of(Principal("demo", None, "viewer"))
     assert [one.id for one in viewer.all()] == [upload.id]
     for refused in (
-        lambda: viewer.add("a.json", Endless()),
+        lambda: viewer.upload("a.json", Endless()),
         lambda: viewer.cancel(upload.id),
         lambda: viewer.forget(upload.id),
     ):
@@ -154,7 +154,7 @@ def test_only_the_operator_names_a_path_of_the_machine(desk: Desk, tmp_path: Pat
 
 
 def test_another_tenants_uploads_do_not_exist(desk: Desk) -> None:
-    upload = desk.of().add("a.json", io.BytesIO(desktop_export()))
+    upload = desk.of().upload("a.json", io.BytesIO(desktop_export()))
     other = desk.of(OTHER)
     assert other.all() == [] and other.scope.lake.uploads.stored() == {}
     for refused in (partial(other.cancel, upload.id), partial(other.forget, upload.id)):
@@ -165,7 +165,7 @@ def test_another_tenants_uploads_do_not_exist(desk: Desk) -> None:
 
 
 def test_an_upload_is_taken_off_the_list_when_it_has_ended(desk: Desk) -> None:
-    upload = desk.of().add("a.json", io.BytesIO(desktop_export()))
+    upload = desk.of().upload("a.json", io.BytesIO(desktop_export()))
     with pytest.raises(ConflictError, match="waiting"):
         desk.of().forget(upload.id)
     begin_upload(desk.catalog, upload.id, "run-1")

@@ -1,4 +1,4 @@
-"""Imports: what every import of the tenant has read and rejected."""
+"""Imports: what each of the tenant's has read and rejected, however it was begun."""
 
 from __future__ import annotations
 

@@ -115,6 +115,7 @@ _ROWS = (
     ),
     _reads("topics.changes", turn=True, pages=("topics",)),
     _reads("topics.map", turn=True, routes=("GET /v1/map",), pages=("map",)),
+    _reads("topics.title"),
     _reads("topics.trends", turn=True, pages=("top",)),
     _reads("topics.ranking", turn=True, pages=("topic",)),
     # chats
@@ -260,7 +261,7 @@ _ROWS = (
     _reads("imports.sources", commands=("imports",)),
     _reads("imports.rejects"),
     _reads("uploads.all", pages=("onboarding",)),
-    _edits("uploads.add", "import", scope=None, pages=("onboarding",)),
+    _edits("uploads.upload", "import", scope=None, quotas=("upload_bytes_per_day",), pages=("onboarding",)),
     _operates(
         "uploads.from_path", pages=("onboarding",), commands=("import",),
         refusal="only the operator may import from a path of this machine; upload the file instead.",
@@ -270,6 +271,7 @@ _ROWS = (
     # people
     Action("people.me", anybody=True, scope=None, routes=("GET /v1/me",)),
     _reads("people.members"),
+    Action("people.sign_out", anybody=True, scope=None, routes=("POST /auth/logout",)),
     # this machine
     _operates("machine.tenants", pages=("operator",), commands=("tenant list",)),
     _operates("machine.runs", pages=("operator",)),

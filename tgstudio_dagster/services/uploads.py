@@ -26,7 +26,7 @@ from tgstudio_dagster.core.settings import web_settings
 from tgstudio_dagster.lake.uploads import Readable
 from tgstudio_dagster.services.scope import Service, does
 
-__all__ = ["EXTENSIONS", "QUOTA", "Upload", "Uploads"]
+__all__ = ["EXTENSIONS", "Upload", "Uploads"]
 
 EXTENSIONS = ("json", "jsonl", "zip")
 QUOTA = "upload_bytes_per_day"
@@ -43,8 +43,8 @@ class Uploads(Service):
         """The tenant's newest uploads, newest first."""
         return list_uploads(self.scope.catalog, self.scope.principal, limit=limit)
 
-    @does("uploads.add")
-    def add(self, name: str, content: Readable, *, size: int | None = None) -> Upload:
+    @does("uploads.upload")
+    def upload(self, name: str, content: Readable, *, size: int | None = None) -> Upload:
         """Take a file in and queue its import; `size` is its length where that is known beforehand.
 
         Raises SourceError for a file that is no .json, .jsonl or .zip, LimitError where it is too large or too many wait
@@ -84,8 +84,8 @@ class Uploads(Service):
     def from_path(self, path: str) -> Upload:
         """Queue the import of a file or folder of this machine.
 
-        The operator's alone: a path reaches other tenants' files. Raises SourceError where it is not there, LimitError where
-        too many wait already.
+        For the operator alone: a path reaches other tenants' files. Raises SourceError where it is not there, LimitError
+        where too many wait already.
         """
         principal = self.scope.principal
         source = Path(path.strip()).expanduser()

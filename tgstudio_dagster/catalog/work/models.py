@@ -23,7 +23,7 @@ class Order(TenantOwned, Base):
     The id, `<tenant>-<ulid>`, is its partition key in Dagster. Either `topic_id` or `messages` is set; `messages` are
     pairs of channel_id and msg_id within the window that ends with `day`. `goal` is how far it is to be worked: to the
     text, the image briefs, the images or the packages; a goal that is raised queues it again. `cancel_at` is when its
-    user asked to stop it.
+    user asked to stop it. `subject` is the title that the topic had; null for messages, and for orders older than this column.
 
     One run at a time fulfils it. `token` grows with every run that takes it (a fencing token), `holder` is the process
     of the run that has it, believed until `held_until`. `wish` counts how often people have asked for it: 1, and one
@@ -37,10 +37,12 @@ class Order(TenantOwned, Base):
         CheckConstraint("(topic_id is null) <> (messages is null)", name="subject"),
         Index(None, "status", "id"),
         Index(None, "tenant", "id"),
+        Index(None, "tenant", "created_at", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(KEY_LENGTH), primary_key=True)
     topic_id: Mapped[str | None] = mapped_column(String(40))
+    subject: Mapped[str | None] = mapped_column(Text)
     messages: Mapped[list[list[int]] | None] = mapped_column(JSON(none_as_null=True))
     day: Mapped[date]
     platforms: Mapped[list[PlatformName]] = mapped_column(JSON)

@@ -43,6 +43,7 @@ __all__ = [
     "get_order",
     "list_orders",
     "orders_to_stop",
+    "page_orders",
     "pending_orders",
     "requeue_order",
     "settle_order",
@@ -69,13 +70,14 @@ def create_order(
     goal: str = "packages",
     images: int = 0,
     rule_id: str | None = None,
+    subject: str | None = None,
     now: datetime,
 ) -> Order:
     """Queue an order for a topic, or for messages (channel_id, msg_id), of the 7 days that end with `day`.
 
-    Its id is `<tenant>-<ulid in lower case>`; `images` is how many it will have drawn. Raises NewsroomError for what is
-    unknown or can't be made, ForbiddenError where the principal may only read, QuotaError where the day's orders or
-    images are used up.
+    Its id is `<tenant>-<ulid in lower case>`; `images` is how many it will have drawn; `subject` is the topic's title. Raises
+    NewsroomError for what is unknown or can't be made, ForbiddenError where the principal may only read, QuotaError where the
+    day's orders or images are used up.
     """
     _may_edit(principal)
     if (topic_id is None) == (messages is None):
@@ -97,6 +99,7 @@ def create_order(
         id=f"{principal.tenant}-{new_id()}",
         tenant=principal.tenant,
         topic_id=topic_id,
+        subject=subject,
         messages=chosen,
         day=day,
         platforms=list(dict.fromkeys(platforms)),
@@ -142,6 +145,25 @@ def list_orders(
         query = query.where(Order.topic_id == topic_id)
     if rule_id is not None:
         query = query.where(Order.rule_id == rule_id)
+    with catalog.tenant_session(tenant) as session:
+        return list(session.scalars(query))
+
+
+def page_orders(
+    catalog: Catalog,
+    tenant: Principal | str,
+    *,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
+    status: OrderStatus | None = None,
+) -> list[Order]:
+    """At most `limit` of the tenant's orders, newest first, of equally new ones by id; those after a place in that order."""
+    query = select(Order).order_by(Order.created_at.desc(), Order.id).limit(limit)
+    if status is not None:
+        query = query.where(Order.status == status)
+    if after is not None:
+        at, order_id = after
+        query = query.where((Order.created_at < at) | ((Order.created_at == at) & (Order.id > order_id)))
     with catalog.tenant_session(tenant) as session:
         return list(session.scalars(query))
 

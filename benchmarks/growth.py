@@ -6,7 +6,7 @@
 
 A dump is generated, the same every time, and goes the way that a user's does: `tgstudio tenant add`, `tgstudio import`,
 `tgstudio materialize`, each a process of its own. Then a dump of the next day follows. Dagster's storage is read as the
-files that it is (SQLite), so nothing of the product is imported.
+files that it is (SQLite), and reads of the lake are counted as Python opens its files: nothing of the product is imported.
 
 Its texts are chains of the sample's words (Russian in two channels of three, English in the others), with names and rare
 words invented for each event; an event is told by two to six channels within a day, in parts of the same sentences.
@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,6 +65,8 @@ class Kept:
     def of(cls, home: Path) -> Kept:
         """Counted in the home's files; 0 where there is none yet."""
         history = home / "dagster" / "history"
+        for path in (home / "dagster").rglob("*.db"):
+            _fold(path)
         shards = [path for path in (history / "runs").glob("*.db") if path.stem != "index"]
         made = "select count(*) from event_logs where dagster_event_type = 'ASSET_MATERIALIZATION'"
         return cls(
@@ -111,18 +114,26 @@ def main() -> None:
         for part, size in sorted(_parts(home).items(), key=lambda item: -item[1])[:12]:
             print(f"    {part}: {size / 1e6:,.1f} MB")
         print(f"one more day's import: {run(home, 'import', str(next_day), '--tenant', TENANT, '--json')}", flush=True)
-        print(f"one more day's refresh: {run(home, 'materialize', '--tenant', TENANT, '--json')}")
+        reads = Path(folder) / "reads.json"
+        print(f"one more day's refresh: {run(home, 'materialize', '--tenant', TENANT, '--json', reads=reads)}")
         print(f"left by it: {Kept.of(home) - grown}")
+        by_table: dict[str, int] = json.loads(reads.read_text(encoding="utf-8"))
+        named = ", ".join(f"{table} {n}" for table, n in sorted(by_table.items(), key=lambda item: -item[1]))
+        print(f"objects of the lake opened by it: {sum(by_table.values())} ({named})")
 
 
-def run(home: Path, *arguments: str) -> Step:
-    """A `tgstudio` command in the home, in a process of its own."""
+def run(home: Path, *arguments: str, reads: Path | None = None) -> Step:
+    """A `tgstudio` command in the home, in a process of its own; `reads`: a file for the reads of the lake by table."""
     environment = os.environ | {"TGSTUDIO_HOME": str(home), "PYTHONUTF8": "1", "DAGSTER_DISABLE_TELEMETRY": "yes"}
     program = str(Path(sys.executable).with_name("tgstudio"))
+    command = [program, *arguments]
+    if reads is not None:
+        program = sys.executable
+        command = [program, "-m", "benchmarks.growth_reads", str(home / "lake"), str(reads), *arguments]
     began = time.perf_counter()
     with (home / "output.txt").open("ab") as output:
         descriptors = [(os.POSIX_SPAWN_DUP2, output.fileno(), 1)]
-        process = os.posix_spawn(program, [program, *arguments], environment, file_actions=descriptors)
+        process = os.posix_spawn(program, command, environment, file_actions=descriptors)
         _, status, used = os.wait4(process, 0)
     if code := os.waitstatus_to_exitcode(status):
         raise SystemExit(f"tgstudio {' '.join(arguments)} ended with {code}")
@@ -225,9 +236,15 @@ def _line(form: dict[str, Any]) -> str:
 def _count(path: Path, query: str) -> int:
     if not path.exists():
         return 0
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         count: int = database.execute(query).fetchone()[0]
         return count
+
+
+def _fold(path: Path) -> None:
+    """Take SQLite's log into the database: how much of it a process leaves behind is chance."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("pragma wal_checkpoint(truncate)")
 
 
 def _bytes(folder: Path) -> int:

@@ -11,7 +11,9 @@ from tgstudio_dagster.orchestration.bundle_job import build_bundle
 from tgstudio_dagster.orchestration.checks import CHECKS
 from tgstudio_dagster.orchestration.import_job import import_upload
 from tgstudio_dagster.orchestration.jobs import JOBS
+from tgstudio_dagster.orchestration.nightly import SCHEDULES
 from tgstudio_dagster.orchestration.resources import default_resources
+from tgstudio_dagster.orchestration.retention import clean_up
 from tgstudio_dagster.orchestration.sensors.tenants import SENSORS
 
 
@@ -20,7 +22,8 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     return dg.Definitions(
         assets=dg.load_assets_from_package_module(assets),
         asset_checks=CHECKS,
-        jobs=[*JOBS, build_bundle, import_upload],
+        jobs=[*JOBS, build_bundle, import_upload, clean_up],
+        schedules=SCHEDULES,
         sensors=SENSORS,
         resources=default_resources() | overrides,
         executor=dg.in_process_executor,

@@ -51,6 +51,11 @@ class Settings(BaseSettings):
         pattern=r"^\d{4}-\d{2}-\d{2}$",
         description="First day (UTC) that posts are taken from; older ones are rejected. Its month is the first partition.",
     )
+    retention_days: int = Field(
+        default=30,
+        ge=1,
+        description="Days that runs and their events stay in Dagster's storage; the lake is not touched.",
+    )
     embeddings_model: str = Field(
         default="lexical",
         min_length=1,

@@ -17,6 +17,7 @@ from tgstudio_dagster.ai.offline.writer import OfflineWriter
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.work.turns import check_run
 from tgstudio_dagster.core.settings import settings
+from tgstudio_dagster.lake.frame_cache import FrameCache
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.orchestration.io_manager import LakeIOManager
 from tgstudio_dagster.orchestration.run_days import RunDays
@@ -28,8 +29,8 @@ class LakeResource(dg.ConfigurableResource[Lake]):
     """The lake of the settings."""
 
     def create_resource(self, context: dg.InitResourceContext) -> Lake:
-        """Opened for one run; nothing is touched before the first use."""
-        return Lake.open(settings())
+        """Opened for one run, whose steps share what they have read; nothing is touched before the first use."""
+        return Lake.open(settings(), cache=FrameCache())
 
 
 class CatalogResource(dg.ConfigurableResource[Catalog]):

@@ -148,4 +148,6 @@ def _settle_ended(instance: dg.DagsterInstance, catalog: Catalog, order: Order, 
         settle_order(catalog, order.id, run_id, "done" if succeeded else "cancelled")
 
 
-ORDER_SENSORS = [orders_sensor, stops_sensor, order_done, order_failed, order_cancelled]
+ORDER_PARTS = [orders_sensor, stops_sensor]
+"""Asked in the tick that they share with others: somebody waits before a screen."""
+ORDER_SENSORS = [order_done, order_failed, order_cancelled]

@@ -9,7 +9,7 @@ import polars as pl
 
 from tests.builders import messages
 from tgstudio_dagster.ai.offline.writer import OfflineWriter
-from tgstudio_dagster.catalog.people.tenant_settings import Language
+from tgstudio_dagster.core.vocabulary import Language
 from tgstudio_dagster.newsroom.editor import edit
 from tgstudio_dagster.newsroom.records.editor_result import EditorResult
 from tgstudio_dagster.newsroom.sources import Subject

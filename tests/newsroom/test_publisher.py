@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from tests.newsroom.posts import changed, edited
 from tgstudio_dagster.ai.offline.moderator import OfflineModerator
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName, TenantSettings
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.core.errors import NewsroomError
+from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.newsroom.platforms import PLATFORMS, platform
 from tgstudio_dagster.newsroom.publisher import SLOTS, choose_image, post_time, publish, refused, require_limits
 from tgstudio_dagster.newsroom.records.editor_result import EditorResult

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from tgstudio_dagster.catalog.people.tenant_settings import Language, Tone
 from tgstudio_dagster.core.errors import NewsroomError
+from tgstudio_dagster.core.vocabulary import Language, Tone
 
 
 class MessageKey(NamedTuple):

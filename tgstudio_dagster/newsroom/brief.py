@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import gcd
 
 from tgstudio_dagster.ai.offline.phrases import long_date, plural
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName
+from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.newsroom.platforms import PLATFORMS
 from tgstudio_dagster.newsroom.records.editor_result import EditorResult
 from tgstudio_dagster.newsroom.records.image import ImageBrief

@@ -13,11 +13,12 @@ from tgstudio_dagster.ai import guard
 from tgstudio_dagster.ai.offline.quotes import shorten
 from tgstudio_dagster.ai.protocols import Sentence, SourceMessage, Writer, WriteRequest, WriteResult, body_text
 from tgstudio_dagster.ai.text import overlap
-from tgstudio_dagster.catalog.people.tenant_settings import Language, Tone
 from tgstudio_dagster.core.errors import NewsroomError
+from tgstudio_dagster.core.vocabulary import Language, Tone
 from tgstudio_dagster.newsroom.claims import check_claim, common_words
 from tgstudio_dagster.newsroom.records.editor_result import Claim, EditorResult
 from tgstudio_dagster.newsroom.sources import Subject
+from tgstudio_dagster.posts.counting import QUOTABLE
 
 MAX_POSTS = 40  # the representative, each channel's first, then the earliest: enough to write from, cheap to read
 HEADLINE = 90
@@ -80,9 +81,7 @@ def source_messages(messages: pl.DataFrame) -> list[SourceMessage]:
     Of more, the first, then each channel's earliest, then the earliest are kept. Texts and names are as they may enter a
     prompt (`ai/guard.py`).
     """
-    usable = messages.filter(
-        pl.col("deleted_at").is_null(), pl.col("type") != "service", pl.col("text").str.strip_chars() != ""
-    )
+    usable = messages.filter(QUOTABLE)
     sources = [
         SourceMessage(
             channel_id=row["channel_id"],

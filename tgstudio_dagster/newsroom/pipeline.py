@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tgstudio_dagster.catalog.people.tenant_settings import Goal
+from tgstudio_dagster.core.vocabulary import Goal
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, EXPORTS, IMAGE_BRIEFS, IMAGES
@@ -41,8 +41,6 @@ PIPELINE = (
     PipelineStep(EXPORTS, "deliver", goal="packages"),
 )
 CHAIN = tuple(step.name for step in PIPELINE)
-GOALS: tuple[Goal, ...] = tuple(step.goal for step in PIPELINE if step.goal is not None)
-"""From the nearest to the furthest."""
 GROUPS = tuple(dict.fromkeys(step.group for step in PIPELINE))
 """The asset groups of an order's job."""
 

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from tgstudio_dagster.ai.protocols import Moderator
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName, TenantSettings
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.core.errors import NewsroomError
+from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.newsroom.fit import clean, fit
 from tgstudio_dagster.newsroom.moderation import OK, judged, judged_by_words
 from tgstudio_dagster.newsroom.platforms import Platform, platform

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal, get_args
+from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,7 +18,6 @@ from tgstudio_dagster.catalog.holders import Holder, database_now, is_gone, this
 from tgstudio_dagster.catalog.money.plans import lock_tenant, take_within
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import Tenant
-from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.catalog.work.models import Order
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import (
@@ -31,12 +30,12 @@ from tgstudio_dagster.core.errors import (
 )
 from tgstudio_dagster.core.ids import new_id
 from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.core.vocabulary import GOALS, LANGUAGES, PLATFORMS, TONES, Goal, OrderStatus
 
 __all__ = [
     "HELD_SECONDS",
     "MAX_MESSAGES",
     "Order",
-    "Status",
     "abandoned_orders",
     "begin_order",
     "cancel_order",
@@ -49,14 +48,12 @@ __all__ = [
     "settle_order",
 ]
 
-Status = Literal["queued", "running", "done", "failed", "cancelled"]
 MAX_MESSAGES = 200
 """Chosen messages of one order: a lasso takes more than a text can be written from (`newsroom.editor.MAX_POSTS`)."""
 HELD_SECONDS = 300.0
 """How long a process on another machine is believed to work on its order after its last heartbeat; one on this machine
 that has ended is noticed at once. Longer than the gap between two steps of a run, which writes no heartbeat."""
 _LOG = logging.getLogger(__name__)
-_GOALS: tuple[Goal, ...] = get_args(Goal)
 
 
 def create_order(
@@ -85,17 +82,17 @@ def create_order(
         raise NewsroomError("topic_id, messages: name either a topic or messages.")
     chosen = None if messages is None else [list(key) for key in dict.fromkeys((int(c), int(m)) for c, m in messages)]
     if chosen is not None and not 1 <= len(chosen) <= MAX_MESSAGES:
-        raise NewsroomError(f"messages: {len(chosen)} are named; choose 1 to {MAX_MESSAGES}.")
+        raise NewsroomError(f"{len(chosen)} are named; choose 1 to {MAX_MESSAGES}.", field="messages")
     if not platforms:
-        raise NewsroomError(f"platforms: none is named; choose from {', '.join(get_args(PlatformName))}.")
+        raise NewsroomError(f"none is named; choose from {', '.join(PLATFORMS)}.", field="platforms")
     for field, known, value in (
-        *(("platforms", get_args(PlatformName), platform) for platform in platforms),
-        ("language", get_args(Language), language),
-        ("tone", get_args(Tone), tone),
-        ("goal", _GOALS, goal),
+        *(("platforms", PLATFORMS, platform) for platform in platforms),
+        ("language", LANGUAGES, language),
+        ("tone", TONES, tone),
+        ("goal", GOALS, goal),
     ):
         if value not in known:
-            raise NewsroomError(f"{field}: {value!r} is unknown; choose from {', '.join(known)}.")
+            raise NewsroomError(f"{value!r} is unknown; choose from {', '.join(known)}.", field=field)
     order = Order(
         id=f"{principal.tenant}-{new_id()}",
         tenant=principal.tenant,
@@ -133,7 +130,7 @@ def list_orders(
     catalog: Catalog,
     tenant: Principal | str,
     *,
-    status: Status | None = None,
+    status: OrderStatus | None = None,
     topic_id: str | None = None,
     rule_id: str | None = None,
 ) -> list[Order]:
@@ -182,12 +179,12 @@ def requeue_order(
     ConflictError while it runs.
     """
     _may_edit(principal)
-    if goal not in _GOALS:
-        raise NewsroomError(f"goal: {goal!r} is unknown; choose from {', '.join(_GOALS)}.")
+    if goal not in GOALS:
+        raise NewsroomError(f"{goal!r} is unknown; choose from {', '.join(GOALS)}.", field="goal")
     with catalog.tenant_session(principal, writing=True) as session:
         lock_tenant(session, principal)
         order = _locked(session, order_id)
-        further = _GOALS.index(goal) > _GOALS.index(order.goal)
+        further = GOALS.index(goal) > GOALS.index(order.goal)
         if order.status == "done" and not further:
             return order
         if order.status == "running" and not _abandoned(order, database_now(session.connection())):
@@ -319,7 +316,7 @@ def _locked(session: Session, order_id: str) -> Order:
 
 def _may_edit(principal: Principal) -> None:
     if not principal.may_edit:
-        raise ForbiddenError("role: a viewer may read, not order; ask an editor or an owner of the tenant.")
+        raise ForbiddenError("a viewer may read, not order; ask an editor or an owner of the tenant.", field="role")
 
 
 def _unknown(order_id: str) -> NotFoundError:

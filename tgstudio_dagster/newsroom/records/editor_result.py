@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, field_serializer, field_validator
 
 from tgstudio_dagster.ai.protocols import MessageKey
-from tgstudio_dagster.catalog.people.tenant_settings import Language, Tone
+from tgstudio_dagster.core.vocabulary import Language, Tone
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.tables.newsroom import EDITOR_RESULTS
 from tgstudio_dagster.newsroom.records.record import Record

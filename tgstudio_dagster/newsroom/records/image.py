@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName
+from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.tables.newsroom import IMAGE_BRIEFS, IMAGES
 from tgstudio_dagster.newsroom.moderation import OK

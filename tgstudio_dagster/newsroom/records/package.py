@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName
+from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES
 from tgstudio_dagster.newsroom.records.record import Record

@@ -1,7 +1,5 @@
 """What leaves the platform: packages per platform, and the files made of them. One partition is one order."""
 
-from collections.abc import Iterator
-
 import dagster as dg
 import polars as pl
 
@@ -13,22 +11,16 @@ from tgstudio_dagster.catalog.people.tenants import tenant_settings
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EXPORTS
 from tgstudio_dagster.newsroom.export import FinishedOrder, package_files
-from tgstudio_dagster.newsroom.publisher import publish, refused, require_limits
+from tgstudio_dagster.newsroom.publisher import publish, require_limits
 from tgstudio_dagster.newsroom.records.editor_result import EditorResult
 from tgstudio_dagster.newsroom.records.image import Image
 from tgstudio_dagster.newsroom.records.package import Package
-from tgstudio_dagster.orchestration.order_runs import blocking_check, ledger_of, order_turn
+from tgstudio_dagster.orchestration.order_runs import ledger_of, order_turn
 from tgstudio_dagster.orchestration.partitions import order_key, orders
 from tgstudio_dagster.orchestration.specs import column_schema
 
 GROUP = "deliver"
 OWNERS = ["team:newsroom"]
-LIMITS = dg.AssetCheckSpec(
-    "platform_limits",
-    asset="content_packages",
-    description="Every platform takes its package: length, hashtags, image. Files are made only then.",
-    blocking=True,
-)
 
 
 @dg.asset(
@@ -36,7 +28,6 @@ LIMITS = dg.AssetCheckSpec(
     group_name=GROUP,
     owners=OWNERS,
     kinds={"python"},
-    check_specs=[LIMITS],
     description=f"{CONTENT_PACKAGES.description}\n\nKey: platform. Every limit of the platform is checked and counted.",
     code_version=newsroom.VERSION,
     metadata=column_schema(CONTENT_PACKAGES),
@@ -47,24 +38,24 @@ def content_packages(
     images: pl.DataFrame,
     catalog: dg.ResourceParam[Catalog],
     moderator: dg.ResourceParam[Moderator],
-) -> Iterator[dg.Output[pl.DataFrame] | dg.AssetCheckResult]:
+) -> pl.DataFrame:
     """The order's packages."""
     tenant, order_id = order_key(context.partition_key)
     with order_turn(context, catalog) as turn:
         settings = tenant_settings(catalog, tenant)
         (result,) = EditorResult.from_frame(editor_results)
-        packages = publish(
-            result,
-            list(Image.from_frame(images)),
-            turn.order.platforms,
-            order=order_id,
-            now=turn.order.created_at,
-            zone=settings.zone,
-            settings=settings,
-            moderator=MeteredModerator(moderator, ledger_of(catalog, turn)),
+        return Package.frame(
+            publish(
+                result,
+                list(Image.from_frame(images)),
+                turn.order.platforms,
+                order=order_id,
+                now=turn.order.created_at,
+                zone=settings.zone,
+                settings=settings,
+                moderator=MeteredModerator(moderator, ledger_of(catalog, turn)),
+            )
         )
-    yield dg.Output(Package.frame(packages))
-    yield blocking_check(LIMITS, refused(packages))
 
 
 @dg.asset(

@@ -77,16 +77,15 @@ def embeddings(
 ) -> Results:
     """Features of the days' posts; the log says how far the sentence model is, where one is set."""
 
-    def of_day(store: TenantLake, day: date) -> tuple[pl.DataFrame]:
-        metered = None if encoder is None else MeteredEncoder(OfflineEncoder(encoder), Ledger(catalog, store.tenant))
-        return (embeddings_of(store, day, metered, lake.vectors, context.log.debug),)
+    def metered(store: TenantLake) -> Encoder | None:
+        return None if encoder is None else MeteredEncoder(OfflineEncoder(encoder), Ledger(catalog, store.tenant))
 
     yield from write_days(
         context,
         lake,
         run_days.of(context, lake),
         (EMBEDDINGS,),
-        of_day,
+        lambda store, day: (embeddings_of(store, day, metered(store), lake.vectors, context.log.debug),),
     )
 
 

@@ -105,7 +105,7 @@ def test_an_order_of_messages_that_were_deleted_since_says_so(desk: Desk) -> Non
 
 
 def test_a_run_of_an_order_that_another_run_has_makes_nothing(desk: Desk) -> None:
-    order = desk.studio().order(TOPIC, now=NOW)
+    order = desk.studio().orders.request(TOPIC, now=NOW)
     begin_order(desk.catalog, order.id, "another")
     result = desk.run(order.id)
     assert not result.success
@@ -116,7 +116,7 @@ def test_a_run_of_an_order_that_another_run_has_makes_nothing(desk: Desk) -> Non
 
 
 def test_what_a_run_made_that_lost_its_order_is_not_stored(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = desk.studio().order(TOPIC, now=NOW, goal="text")
+    order = desk.studio().orders.request(TOPIC, now=NOW, goal="text")
     write = desk.writer.write
 
     def lose_meanwhile(request: WriteRequest) -> Reply[WriteResult]:
@@ -129,7 +129,7 @@ def test_what_a_run_made_that_lost_its_order_is_not_stored(desk: Desk, monkeypat
 
 
 def test_orders_of_one_topic_share_what_was_written_and_drawn(desk: Desk) -> None:
-    first, second = (desk.studio().order(TOPIC, now=NOW, platforms=["tg"]) for _ in range(2))
+    first, second = (desk.studio().orders.request(TOPIC, now=NOW, platforms=["tg"]) for _ in range(2))
     assert desk.fulfil(first.id).success
     assert desk.fulfil(second.id).success
     assert (desk.writer.calls, desk.painter.calls) == (1, 1)
@@ -140,11 +140,11 @@ def test_orders_of_one_topic_share_what_was_written_and_drawn(desk: Desk) -> Non
         usage = session.scalars(select(AiUsage)).all()
     assert {(row.provider, row.cost_micro_usd) for row in usage} == {("offline", 0)}
     assert sorted(row.purpose for row in usage if not row.cached) == ["image", "moderation", "moderation", "text"]
-    assert desk.studio().usage(1, utc_now()).by_model == {}
+    assert desk.studio().usage.report(1, utc_now()).by_model == {}
 
 
 def test_files_are_made_only_of_packages_that_their_platforms_take(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = desk.studio().order(TOPIC, now=NOW, platforms=["ig"])
+    order = desk.studio().orders.request(TOPIC, now=NOW, platforms=["ig"])
     with monkeypatch.context() as patched:
         patched.setattr("tgstudio_dagster.newsroom.publisher.choose_image", lambda *_: None)
         result = desk.fulfil(order.id)
@@ -152,13 +152,13 @@ def test_files_are_made_only_of_packages_that_their_platforms_take(desk: Desk, m
     (broken,) = [check for check in result.get_asset_check_evaluations() if not check.passed]
     assert (broken.check_name, broken.severity) == ("platform_limits", dg.AssetCheckSeverity.ERROR)
     assert desk.made(order.id) == {*steps("packages")} - {"exports"}
-    desk.studio().raise_goal(order.id, "packages", LATER)
+    desk.studio().orders.raise_goal(order.id, "packages", LATER)
     (failure,) = desk.fulfil(order.id).get_step_failure_events()
     assert "ig: image, no image" in str(failure.event_specific_data)
 
 
 def test_nothing_is_made_of_a_text_whose_claims_cite_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = desk.studio().order(TOPIC, now=NOW, goal="briefs")
+    order = desk.studio().orders.request(TOPIC, now=NOW, goal="briefs")
     write = desk.writer.write
 
     def cite_nothing(request: WriteRequest) -> Reply[WriteResult]:

@@ -96,11 +96,11 @@ def test_a_source_shows_the_version_that_was_cited_not_the_newest() -> None:
 def test_an_edited_deleted_or_missing_post_makes_its_claims_stale() -> None:
     result, posts = edited(), russian_topic()
     assert stale_sources(result, posts) == {}
-    deleted = posts.with_columns(
+    later = posts.with_columns(
         pl.when(pl.col("channel_id") == 1).then(pl.lit(at(12, 0))).otherwise("deleted_at").alias("deleted_at"),
         pl.when(pl.col("channel_id") == 3).then(pl.lit(4, pl.Int32)).otherwise("version").alias("version"),
     ).filter(pl.col("channel_id") != 4)
-    assert stale_sources(result, deleted) == {
+    assert stale_sources(result, later) == {
         MessageKey(1, 10, 2): "deleted",
         MessageKey(3, 5, 1): "edited",
         MessageKey(4, 9, 1): "missing",

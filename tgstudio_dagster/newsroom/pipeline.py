@@ -41,8 +41,6 @@ PIPELINE = (
     PipelineStep(EXPORTS, "deliver", goal="packages"),
 )
 CHAIN = tuple(step.name for step in PIPELINE)
-GOALS: tuple[Goal, ...] = tuple(step.goal for step in PIPELINE if step.goal is not None)
-"""From the nearest to the furthest."""
 GROUPS = tuple(dict.fromkeys(step.group for step in PIPELINE))
 """The asset groups of an order's job."""
 

@@ -17,10 +17,11 @@ from tgstudio_dagster.lake import quality
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables import TABLES
-from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EXPORTS, IMAGES
+from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, EXPORTS, IMAGES
 from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.lake.tables.topics import EMBEDDINGS, TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.newsroom.publisher import LIMIT_CHECKS
+from tgstudio_dagster.newsroom.publisher import LIMIT_CHECKS, refused
+from tgstudio_dagster.newsroom.records.package import Package
 from tgstudio_dagster.orchestration.partitions import OrderKey, order_key, orders, tenant_month
 from tgstudio_dagster.orchestration.preview import markdown
 from tgstudio_dagster.orchestration.run_days import RunDays, TenantDay
@@ -134,7 +135,19 @@ RULES: list[tuple[Table, str, str, Rule]] = [
     (TOPICS, "no_drift", "Cluster sizes, lone posts and the largest topic are as in the days before.", _drift),
     (TOPICS, "window_complete", "Every day of the window has messages materialized.", _window),
     (TOPIC_MESSAGES, "no_orphans", "Every topic message has its post and its topic.", _orphans),
+    (
+        EDITOR_RESULTS,
+        "every_claim_cited",
+        "Every claim cites a post, or is marked needs_verification. What is made of the text waits for it.",
+        lambda lake, key: quality.uncited_claims(_read(lake, EDITOR_RESULTS, key)),
+    ),
     (IMAGES, "files_match", "Every image is there and has its hash.", _stored_files(IMAGES)),
+    (
+        CONTENT_PACKAGES,
+        "platform_limits",
+        "Every platform takes its package: length, hashtags, image. Files are made only then.",
+        lambda lake, key: refused(list(Package.from_frame(_read(lake, CONTENT_PACKAGES, key)))),
+    ),
     (
         CONTENT_PACKAGES,
         "house_rules",
@@ -145,12 +158,22 @@ RULES: list[tuple[Table, str, str, Rule]] = [
 ]
 
 
+BLOCKING = {(EDITOR_RESULTS.name, "every_claim_cited"), (CONTENT_PACKAGES.name, "platform_limits")}
+"""Run with the order, after the asset and before what is made of it: what fails goes no further."""
+
+
 def _checks(name: str, keys: set[tuple[str, str]]) -> dg.AssetChecksDefinition:
     """One step for several checks: a step of its own for each would cost more than the checks themselves."""
     rules = {(table.name, check): rule for table, check, _, rule in RULES}
     specs = [
         # Without partitions of its own a check makes Dagster list every partition of its asset: 0.13 s at 5,000 keys.
-        dg.AssetCheckSpec(check, asset=table.name, description=description, partitions_def=_partitions(table))
+        dg.AssetCheckSpec(
+            check,
+            asset=table.name,
+            description=description,
+            partitions_def=_partitions(table),
+            blocking=(table.name, check) in BLOCKING,
+        )
         for table, check, description, _ in RULES
         if (table.name, check) in keys
     ]
@@ -171,11 +194,12 @@ def _result(lake: Lake, selected: dg.AssetCheckKey, rule: Rule, keys: list[Key])
     metadata: dict[str, dg.MetadataValue] = {"broken_rows": dg.MetadataValue.int(sum(map(len, broken.values())))}
     newest = dict(sorted(broken.items(), reverse=True)[:SHOWN])
     metadata |= {" ".join(map(str, key)): dg.MetadataValue.md(markdown(rows.head(20))) for key, rows in newest.items()}
+    blocks = (selected.asset_key.path[-1], selected.name) in BLOCKING
     return dg.AssetCheckResult(
         asset_key=selected.asset_key,
         check_name=selected.name,
         passed=not broken,
-        severity=dg.AssetCheckSeverity.WARN,
+        severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
         metadata=metadata,
     )
 
@@ -187,4 +211,8 @@ def _partitions(table: Table) -> dg.PartitionsDefinition[str]:
 _ALL = {(table.name, check) for table, check, _, _ in RULES}
 _OF_DAYS = {(table, check) for table, check in _ALL if TABLES[table].partition == "tenant_day"}
 NIGHTLY = _checks("nightly_checks", _OF_DAYS)
-CHECKS = [NIGHTLY, _checks("order_checks", _ALL - _OF_DAYS)]
+CHECKS = [
+    NIGHTLY,
+    *(_checks(f"{table}_{check}", {(table, check)}) for table, check in sorted(BLOCKING)),
+    _checks("order_checks", _ALL - _OF_DAYS - BLOCKING),
+]

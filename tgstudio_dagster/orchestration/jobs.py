@@ -10,16 +10,13 @@ from collections.abc import Iterable
 import dagster as dg
 
 from tgstudio_dagster.lake.tables import TABLES
-from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS
 from tgstudio_dagster.newsroom.pipeline import GROUPS as ORDER_GROUPS
-from tgstudio_dagster.orchestration.checks import NIGHTLY
+from tgstudio_dagster.orchestration.checks import BLOCKING, NIGHTLY
 
 REFRESH = "refresh"
 FETCH_MEDIA = "fetch_media"
 FULFIL_ORDER = "fulfil_order"
 CHECK = "check"
-BLOCKING = {(EDITOR_RESULTS.name, "every_claim_cited"), (CONTENT_PACKAGES.name, "platform_limits")}
-"""Checks of the assets themselves (assets/edit.py, assets/deliver.py): what fails them goes no further."""
 
 
 def blocking_checks(assets: Iterable[str]) -> list[dg.AssetCheckKey]:

@@ -1,19 +1,15 @@
-"""What every step of an order's run begins and ends with: its turn at the order, its ledger, a check that blocks."""
+"""What every step of an order's run begins with: its turn at the order, and the ledger of its calls."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
 import dagster as dg
-import polars as pl
 
 from tgstudio_dagster.ai.ledger import Ledger
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.work.turns import Turn, turn_at
-from tgstudio_dagster.orchestration.preview import markdown
 from tgstudio_dagster.orchestration.tags import ASKED_TAG
-
-SHOWN_ROWS = 20
 
 
 def order_turn(context: dg.AssetExecutionContext, catalog: Catalog) -> AbstractContextManager[Turn]:
@@ -30,17 +26,3 @@ def order_turn(context: dg.AssetExecutionContext, catalog: Catalog) -> AbstractC
 def ledger_of(catalog: Catalog, turn: Turn) -> Ledger:
     """The ledger of the order's calls; nothing is asked once the order is cancelled, or another run has it."""
     return Ledger(catalog, turn.order.tenant, turn.order, turn.check)
-
-
-def blocking_check(spec: dg.AssetCheckSpec, broken: pl.DataFrame) -> dg.AssetCheckResult:
-    """The result of a check that keeps what is made of its asset from being made where rows break it."""
-    return dg.AssetCheckResult(
-        asset_key=spec.asset_key,
-        check_name=spec.name,
-        passed=broken.is_empty(),
-        severity=dg.AssetCheckSeverity.ERROR,
-        metadata={
-            "broken_rows": dg.MetadataValue.int(broken.height),
-            "rows": dg.MetadataValue.md(markdown(broken.head(SHOWN_ROWS))),
-        },
-    )

@@ -90,12 +90,19 @@ class OrderPackages:
             for package in self.packages
         ]
 
+    def made(self, package_id: str, name: str) -> PackageRecord:
+        """The package of a platform as it was made. Raises NotFoundError where it was not."""
+        package = next((package for package in self.packages if package.platform == name), None)
+        if package is None:
+            raise NotFoundError(f"package {package_id}: not made. `tgstudio packages` lists what there is.")
+        return package
+
 
 def read_package(scope: Scope, package_id: str) -> Package:
     """One package with all that is known of it."""
     order_id, name = split_id(package_id)
     whole = read_packages(scope, order_id)
-    made = made_package(whole, package_id, name)
+    made = whole.made(package_id, name)
     history = edits_of(scope.catalog, scope.principal, order_id, name)
     target = whole.target(name)
     row = made
@@ -150,11 +157,3 @@ def split_id(package_id: str) -> tuple[str, str]:
     if not order_id:
         raise NotFoundError(f"package {package_id}: an id reads <order>-<platform>. `tgstudio packages` lists them.")
     return order_id, name
-
-
-def made_package(whole: OrderPackages, package_id: str, name: str) -> PackageRecord:
-    """The package of a platform as it was made. Raises NotFoundError where it was not."""
-    made = next((package for package in whole.packages if package.platform == name), None)
-    if made is None:
-        raise NotFoundError(f"package {package_id}: not made. `tgstudio packages` lists what there is.")
-    return made

@@ -19,7 +19,7 @@ from tgstudio_dagster.newsroom.preview import Preview, preview
 from tgstudio_dagster.newsroom.provenance import Explanation, SentenceTrace
 from tgstudio_dagster.newsroom.records.package import Package as PackageRecord
 from tgstudio_dagster.services.package_files import Export, export_orders, save_packages
-from tgstudio_dagster.services.package_records import Package, made_package, read_package, read_packages, split_id
+from tgstudio_dagster.services.package_records import Package, read_package, read_packages, split_id
 from tgstudio_dagster.services.scope import Service, does
 
 __all__ = ["Export", "Package", "Packages", "Preview", "SentenceTrace", "split_id"]
@@ -81,7 +81,7 @@ class Packages(Service):
         """What the package's platform would show of this text: counts, limit, what it hides or would not take."""
         order_id, name = split_id(package_id)
         whole = read_packages(self.scope, order_id)
-        with_image = image is not None or made_package(whole, package_id, name).image_uri is not None
+        with_image = image is not None or whole.made(package_id, name).image_uri is not None
         return preview(text, whole.target(name), with_image=with_image)
 
     @does("packages.edit")
@@ -102,7 +102,7 @@ class Packages(Service):
         order_id, name = split_id(package_id)
         whole = read_packages(self.scope, order_id)
         target = whole.target(name)
-        own = made_package(whole, package_id, name).image_uri is not None
+        own = whole.made(package_id, name).image_uri is not None
         text = clean(text)
         if hashtags is None:
             tags = hashtags_of(text)

@@ -25,6 +25,7 @@ from tgstudio_dagster.core.errors import TGStudioError
 from tgstudio_dagster.core.home import PROJECT
 from tgstudio_dagster.core.settings import settings, web_settings
 from tgstudio_dagster.mcp.server import build_mcp
+from tgstudio_dagster.outbox.service import dispatching
 from tgstudio_dagster.services.platform import Platform, use
 from tgstudio_dagster.web import api, metrics, problems
 from tgstudio_dagster.web.api import spec
@@ -64,6 +65,9 @@ def build_app(platform: Platform, *, pages: Pages | None = None) -> FastAPI:
             await stack.enter_async_context(server.session_manager.run())
             watching = asyncio.create_task(gate.watch())
             stack.callback(watching.cancel)
+            outbox = dispatching(platform.catalog, platform.settings)
+            await asyncio.to_thread(outbox.__enter__)
+            stack.push_async_callback(asyncio.to_thread, outbox.__exit__, None, None, None)
             await asyncio.to_thread(platform.warm)
             yield
 

@@ -4,7 +4,8 @@ from tgstudio_dagster.catalog import models as common
 from tgstudio_dagster.catalog.accounts import models as accounts
 from tgstudio_dagster.catalog.follows import models as follows
 from tgstudio_dagster.catalog.money import models as money
+from tgstudio_dagster.catalog.outbox import models as outbox
 from tgstudio_dagster.catalog.people import models as people
 from tgstudio_dagster.catalog.work import models as work
 
-MODULES = (people, accounts, follows, work, money, common)
+MODULES = (people, accounts, follows, work, money, outbox, common)

@@ -18,6 +18,7 @@ from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import Tenant
 from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.catalog.work.models import Order
+from tgstudio_dagster.catalog.work.order_events import record_end, record_order
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NewsroomError, NotFoundError, StoppedError
 from tgstudio_dagster.core.ids import new_id
@@ -33,6 +34,7 @@ __all__ = [
     "get_order",
     "list_orders",
     "mark_order",
+    "orders_done",
     "orders_to_stop",
     "pending_orders",
     "requeue_order",
@@ -103,6 +105,7 @@ def create_order(
         _take_images(session, principal, images, now)
         session.add(order)
         audit(session, principal, "order.create", order.id, {"topic_id": topic_id, "goal": goal, "rule_id": rule_id})
+        record_order(session, order)
     return order
 
 
@@ -159,6 +162,18 @@ def orders_to_stop(catalog: Catalog, since: datetime) -> list[Order]:
         return list(session.scalars(query))
 
 
+def orders_done(catalog: Catalog, since: datetime) -> list[Order]:
+    """Orders of all tenants that are not deleted that were made since then and are done, oldest first."""
+    query = (
+        select(Order)
+        .join(Tenant, Tenant.slug == Order.tenant)
+        .where(Order.status == "done", Order.created_at >= since, Tenant.deleted_at.is_(None))
+        .order_by(Order.created_at, Order.id)
+    )
+    with catalog.reading() as session:
+        return list(session.scalars(query))
+
+
 def requeue_order(
     catalog: Catalog, principal: Principal, order_id: str, *, goal: Goal, images: int, now: datetime
 ) -> Order:
@@ -201,6 +216,7 @@ def cancel_order(catalog: Catalog, principal: Principal, order_id: str, *, now: 
             audit(session, principal, "order.cancel", order_id, {"status": order.status})
         if order.status == "queued":
             order.status = "cancelled"
+            record_end(session, order)
         return order
 
 
@@ -236,6 +252,7 @@ def settle_order(
             stopped = status == "cancelled" or (status == "failed" and order.cancel_at is not None)
             order.status, order.error = ("cancelled", None) if stopped else (status, error)
             order.run_id, order.updated_at = run_id, utc_now()
+            record_end(session, order)
         return order
 
 
@@ -248,8 +265,11 @@ def mark_order(
     """
     with catalog.tenant_session(order_id.partition("-")[0], writing=True) as session:
         order = _locked(session, order_id)
+        changed = order.status != status
         order.status, order.error, order.updated_at = status, error, utc_now()
         order.run_id = run_id or order.run_id
+        if changed:
+            record_end(session, order)
         return order
 
 

@@ -48,7 +48,8 @@ def test_an_ipv4_address_is_judged_alike_in_every_disguise(address: IPv4Address)
     [
         "http://example.org/hook", "ftp://example.org/", "example.org/hook", "https://", "https:///hook", "",
         "https://me:secret@example.org/", "https://example.org/#here", "https://example.org:99999/", "https://example.org:0/",
-        "https://ex ample.org/", "https://example.org/\nx", "https://пример.рф/", "https://[::1/", f"https://example.org/{'x' * 2000}",
+        "https://ex ample.org/", "https://example.org/\nx", "https://пример.рф/", "https://[::1/",
+        f"https://example.org/{'x' * 2000}",
         "https://127.0.0.1/", "https://[::1]/", "https://[::ffff:10.0.0.1]/", "https://169.254.169.254/latest/meta-data",
     ],
 )  # fmt: skip

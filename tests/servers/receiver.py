@@ -1,9 +1,9 @@
 """An HTTP server of loopback that keeps what is posted to it: somebody else's server, as webhooks and alerts find it.
 
-    with Receiver() as receiver:
-        receiver.answers = [500, 200]     # then always the last
-        …
-        receiver.posts[0].json
+with Receiver() as receiver:
+    receiver.answers = [500, 200]     # then always the last
+    …
+    receiver.posts[0].json
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def test_work_that_its_user_stopped_is_no_failure_to_tell_of(catalog: Catalog) -
     make_tenant(catalog, "acme")
     with dg.DagsterInstance.ephemeral() as instance:
         contexts = [fail(catalog, instance, job, {FOR_TAG: "acme"}) for job in (stopping, failing)]
-    reasons = [str(failure_reason(context)).split(": ")[-1] for context in contexts]
+        reasons = [str(failure_reason(context)).split(": ")[-1] for context in contexts]
     assert reasons == ["Order acme-1 was cancelled.", "the disk is full"]
     assert [(event.data["job"], event.tenant) for event in recorded(catalog)] == [("failing", "acme")]
 

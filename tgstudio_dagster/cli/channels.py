@@ -57,11 +57,11 @@ def subscribe(
     wanted = _references(studio, references or [], file, dialogs=dialogs, folder=folder, account=account)
     today = datetime.now(UTC).date()
     first = None if everything else parse_day(since) or today - timedelta(days=days)
-    asked = {one.id for one in studio.subscribe(wanted, since=first, comments=comments, account_id=account)}
+    asked = {one.id for one in studio.follows.request(wanted, since=first, comments=comments, account_id=account)}
     if wait:
         bring_up_to_date(studio)
         _tell_troubles(studio)
-    open_requests = [one for one in studio.subscription_requests() if one.id in asked]
+    open_requests = [one for one in studio.follows.requests() if one.id in asked]
     if as_json:
         print_json(
             {
@@ -89,14 +89,14 @@ def unsubscribe(
     """Follow channels no longer; what was read stays."""
     studio = open_studio(tenant)
     for reference in references:
-        ended = studio.unsubscribe(reference)
+        ended = studio.follows.end(reference)
         console.print(f"{escape(ended.title)}: not followed any more")
 
 
 def subscriptions(tenant: TenantOption, as_json: JsonOption = False) -> None:
     """The channels followed: status, how far they are read, what is asked for and waits."""
     studio = open_studio(tenant)
-    found, waiting = studio.subscriptions(), studio.subscription_requests()
+    found, waiting = studio.follows.all(), studio.follows.requests()
     if as_json:
         fields = ("reference", "status", "error", "not_before", "created_at")
         print_json(
@@ -143,9 +143,9 @@ def backfill(
     while True:
         waiting = backlogs(
             tenant,
-            studio.subscriptions(),
+            studio.follows.all(),
             earliest=date.fromisoformat(settings().first_day),
-            waits_until=tenant_read(studio.catalog, tenant).waits_until,
+            waits_until=tenant_read(studio.scope.catalog, tenant).waits_until,
         )
         slices = decide(waiting, busy=set(), attempts={}, now=datetime.now(UTC))
         if not slices or slices[0].version in tried:
@@ -191,10 +191,10 @@ def _tell_troubles(studio: Studio) -> None:
     """What kept the last reading from doing all it should: an error, or flood waits."""
     from tgstudio_dagster.catalog.follows.reading import tenant_read
 
-    last = tenant_read(studio.catalog, studio.tenant.slug)
+    last = tenant_read(studio.scope.catalog, studio.tenant.slug)
     if last.error is not None:
         errors.print(f"[yellow]note[/] {escape(last.error)}", highlight=False, soft_wrap=True)
-    for one in studio.waits(datetime.now(UTC)):
+    for one in studio.accounts.waits(datetime.now(UTC)):
         errors.print(
             f"[yellow]waits[/] {escape(one.account)}: {one.method} until {_when(one.not_before)} UTC, as Telegram asks",
             highlight=False,
@@ -223,7 +223,7 @@ def _print_estimate(studio: Studio, *, as_json: bool) -> None:
             )
         )
     total = together(found.values())
-    titles = {one.channel_id: one.title for one in studio.subscriptions()}
+    titles = {one.channel_id: one.title for one in studio.follows.all()}
     if as_json:
         print_json({"channels": {str(one): asdict(found[one]) for one in found}, "together": asdict(total)})
         return

@@ -100,7 +100,7 @@ def run_demo(settings: Settings, *, orders: int, say: Say) -> Summary:
         add_tenant(catalog, TENANT, "Demo", settings=TenantSettings(time_zone="Europe/Moscow"))
         # Ten orders draw more images than the free plan allows a day.
         set_plan(catalog, TENANT, "pro")
-    studio = Studio(operator(catalog, TENANT), catalog, lake)
+    studio = Studio.open(operator(catalog, TENANT), catalog, lake)
     say("building the sample")
     sample = build(settings.home.resolve() / "sample")
     imports = _import(studio, sample, settings, started, say)
@@ -108,11 +108,11 @@ def run_demo(settings: Settings, *, orders: int, say: Say) -> Summary:
     topics = _top(studio, orders)
     packages = _order(studio, topics, started, say)
     files = _export(studio, settings.home.resolve() / "exports", say)
-    days = studio.lake.days(MESSAGES)
+    days = studio.scope.lake.days(MESSAGES)
     return Summary(
         imported=sum(one.read for one in imports),
         rejected=sum(one.rejected for one in imports),
-        posts=studio.lake.read(MESSAGES, days=days, columns=["msg_id"]).height,
+        posts=studio.scope.lake.read(MESSAGES, days=days, columns=["msg_id"]).height,
         first_day=min(days),
         last_day=max(days),
         materialized=materialized,
@@ -129,9 +129,9 @@ def _import(studio: Studio, sample: Sample, settings: Settings, now: datetime, s
         summary = import_path(
             path,
             tenant=TENANT,
-            catalog=studio.catalog,
-            lake=studio.lake,
-            settings=studio.settings,
+            catalog=studio.scope.catalog,
+            lake=studio.scope.lake,
+            settings=studio.settings.get(),
             usernames=sample.usernames,
             first_day=date.fromisoformat(settings.first_day),
             now=now,
@@ -145,7 +145,7 @@ def _materialize(studio: Studio, say: Say) -> list[str]:
     from tgstudio_dagster.operate.launch import materialize_days
 
     done = []
-    for days in ranges(stale_days(studio.lake), studio.lake.days(MESSAGES)):
+    for days in ranges(stale_days(studio.scope.lake), studio.scope.lake.days(MESSAGES)):
         say(f"materializing {days.first} … {days.last}")
         outcome = materialize_days(TENANT, days.first, days.last)
         report(outcome, f"{days.first} … {days.last}")
@@ -155,8 +155,8 @@ def _materialize(studio: Studio, say: Say) -> list[str]:
 
 def _top(studio: Studio, count: int) -> list[TopicLine]:
     lines = []
-    for row in studio.top(by="topic", window="7d", day=None, limit=count).to_dicts():
-        posts = studio.topic_posts(row["entity_id"], day=None)
+    for row in studio.topics.top(by="topic", window="7d", day=None, limit=count).to_dicts():
+        posts = studio.topics.posts(row["entity_id"], day=None)
         lines.append(
             TopicLine(
                 topic_id=row["entity_id"],
@@ -172,22 +172,28 @@ def _top(studio: Studio, count: int) -> list[TopicLine]:
 
 def _order(studio: Studio, topics: list[TopicLine], now: datetime, say: Say) -> list[str]:
     """An order for each topic that has none yet; every unfinished one is fulfilled."""
-    ordered = {order.topic_id: order for order in studio.orders()}
+    ordered = {order.topic_id: order for order in studio.orders.all()}
     for topic in topics:
-        order = ordered.get(topic.topic_id) or studio.order(topic.topic_id, now=now)
+        order = ordered.get(topic.topic_id) or studio.orders.request(topic.topic_id, now=now)
         if order.status != "done":
             say(f"order {order.id}: {shorten(topic.title, 60)}")
             fulfil(TENANT, order.id)
-    return studio.packages()["package_id"].to_list()
+    return studio.packages.all()["package_id"].to_list()
 
 
 def _export(studio: Studio, folder: Path, say: Say) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     bundle = folder / f"{TENANT}.zip"
     say("writing the analyst's bundle")
-    days = window_days(studio.newest_day())
+    days = window_days(studio.topics.newest_day())
     write_bundle(
-        studio.lake, bundle, days=days, formats=("parquet", "csv"), bom=True, as_zip=True, code_version=__version__
+        studio.scope.lake,
+        bundle,
+        days=days,
+        formats=("parquet", "csv"),
+        bom=True,
+        as_zip=True,
+        code_version=__version__,
     )
-    studio.save_packages(studio.packages(), folder / "packages")
+    studio.packages.save(studio.packages.all(), folder / "packages")
     return {"analyst's bundle": str(bundle), "packages": str(folder / "packages")}

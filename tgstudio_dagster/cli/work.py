@@ -25,6 +25,7 @@ from tgstudio_dagster.core.errors import ConflictError, TGStudioError
 
 if TYPE_CHECKING:
     from tgstudio_dagster.core.days import DayRange
+    from tgstudio_dagster.core.vocabulary import OrderStatus
     from tgstudio_dagster.operate.launch import RunOutcome
     from tgstudio_dagster.services import Studio
     from tgstudio_dagster.telegram.sources.importer import ImportSummary
@@ -74,9 +75,9 @@ def import_(
         summary = import_path(
             path,
             tenant=tenant,
-            catalog=studio.catalog,
-            lake=studio.lake,
-            settings=studio.settings,
+            catalog=studio.scope.catalog,
+            lake=studio.scope.lake,
+            settings=studio.settings.get(),
             channel=channel,
             observed_at=observed_at.replace(tzinfo=UTC) if observed_at else None,
             progress=step,
@@ -101,7 +102,7 @@ def imports(
     from tgstudio_dagster.catalog.work.imports import list_imports
     from tgstudio_dagster.catalog.work.imports import rejects as read_rejects
 
-    catalog = open_studio(tenant).catalog
+    catalog = open_studio(tenant).scope.catalog
     if rejects is not None:
         found = read_rejects(catalog, tenant, rejects)
         if as_json:
@@ -183,7 +184,7 @@ def stale_ranges(studio: Studio) -> list[DayRange]:
     from tgstudio_dagster.lake.tables.posts import MESSAGES
     from tgstudio_dagster.orchestration.decide.refresh import ranges
 
-    return ranges(stale_days(studio.lake), studio.lake.days(MESSAGES))
+    return ranges(stale_days(studio.scope.lake), studio.scope.lake.days(MESSAGES))
 
 
 def materialize_ranges(studio: Studio, todo: list[DayRange]) -> list[RunOutcome]:
@@ -225,7 +226,7 @@ def order(
 
     request = OrderRequest.parse(platforms=platforms, language=language, tone=tone, goal=goal)
     studio = open_studio(tenant)
-    made = studio.order(
+    made = studio.orders.request(
         topic,
         None if messages is None else parse_messages(messages),
         now=datetime.now(UTC),
@@ -237,7 +238,7 @@ def order(
     )
     if wait:
         fulfil(tenant, made.id)
-        made = next(one for one in studio.orders() if one.id == made.id)
+        made = next(one for one in studio.orders.all() if one.id == made.id)
     if as_json:
         print_json({"order": made.id, "status": made.status, "topic": topic, "platforms": made.platforms, "goal": goal})
     else:
@@ -260,7 +261,7 @@ def parse_messages(value: str) -> list[tuple[int, int]]:
 
 def fulfil(tenant: str, order_id: str) -> None:
     """Run the order's assets in this process and say in the catalog how it ended; raises TGStudioError on failure."""
-    from tgstudio_dagster.catalog.work.orders import Status, get_order, mark_order
+    from tgstudio_dagster.catalog.work.orders import get_order, mark_order
     from tgstudio_dagster.core.home import prepare_home
     from tgstudio_dagster.core.settings import settings
     from tgstudio_dagster.newsroom.pipeline import made_of, missing
@@ -269,14 +270,14 @@ def fulfil(tenant: str, order_id: str) -> None:
     from tgstudio_dagster.operate.launch import fulfil_order
 
     studio = open_studio(tenant)
-    assets = missing(get_order(studio.catalog, tenant, order_id).goal, made_of(studio.lake, order_id))
+    assets = missing(get_order(studio.scope.catalog, tenant, order_id).goal, made_of(studio.scope.lake, order_id))
     if not assets:
-        mark_order(studio.catalog, order_id, "done")
+        mark_order(studio.scope.catalog, order_id, "done")
         return
     outcome = fulfil_order(order_id, assets)
-    stopped = get_order(studio.catalog, tenant, order_id).cancel_at is not None
-    ended: Status = "done" if outcome.success else "cancelled" if stopped else "failed"
-    mark_order(studio.catalog, order_id, ended, run_id=outcome.run_id, error=None if stopped else outcome.error)
+    stopped = get_order(studio.scope.catalog, tenant, order_id).cancel_at is not None
+    ended: OrderStatus = "done" if outcome.success else "cancelled" if stopped else "failed"
+    mark_order(studio.scope.catalog, order_id, ended, run_id=outcome.run_id, error=None if stopped else outcome.error)
     report(outcome, order_id)
 
 
@@ -308,11 +309,11 @@ def export(
     studio = open_studio(tenant)
     if target.exists() and not force:
         raise ConflictError(f"{target}: exists already. Name another target, or add --force.")
-    end = parse_day(last) or studio.newest_day()
+    end = parse_day(last) or studio.topics.newest_day()
     start = parse_day(first) or window_days(end)[0]
     days = [date.fromordinal(n) for n in range(start.toordinal(), end.toordinal() + 1)]
     manifest = write_bundle(
-        studio.lake,
+        studio.scope.lake,
         target,
         days=days,
         formats=tuple(part.strip() for part in formats.split(",")),

@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.errors import FieldError
 
 _S = TypeVar("_S", bound=BaseSettings)
 
@@ -81,8 +81,9 @@ class Settings(BaseSettings):
         if self.database_url is None:
             return f"sqlite:///{self.home.resolve() / 'catalog.sqlite'}"
         if self.database_url.startswith("postgresql://"):
-            raise SettingsError(
-                "TGSTUDIO_DATABASE_URL: write postgresql+psycopg2://… (SQLAlchemy maps postgresql:// to another driver)."
+            raise FieldError(
+                "TGSTUDIO_DATABASE_URL",
+                "write postgresql+psycopg2://… (SQLAlchemy maps postgresql:// to another driver).",
             )
         return self.database_url
 
@@ -223,4 +224,4 @@ def _read(kind: type[_S]) -> _S:
         first = error.errors()[0]
         prefix = kind.model_config.get("env_prefix", "")
         name = prefix + "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(f"{name}: {first['msg']}. Set it right, or unset it for the default.") from error
+        raise FieldError(name, f"{first['msg']}. Set it right, or unset it for the default.") from error

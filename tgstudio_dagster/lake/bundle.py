@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Literal, Protocol, cast
 import polars as pl
 from pydantic import BaseModel
 
-from tgstudio_dagster.core.errors import ConflictError, LakeError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, FieldError, LakeError
 from tgstudio_dagster.lake.contract import Column, Table
 from tgstudio_dagster.lake.objects import MENDS
 from tgstudio_dagster.lake.store import TenantLake, partition_columns
@@ -145,13 +145,13 @@ def write_bundle(
 
 def _check(days: Sequence[date], formats: Sequence[str], tables: Sequence[str]) -> None:
     if not days:
-        raise SettingsError("days: name at least one.")
+        raise FieldError("days", "name at least one.")
     unknown = sorted(set(formats) - set(WRITERS))
     if unknown or not formats:
-        raise SettingsError(f"formats: {', '.join(unknown) or 'none'} can't be written; name {' or '.join(WRITERS)}.")
+        raise FieldError("formats", f"{', '.join(unknown) or 'none'} can't be written; name {' or '.join(WRITERS)}.")
     missing = sorted(set(tables) - set(TABLES))
     if missing or not tables:
-        raise SettingsError(f"tables: {', '.join(missing) or 'none'} is no table; name some of {', '.join(TABLES)}.")
+        raise FieldError("tables", f"{', '.join(missing) or 'none'} is no table; name some of {', '.join(TABLES)}.")
 
 
 def _check_target(target: Path, as_zip: bool) -> None:

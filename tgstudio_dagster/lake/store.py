@@ -30,7 +30,6 @@ __all__ = ["Lake", "Landing", "S3Options", "StoredFile", "TenantLake", "Written"
 CHUNK = 2**20
 WRITERS = 4
 """Landings written at once: flushing one to the disk, or its way to S3, takes longer than making it."""
-LAND_TOGETHER = 8
 ROW_GROUP = 4_096
 """Rows are sorted by key: of a small group's rows many are passed over at once when one channel is asked for."""
 

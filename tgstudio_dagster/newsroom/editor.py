@@ -14,8 +14,8 @@ import polars as pl
 from tgstudio_dagster.ai.offline.quotes import shorten
 from tgstudio_dagster.ai.protocols import Sentence, SourceMessage, Writer, WriteRequest, WriteResult, body_text
 from tgstudio_dagster.ai.text import overlap
-from tgstudio_dagster.catalog.people.tenant_settings import Language, Tone
 from tgstudio_dagster.core.errors import NewsroomError
+from tgstudio_dagster.core.vocabulary import Language, Tone
 from tgstudio_dagster.lake.tables.newsroom import EDITOR_RESULTS
 from tgstudio_dagster.newsroom.claims import check_claim, common_words
 

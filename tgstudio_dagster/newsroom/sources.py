@@ -69,11 +69,13 @@ def read_chosen(lake: TenantLake, messages: Sequence[tuple[int, int]], day: date
     keys = _keys(messages)
     missing = missing_posts(lake, messages, day)
     if missing:
-        raise NotFoundError(f"messages: {named(missing)} not among the posts of the 7 days that end with {day}.")
+        raise NotFoundError(
+            f"{named(missing)} not among the posts of the 7 days that end with {day}.", field="messages"
+        )
     topic = {"topic_id": chosen_id(messages), "keywords": _keywords(lake, keys, day)}
     source = _source(lake, topic, keys, -pl.col("views").fill_null(0), day)
     if source.messages.is_empty():
-        raise NotFoundError("messages: every one of them has been deleted since. Choose others.")
+        raise NotFoundError("every one of them has been deleted since. Choose others.", field="messages")
     return source
 
 

@@ -52,7 +52,7 @@ def up(settings: Settings, web: WebSettings, say: Callable[[str], None]) -> None
     home = prepare_home(settings)
     for variable, port in (("TGSTUDIO_DAGSTER_PORT", settings.dagster_port), ("TGSTUDIO_WEB_PORT", web.port)):
         if _answers(port):
-            raise ConflictError(f"{variable}: {port} is taken on {HOST}. End what listens there, or set another.")
+            raise ConflictError(f"{port} is taken on {HOST}. End what listens there, or set another.", field=variable)
     for line in first_start(settings):
         say(line)
     log = (home.parent / "up.log").open("ab")

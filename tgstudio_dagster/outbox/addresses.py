@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpcore2
 
-from tgstudio_dagster.core.errors import SettingsError, TGStudioError
+from tgstudio_dagster.core.errors import FieldError, TGStudioError
 
 MAX_URL = 2_000
 _TRANSLATED = (IPv6Network("64:ff9b::/96"),)
@@ -47,7 +47,7 @@ def is_public(address: str) -> bool:
 
 
 def check_url(url: str, *, allow_http: bool, allow_private: bool) -> str:
-    """The address, if a webhook may have it. Raises SettingsError that names the field.
+    """The address, if a webhook may have it. Raises FieldError.
 
     Only a host that is written as an address is judged here; names are looked up when something is posted.
     """
@@ -207,4 +207,4 @@ def _reason(error: Exception) -> str:
 
 
 def _refuse(why: str) -> NoReturn:
-    raise SettingsError(f"url: {why}.")
+    raise FieldError("url", f"{why}.")

@@ -92,9 +92,9 @@ class FeedPage:
 def feed_page(lake: TenantLake, asked: Asked, *, cursor: str | None = None, limit: int = 50) -> FeedPage:
     """A page of the feed. Raises QueryError for a foreign cursor, a range without a day, or a limit out of bounds."""
     if asked.first and asked.last and asked.first > asked.last:
-        raise QueryError(f"first: {asked.first} is after last, {asked.last}; give the earlier one first.")
+        raise QueryError(f"{asked.first} is after last, {asked.last}; give the earlier one first.", field="first")
     if not 1 <= limit <= MAX_PAGE:
-        raise QueryError(f"limit: {limit}: a page has 1 to {MAX_PAGE} posts.")
+        raise QueryError(f"{limit}: a page has 1 to {MAX_PAGE} posts.", field="limit")
     before = None if cursor is None else _place(cursor, asked)
     found, looked_to, more = _look(lake, asked, before, limit)
     if found.height > limit:
@@ -283,7 +283,7 @@ def _place(cursor: str, asked: Asked) -> Place:
         mark, microseconds, channel_id, msg_id = plain.split(".")
         place = Place(_EPOCH + timedelta(microseconds=int(microseconds)), int(channel_id), int(msg_id))
     except (ValueError, OverflowError, binascii.Error) as error:
-        raise QueryError("cursor: it is none of this feed's; ask for the first page again.") from error
+        raise QueryError("it is none of this feed's; ask for the first page again.", field="cursor") from error
     if mark != asked.mark or not all(-(2**63) <= number < 2**63 for number in place[1:]):
-        raise QueryError("cursor: it is of a feed with other filters; ask for the first page again.")
+        raise QueryError("it is of a feed with other filters; ask for the first page again.", field="cursor")
     return place

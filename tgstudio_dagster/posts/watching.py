@@ -112,9 +112,11 @@ def parse_marks(cursor: str) -> Marks:
             if not (0 <= seen < _LATEST and max(channel_id, msg_id) < 2**62):
                 raise ValueError("out of range")
     except ValueError as error:
-        raise QueryError("cursor: it is none of a watch; leave it out to ask from where the watch stands.") from error
+        raise QueryError(
+            "it is none of a watch; leave it out to ask from where the watch stands.", field="cursor"
+        ) from error
     if len(marks) > 2 * DAYS:
-        raise QueryError("cursor: it names too many days; leave it out to ask from where the watch stands.")
+        raise QueryError("it names too many days; leave it out to ask from where the watch stands.", field="cursor")
     return marks
 
 

@@ -115,16 +115,16 @@ class Search:
         """
         query = parse(text)
         if first and last and first > last:
-            raise QueryError(f"days: {first} is after {last}; give the earlier one first.")
+            raise QueryError(f"{first} is after {last}; give the earlier one first.", field="days")
         if not 1 <= limit <= MAX_PAGE:
-            raise QueryError(f"limit: {limit}: a page has 1 to {MAX_PAGE} posts.")
+            raise QueryError(f"{limit}: a page has 1 to {MAX_PAGE} posts.", field="limit")
         encoder = self._encoder if by == "meaning" else None
         asked = (query, by, first, last, sorted(channels), sorted(langs), comments, deleted, encoder and encoder.model)
         mark = hashlib.sha256(repr(asked).encode()).hexdigest()[:12]
         offset = _offset(cursor, mark)
         if offset + limit > MAX_DEPTH:
             raise QueryError(
-                f"cursor: the first {MAX_DEPTH:,} posts can be paged through; narrow the query or the days."
+                f"the first {MAX_DEPTH:,} posts can be paged through; narrow the query or the days.", field="cursor"
             )
 
         def answer(copy: LocalCopy) -> Page:
@@ -230,5 +230,5 @@ def _offset(cursor: str | None, mark: str) -> int:
         return 0
     offset, _, of = cursor.partition("-")
     if of != mark or not offset.isascii() or not offset.isdecimal():
-        raise QueryError("cursor: it is of another query or other filters; ask for the first page again.")
+        raise QueryError("it is of another query or other filters; ask for the first page again.", field="cursor")
     return int(offset)

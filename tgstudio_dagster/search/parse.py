@@ -54,7 +54,7 @@ def parse(text: str) -> Query:
     named, or only ones to leave out, or more than a post's length is given.
     """
     if len(text) > MAX_CHARS:
-        raise QueryError(f"query: has {len(text):,} characters; give at most {MAX_CHARS:,}.")
+        raise QueryError(f"has {len(text):,} characters; give at most {MAX_CHARS:,}.", field="query")
     wanted: dict[Clause, bool] = {}
     unwanted: dict[Clause, bool] = {}
     for part in _PART.finditer(text.translate(_QUOTES)):
@@ -65,7 +65,7 @@ def parse(text: str) -> Query:
             side[clause] = part["bare"] is not None and all(says_nothing(word) for word in written(found))
     if not wanted:
         mend = "name one to find beside those to leave out." if unwanted else "type at least one word or number."
-        raise QueryError(f"query: no word to look for; {mend}")
+        raise QueryError(f"no word to look for; {mend}", field="query")
     telling = tuple(clause for clause, nothing in wanted.items() if not nothing)
     return Query(telling or tuple(wanted), tuple(unwanted))
 
@@ -86,5 +86,5 @@ def _clause(found: str, *, prefix: bool) -> Clause | None:
         return Clause("word", stems)
     begin = written(found)[0]
     if len(begin) < MIN_PREFIX:
-        raise QueryError(f"query: {found!r}: write at least {MIN_PREFIX} letters before the *.")
+        raise QueryError(f"{found!r}: write at least {MIN_PREFIX} letters before the *.", field="query")
     return Clause("prefix", (begin, stems[0]))

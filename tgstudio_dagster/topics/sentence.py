@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.errors import FieldError
 from tgstudio_dagster.core.settings import Settings
 
 LEXICAL = "lexical"
@@ -95,12 +95,13 @@ class SentenceEncoder:
         except RuntimeError as error:
             if "out of memory" not in str(error):
                 raise
-            raise SettingsError(
-                f"TGSTUDIO_EMBEDDINGS_BATCH: the {ready.device} has no room for so many texts at once. Set a smaller number."
+            raise FieldError(
+                "TGSTUDIO_EMBEDDINGS_BATCH",
+                f"the {ready.device} has no room for so many texts at once. Set a smaller number.",
             ) from error
         if not np.isfinite(found).all():
-            raise SettingsError(
-                f"TGSTUDIO_EMBEDDINGS_MODEL: {self._name}: makes vectors that are no numbers; name another."
+            raise FieldError(
+                "TGSTUDIO_EMBEDDINGS_MODEL", f"{self._name}: makes vectors that are no numbers; name another."
             )
         return found.astype(np.float32, copy=False)
 
@@ -125,9 +126,10 @@ def _load(name: str, wanted: Device) -> _Loaded:
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
     except ImportError as error:
-        raise SettingsError(
-            f"TGSTUDIO_EMBEDDINGS_MODEL: {name}: the extra `ml` is not installed ({error}). "
-            "Run `pip install -c constraints.txt -e '.[ml]'`, or unset it to go by words alone."
+        raise FieldError(
+            "TGSTUDIO_EMBEDDINGS_MODEL",
+            f"{name}: the extra `ml` is not installed ({error}). "
+            "Run `pip install -c constraints.txt -e '.[ml]'`, or unset it to go by words alone.",
         ) from error
     # The bar of reading weights from the disk; a download shows its own.
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -137,8 +139,9 @@ def _load(name: str, wanted: Device) -> _Loaded:
         transformer = _opened(SentenceTransformer, name, str(folder), device)
         return _Loaded(transformer, f"{folder.resolve().name}@{_content(folder)}", _prefix(name, transformer), device)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise SettingsError(
-            f"TGSTUDIO_EMBEDDINGS_MODEL: {name}: there is no such folder. Name a folder that holds a model, or a model."
+        raise FieldError(
+            "TGSTUDIO_EMBEDDINGS_MODEL",
+            f"{name}: there is no such folder. Name a folder that holds a model, or a model.",
         )
     repository, _, revision = name.partition("@")
     commit = _cached_commit(repository, revision or "main")
@@ -161,18 +164,19 @@ def _opened(kind: Any, name: str, place: str, device: str, **options: Any) -> An
     except Exception as error:
         # Whatever the hub's client, the tokenizer or a damaged file raises: the mend is the same.
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise SettingsError(
-            f"TGSTUDIO_EMBEDDINGS_MODEL: {name}: cannot be loaded ({reason}). Check the name and the network, or name a "
-            "folder that holds the model; unset it to go by words alone."
+        raise FieldError(
+            "TGSTUDIO_EMBEDDINGS_MODEL",
+            f"{name}: cannot be loaded ({reason}). Check the name and the network, or name a "
+            "folder that holds the model; unset it to go by words alone.",
         ) from error
 
 
 def _device(torch: Any, wanted: Device) -> str:
     there = torch.cuda.is_available()
     if wanted == "cuda" and not there:
-        raise SettingsError(
-            "TGSTUDIO_EMBEDDINGS_DEVICE: cuda: PyTorch sees no such device here. Install its driver and PyTorch's CUDA "
-            "build, or set cpu or auto."
+        raise FieldError(
+            "TGSTUDIO_EMBEDDINGS_DEVICE",
+            "cuda: PyTorch sees no such device here. Install its driver and PyTorch's CUDA build, or set cpu or auto.",
         )
     return "cuda" if there and wanted != "cpu" else "cpu"
 

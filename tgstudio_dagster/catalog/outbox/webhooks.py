@@ -30,7 +30,7 @@ from tgstudio_dagster.catalog.outbox.models import (
     WebhookRow,
 )
 from tgstudio_dagster.catalog.people.audit import audit
-from tgstudio_dagster.core.errors import ConflictError, NotFoundError, SettingsError, VaultError
+from tgstudio_dagster.core.errors import ConflictError, FieldError, NotFoundError, VaultError
 from tgstudio_dagster.core.ids import new_id
 from tgstudio_dagster.core.principal import Principal
 
@@ -128,7 +128,7 @@ def create_webhook(
     with catalog.tenant_session(principal, writing=True) as session:
         lock_tenant(session, principal)
         if (session.scalar(select(func.count()).select_from(WebhookRow)) or 0) >= MAX_WEBHOOKS:
-            raise ConflictError(f"webhooks: there are {MAX_WEBHOOKS} already; delete one first.")
+            raise ConflictError(f"there are {MAX_WEBHOOKS} already; delete one first.", field="webhooks")
         row = WebhookRow(
             id=webhook_id,
             tenant=principal.tenant,
@@ -370,13 +370,13 @@ def _subscriber(session: Session, row: WebhookRow, *, lock: bool = False) -> Out
 
 def _checked_name(name: str) -> str:
     if not 0 < len(name.strip()) <= 200:
-        raise SettingsError("name: give the webhook a name of at most 200 characters.")
+        raise FieldError("name", "give the webhook a name of at most 200 characters.")
     return name.strip()
 
 
 def _checked_kinds(events: Collection[str]) -> list[str]:
     if unknown := sorted(set(events) - EVENT_TYPES.keys()):
-        raise SettingsError(f"events: {', '.join(unknown)} is unknown; choose from {', '.join(sorted(EVENT_TYPES))}.")
+        raise FieldError("events", f"{', '.join(unknown)} is unknown; choose from {', '.join(sorted(EVENT_TYPES))}.")
     return sorted(set(events))
 
 
@@ -388,7 +388,7 @@ def _checked_secret(secret: SecretStr | None) -> SecretStr:
     except (binascii.Error, ValueError):
         key = b""
     if not secret.get_secret_value().startswith(_SECRET_PREFIX) or not _SECRET_BYTES[0] <= len(key) <= _SECRET_BYTES[1]:
-        raise SettingsError("secret: write whsec_ and the base64 of 24 to 64 random bytes, or leave it out.")
+        raise FieldError("secret", "write whsec_ and the base64 of 24 to 64 random bytes, or leave it out.")
     return secret
 
 

@@ -144,7 +144,7 @@ def list_requests(
     Raises QueryError for a cursor that is none, or a page that is too large.
     """
     if not 1 <= limit <= MAX_PAGE:
-        raise QueryError(f"limit: {limit}: a page has 1 to {MAX_PAGE} calls.")
+        raise QueryError(f"{limit}: a page has 1 to {MAX_PAGE} calls.", field="limit")
     query = select(Request).order_by(Request.at.desc(), Request.id.desc()).limit(limit + 1)
     if kind is not None:
         query = query.where(Request.kind == kind)
@@ -172,5 +172,5 @@ def _place(cursor: str) -> tuple[datetime, str]:
     except ValueError:
         place = None
     if place is None or place.tzinfo is None or not last.isalnum():
-        raise QueryError("cursor: it is none of this history's; ask for the first page again.")
+        raise QueryError("it is none of this history's; ask for the first page again.", field="cursor")
     return place, last

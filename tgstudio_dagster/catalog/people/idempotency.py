@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.models import KeptAnswer
-from tgstudio_dagster.core.errors import ConflictError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, FieldError
 
 __all__ = ["Answer", "begin_answer", "drop_answer", "drop_expired", "finish_answer", "hash_of"]
 
@@ -61,7 +61,7 @@ def begin_answer(catalog: Catalog, tenant: str, key_hash: str, request_hash: str
         # PostgreSQL locks no row that is not there yet: the other one was first.
         raise _at_work() from None
     if not same:
-        raise SettingsError("Idempotency-Key: it was used for another request within 24 hours; choose a new key.")
+        raise FieldError("Idempotency-Key", "it was used for another request within 24 hours; choose a new key.")
     if status is None:
         raise _at_work()
     return Answer(status, body)
@@ -97,4 +97,4 @@ def _new(tenant: str, key_hash: str, request_hash: str, now: datetime) -> KeptAn
 
 
 def _at_work() -> ConflictError:
-    return ConflictError("Idempotency-Key: the first request with it is still at work; ask again in a moment.")
+    return ConflictError("the first request with it is still at work; ask again in a moment.", field="Idempotency-Key")

@@ -11,7 +11,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.errors import FieldError, SettingsError
 
 COUNTERS = ("views", "forwards", "reactions", "comments")
 
@@ -51,7 +51,7 @@ class RankingWeights(BaseModel):
             return type(self).model_validate({**self.model_dump(), **given})
         except ValidationError as error:
             first = error.errors()[0]
-            raise SettingsError(f"{first['loc'][0]}: {first['input']!r} won't do; {first['msg'].lower()}.") from error
+            raise FieldError(str(first["loc"][0]), f"{first['input']!r} won't do; {first['msg'].lower()}.") from error
 
     def differences(self, other: RankingWeights) -> str:
         """What differs in `other`, as `views .5 → .2`; empty where nothing does."""

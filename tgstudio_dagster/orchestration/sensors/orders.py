@@ -128,11 +128,6 @@ def order_cancelled(context: dg.RunStatusSensorContext, catalog: dg.ResourcePara
     _settle(catalog, context.dagster_run, "cancelled", None)
 
 
-def _waiting(lake: Lake, order: Order) -> order_rule.Waiting:
-    lacking = missing(order.goal, made_of(lake.tenant(order.tenant), order.id))
-    return order_rule.Waiting(order.id, order.tenant, order.updated_at, lacking)
-
-
 def _settle(
     catalog: Catalog, run: dg.DagsterRun, status: Literal["done", "failed", "cancelled"], error: str | None
 ) -> None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.web.who import Visitor, studio, visitor
+from tgstudio_dagster.web.who import studio
 
 T = TypeVar("T")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -28,12 +28,8 @@ def iso_day(given: object) -> object:
     return date.fromisoformat(given) if isinstance(given, str) else given
 
 
-Reads = Annotated[Studio, Depends(studio("read"))]
-Orders = Annotated[Studio, Depends(studio("order"))]
-Administers = Annotated[Studio, Depends(studio("admin"))]
-OrderingVisitor = Annotated[Visitor, Depends(visitor("order"))]
-SendingVisitor = Annotated[Visitor, Depends(visitor("send"))]
-AdministeringVisitor = Annotated[Visitor, Depends(visitor("admin"))]
+OwnStudio = Annotated[Studio, Depends(studio)]
+"""The visitor's studio, once the policy lets them do what the route does."""
 
 Day = Annotated[date, BeforeValidator(iso_day)]
 """A day as ISO 8601 has it, and nothing else that could be taken for one: a bare number would be a Unix time."""
@@ -104,7 +100,7 @@ def read_cursor(cursor: str, types: tuple[type, ...] | None) -> list[Any]:
     except (ValueError, RecursionError, binascii.Error):
         found = None
     if not isinstance(found, list) or (types is not None and tuple(type(one) for one in found) != types):
-        raise QueryError("cursor: it is none of this list's; ask for the first page again.")
+        raise QueryError("it is none of this list's; ask for the first page again.", field="cursor")
     return found
 
 

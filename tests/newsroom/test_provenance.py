@@ -113,7 +113,7 @@ def stale_sources(row: dict[str, Any], posts: pl.DataFrame) -> dict[MessageKey, 
     }
 
 
-def test_an_edited_deleted_or_missing_post_makes_its_claims_stale() -> None:
+def test_the_sources_of_claims_that_no_longer_stand_are_told_without_their_texts() -> None:
     claims = result_row()["claims"]
     posts = russian_topic()
     assert staleness(claims, posts) == {}

@@ -82,6 +82,13 @@ def _operates(name: str, *, refusal: str = "", pages: tuple[str, ...] = (), comm
     return Action(name, role="operator", scope=None, refusal=refusal, pages=pages, commands=commands)
 
 
+def _owns(
+    name: str, *, confirmed: tuple[Door, ...] = (), routes: tuple[str, ...] = (), pages: tuple[str, ...] = ()
+) -> Action:
+    refusal = "webhooks are an owner's to set; ask one."
+    return Action(name, role="owner", scope="admin", refusal=refusal, confirmed=confirmed, routes=routes, pages=pages)
+
+
 _PAIR = "pair accounts"
 _ORDERED = ("POST /v1/transform", "POST /v1/image-brief", "POST /v1/images", "POST /v1/package")
 _ROWS = (
@@ -248,6 +255,20 @@ _ROWS = (
     _edits(
         "keys.revoke", "revoke keys", scope="admin", confirmed=("page",),
         routes=("DELETE /v1/keys/{key_id}",), pages=("settings",),
+    ),
+    _owns("webhooks.all", routes=("GET /v1/webhooks",), pages=("settings",)),
+    _owns("webhooks.get", routes=("GET /v1/webhooks/{webhook_id}",)),
+    _owns("webhooks.create", routes=("POST /v1/webhooks",), pages=("settings",)),
+    _owns("webhooks.put", routes=("PUT /v1/webhooks/{webhook_id}",), pages=("settings",)),
+    _owns("webhooks.renew_secret", routes=("POST /v1/webhooks/{webhook_id}/secret",), pages=("settings",)),
+    _owns(
+        "webhooks.delete", confirmed=("page",), routes=("DELETE /v1/webhooks/{webhook_id}",), pages=("settings",)
+    ),
+    _owns("webhooks.deliveries", routes=("GET /v1/webhooks/{webhook_id}/deliveries",), pages=("settings",)),
+    _owns("webhooks.test", routes=("POST /v1/webhooks/{webhook_id}/test",), pages=("settings",)),
+    _owns(
+        "webhooks.redeliver", routes=("POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver",),
+        pages=("settings",),
     ),
     Action(
         "keys.calls", role="owner", scope="admin", refusal="the history of calls is an owner's to see; ask one.",

@@ -29,6 +29,7 @@ from tgstudio_dagster.services.settings import OwnSettings
 from tgstudio_dagster.services.topics import Topics
 from tgstudio_dagster.services.usage import UsageReports
 from tgstudio_dagster.services.watches import Watches
+from tgstudio_dagster.services.webhooks import Webhooks
 
 
 class Studio:
@@ -57,6 +58,7 @@ class Studio:
         self.topics = Topics(scope)
         self.usage = UsageReports(scope)
         self.watches = Watches(scope)
+        self.webhooks = Webhooks(scope)
 
     @classmethod
     def open(cls, principal: Principal, catalog: Catalog, lake: Lake, *, runs: RunsClient | None = None) -> Studio:

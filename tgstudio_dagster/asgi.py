@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from tgstudio_dagster import __version__
+from tgstudio_dagster.capabilities import load_all
 from tgstudio_dagster.core.errors import TGStudioError
 from tgstudio_dagster.core.home import PROJECT
 from tgstudio_dagster.core.settings import settings, web_settings
@@ -85,6 +86,8 @@ def build_app(platform: Platform, *, pages: Pages | None = None) -> FastAPI:
     app.include_router(metrics.router)
     app.include_router(auth.router)
     app.include_router(api.router)
+    for capability, router in load_all("routes"):
+        app.include_router(router, tags=[capability.name])
     spec.install(app)
     for path in ("/v1", "/v1/{rest:path}"):
         app.add_api_route(path, _unknown, methods=_METHODS, include_in_schema=False)

@@ -79,9 +79,9 @@ def _card(mine: Studio, hook: Webhook) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{plain(hook.name)}**")
             if hook.enabled:
-                st.badge(t("webhooks.on"), color="green", icon=":material/check_circle:")
+                st.badge(t("webhooks.switched_on"), color="green", icon=":material/check_circle:")
             else:
-                st.badge(t("webhooks.off"), color="gray", icon=":material/pause_circle:")
+                st.badge(t("webhooks.not_on"), color="gray", icon=":material/pause_circle:")
         st.code(hook.url, language=None)
         facts = [
             ", ".join(_event(event) for event in hook.events) or t("webhooks.all_events"),

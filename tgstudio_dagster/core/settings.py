@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     alert_url: SecretStr | None = Field(
         default=None, description="Address that is sent a POST of JSON when runs fail; it may carry a token."
     )
+    capabilities: str = Field(
+        default="", description="Capabilities of others: `module:NAME`, several separated by commas."
+    )
     outbox_days: int = Field(
         default=30, ge=1, description="Days that events and their deliveries to webhooks are kept, told or not."
     )

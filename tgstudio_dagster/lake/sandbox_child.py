@@ -34,7 +34,7 @@ def _answer(asked: dict[str, Any]) -> bytes:
 
     lake = Lake(asked["root"], s3=S3Options(**asked["s3"]) if asked["s3"] else None).tenant(asked["tenant"])
     try:
-        found = run_query(lake, asked["sql"], max_rows=asked["rows"], timeout=asked["seconds"])
+        found = run_query(lake, asked["sql"], max_rows=asked["rows"], timeout=asked["seconds"], hidden=asked["hidden"])
         out = io.BytesIO()
         found.write_ipc_stream(out)
         return b"A" + out.getvalue()

@@ -21,6 +21,7 @@ class AlertSubscriber:
     """Posts to TGSTUDIO_ALERT_URL, which the operator has set: any address may be meant, and nothing is signed."""
 
     kinds = (RunFailed.type,)
+    capability = None
     delays = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 300, 1_800, 3_600))
 
     def __init__(self, url: SecretStr) -> None:

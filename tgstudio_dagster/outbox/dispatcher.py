@@ -11,12 +11,13 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.leases import Lease, is_held, lease
+from tgstudio_dagster.catalog.money.switches import tenants_with
 from tgstudio_dagster.catalog.outbox.streams import (
     DISPATCHER,
     Lane,
@@ -110,11 +111,22 @@ class Dispatcher:
     def _start_lanes(self, held: Lease, pool: ThreadPoolExecutor) -> None:
         self._busy = {lane: future for lane, future in self._busy.items() if not future.done()}
         taken = Counter(lane.tenant for lane in self._busy)
-        for lane in lanes_to_serve(self._catalog, utc_now()):
+        for lane in self._served(lanes_to_serve(self._catalog, utc_now())):
             if lane in self._busy or taken[lane.tenant] >= _PER_TENANT:
                 continue
             taken[lane.tenant] += 1
             self._busy[lane] = pool.submit(self._serve_lane, held, lane)
+
+    def _served(self, lanes: Sequence[Lane]) -> list[Lane]:
+        """Those whose subscriber is known, and whose tenant has what it belongs to; the others wait."""
+        kinds = {lane: self._subscribers.get(lane.subscriber.partition("/")[0]) for lane in lanes}
+        needed = {kind.capability for kind in kinds.values() if kind is not None and kind.capability is not None}
+        having = {name: tenants_with(self._catalog, name) for name in needed}
+        return [
+            lane
+            for lane, kind in kinds.items()
+            if kind is not None and (kind.capability is None or lane.tenant in having[kind.capability])
+        ]
 
     def _serve_lane(self, held: Lease, lane: Lane) -> None:
         try:

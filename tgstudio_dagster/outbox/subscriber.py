@@ -23,6 +23,10 @@ class Subscriber(Protocol):
     """Somebody who is told of events, at least once each and in the order of their stream."""
 
     @property
+    def capability(self) -> str | None:
+        """The capability that a tenant must have to be served; None: none."""
+
+    @property
     def delays(self) -> Sequence[timedelta]:
         """The waits between tries of one event; after the last try it is given up."""
 

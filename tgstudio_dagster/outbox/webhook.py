@@ -35,6 +35,7 @@ class WebhookSubscriber:
     """Posts a tenant's events to its webhooks."""
 
     delays = DELAYS
+    capability = "webhooks"
 
     def __init__(
         self,

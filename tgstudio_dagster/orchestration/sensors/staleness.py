@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.money.switches import NEWSROOM, tenants_with
 from tgstudio_dagster.catalog.outbox.events import PackageStale, StaleSource, event_id, record
 from tgstudio_dagster.catalog.work.orders import Order, orders_done
 from tgstudio_dagster.core.settings import settings
@@ -32,8 +33,9 @@ def stale_sensor(
     """Starts nothing. Reads a tenant's posts only where they have changed and it has packages that are watched."""
     since = datetime.now(UTC) - timedelta(days=min(LOOK_BACK, settings().outbox_days))
     orders: dict[str, list[Order]] = defaultdict(list)
+    having = tenants_with(catalog, NEWSROOM)
     for order in orders_done(catalog, since):
-        if order.goal == "packages":
+        if order.goal == "packages" and order.tenant in having:
             orders[order.tenant].append(order)
     if not orders:
         return dg.SkipReason("no package is watched")

@@ -9,6 +9,7 @@ import dagster as dg
 import assets
 from tgstudio_dagster.capabilities import load_all
 from tgstudio_dagster.orchestration.bundle_job import build_bundle
+from tgstudio_dagster.orchestration.checks import CHECKS
 from tgstudio_dagster.orchestration.jobs import JOBS
 from tgstudio_dagster.orchestration.resources import default_resources
 from tgstudio_dagster.orchestration.sensors.tenants import SENSORS
@@ -18,7 +19,7 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     """The platform's definitions; `overrides` replace resources by name (lake, catalog, writer, painter, io_manager)."""
     return dg.Definitions(
         assets=[*dg.load_assets_from_package_module(assets), *_assets()],
-        asset_checks=dg.load_asset_checks_from_package_module(assets),
+        asset_checks=CHECKS,
         jobs=[*JOBS, build_bundle, *_of_capabilities("jobs")],
         sensors=[*SENSORS, *_of_capabilities("sensors")],
         resources=default_resources() | overrides,

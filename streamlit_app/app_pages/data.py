@@ -16,6 +16,7 @@ from streamlit_app.formats import day as day_text
 from streamlit_app.formats import moment, number, size
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
+from tgstudio_dagster.core.csv import BOM, cells
 from tgstudio_dagster.core.vocabulary import BUNDLE_FORMATS
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.bundles import BUNDLE_TABLES, TABLES, Bundle, tables_of
@@ -151,10 +152,8 @@ def _sql(mine: Studio) -> None:
 
 
 def _csv(answer: pl.DataFrame) -> bytes:
-    """With a byte-order mark, for spreadsheets; lists and structs as JSON text."""
-    nested = [name for name, kind in answer.schema.items() if kind.is_nested()]
-    flat = answer.with_columns(pl.col(name).map_elements(str, return_dtype=pl.String) for name in nested)
-    return b"\xef\xbb\xbf" + flat.write_csv().encode()
+    """For spreadsheets: with a byte-order mark, and nothing that one would run."""
+    return BOM + cells(answer).write_csv().encode()
 
 
 def _parquet(answer: pl.DataFrame) -> bytes:

@@ -18,6 +18,7 @@ from tgstudio_dagster.cli import (
     channels,
     evaluate,
     live,
+    materializing,
     mcp,
     newsroom,
     operate,
@@ -57,7 +58,7 @@ def options(
 
 app.command("import")(work.import_)
 app.command()(work.imports)
-app.command()(work.materialize)
+app.command()(materializing.materialize)
 app.command()(work.order)
 app.command()(work.export)
 app.command()(read.feed)

@@ -111,7 +111,7 @@ class TelegramError(TGStudioError):
 
 
 class RefusedError(TelegramError):
-    """Telegram refused this one call: not the channel, not the account, and not for a time only."""
+    """Telegram refused this one call, or answered what can't be read: not for the account, the channel, or for a time."""
 
 
 class UnreachableError(TelegramError):

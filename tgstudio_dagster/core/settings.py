@@ -57,9 +57,9 @@ class Settings(BaseSettings):
         default=False, description="Whether webhooks may reach private, loopback and link-local addresses."
     )
     first_day: str = Field(
-        default="2020-01-01",
+        default="2013-08-01",
         pattern=r"^\d{4}-\d{2}-\d{2}$",
-        description="First day (UTC) of the `date` partitions; older messages are rejected by name.",
+        description="First day (UTC) that posts are taken from; older ones are rejected. Its month is the first partition.",
     )
     embeddings_model: str = Field(
         default="lexical",

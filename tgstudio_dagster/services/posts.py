@@ -14,8 +14,8 @@ from tgstudio_dagster.lake import read_cache
 from tgstudio_dagster.lake.sandbox_process import run_sql
 from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGES
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_MAP, TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.posts import feed, questions
-from tgstudio_dagster.posts.feed import Asked, FeedPage
+from tgstudio_dagster.posts import feed
+from tgstudio_dagster.posts.feed import FeedPage, FeedQuery, newest_posts
 from tgstudio_dagster.services.scope import Service, does
 from tgstudio_dagster.topics.window import window_days
 
@@ -43,7 +43,7 @@ class Posts(Service):
         limit: int = 50,
     ) -> FeedPage:
         """A page of posts, newest first, with their media, edits and deletions (see `posts.feed`)."""
-        query = Asked(first, last, tuple(channels), tuple(langs), tuple(types), tuple(words))
+        query = FeedQuery(tuple(channels), tuple(langs), tuple(types), tuple(words), first=first, last=last)
         return feed.feed_page(self.scope.lake, query, cursor=cursor, limit=limit)
 
     @does("posts.rows")
@@ -58,17 +58,9 @@ class Posts(Service):
         words: Sequence[str] = (),
         limit: int = 50,
     ) -> pl.DataFrame:
-        """Posts, newest first, as a flat table; columns as in `sql/feed.sql`."""
-        return questions.feed(
-            self.scope.lake,
-            first=first,
-            last=last,
-            channels=channels,
-            langs=langs,
-            types=types,
-            words=words,
-            limit=limit,
-        )
+        """Posts, newest first, as a flat table with `posts.feed.FEED_COLUMNS`."""
+        query = FeedQuery(tuple(channels), tuple(langs), tuple(types), tuple(words), first=first, last=last)
+        return newest_posts(self.scope.lake, query, limit=limit)
 
     @does("posts.by_key")
     def by_key(self, keys: Sequence[tuple[int, int]], *, day: date) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.newsroom.pipeline import made_of, missing
 from tgstudio_dagster.orchestration.decide import orders as order_rule
 from tgstudio_dagster.orchestration.failures import failure_reason
-from tgstudio_dagster.orchestration.jobs import fulfil_order
+from tgstudio_dagster.orchestration.jobs import blocking_checks, fulfil_order
 from tgstudio_dagster.orchestration.partitions import ORDER_TAG, orders
 from tgstudio_dagster.orchestration.tags import ASKED_TAG, order_tags
 
@@ -63,6 +63,7 @@ def orders_sensor(
                 run_key=start.run_key,
                 partition_key=start.order,
                 asset_selection=[dg.AssetKey(name) for name in start.assets],
+                asset_check_keys=blocking_checks(start.assets),
                 tags=order_tags(start.tenant, start.order) | {ASKED_TAG: start.asked_at},
             )
             for start in starts

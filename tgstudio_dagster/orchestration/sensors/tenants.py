@@ -31,7 +31,7 @@ from tgstudio_dagster.orchestration.sensors.alerts import run_failed
 from tgstudio_dagster.orchestration.sensors.orders import ORDER_SENSORS
 from tgstudio_dagster.orchestration.sensors.rules import rules_sensor
 from tgstudio_dagster.orchestration.sensors.staleness import STALE_SENSORS
-from tgstudio_dagster.orchestration.tags import HISTORY, KIND_TAG, VERSION_TAG, range_tags
+from tgstudio_dagster.orchestration.tags import HISTORY, KIND_TAG, VERSION_TAG, days_tags
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -154,9 +154,9 @@ def media_sensor(
 def _run(
     one: refresh_rule.Refresh | reading.Read | history.Slice | media.Fetch, tags: dict[str, str] | None = None
 ) -> dg.RunRequest:
+    days = one.days if isinstance(one.days, tuple) else (one.days,)
     return dg.RunRequest(
-        run_key=one.run_key,
-        tags=range_tags(one.tenant, one.days.first, one.days.last) | {VERSION_TAG: one.version} | (tags or {}),
+        run_key=one.run_key, tags=days_tags(one.tenant, days) | {VERSION_TAG: one.version} | (tags or {})
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, model_validator
 
+from tgstudio_dagster.core.cursor import paged
 from tgstudio_dagster.core.vocabulary import Goal, Language, OrderStatus, PlatformName, Tone
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.orders import Order as OrderRow
@@ -21,7 +22,6 @@ from tgstudio_dagster.web.api.common import (
     Page,
     Told,
     file_path,
-    paged,
     permalink,
 )
 from tgstudio_dagster.web.api.route import ApiRoute

@@ -21,7 +21,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from tgstudio_dagster.catalog.people.api_requests import Note
-from tgstudio_dagster.catalog.people.idempotency import Answer, begin_answer, drop_answer, finish_answer, hash_of
+from tgstudio_dagster.catalog.people.idempotency import (
+    IdempotentAnswer,
+    begin_answer,
+    drop_answer,
+    finish_answer,
+    hash_of,
+)
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import FieldError, TGStudioError
 from tgstudio_dagster.web.problems import status_of
@@ -88,7 +94,7 @@ class ApiRoute(APIRoute):
         try:
             response = await handler(request)
             kept = _without(bytes(response.body), self.unkept)
-            await run_in_threadpool(finish_answer, catalog, tenant, mine, Answer(response.status_code, kept))
+            await run_in_threadpool(finish_answer, catalog, tenant, mine, IdempotentAnswer(response.status_code, kept))
         except BaseException:
             await run_in_threadpool(drop_answer, catalog, tenant, mine)
             raise

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, SecretStr, StringConstraints
 
-from tgstudio_dagster.core.errors import QueryError
+from tgstudio_dagster.core.cursor import read_place, refused, write_place
 from tgstudio_dagster.services import webhooks as service
 from tgstudio_dagster.services.webhooks import DeliveryStatus
 from tgstudio_dagster.web.api.common import (
@@ -20,8 +20,6 @@ from tgstudio_dagster.web.api.common import (
     OwnStudio,
     Page,
     Told,
-    read_cursor,
-    write_cursor,
 )
 from tgstudio_dagster.web.api.route import ApiRoute
 
@@ -153,12 +151,11 @@ def deliveries(
     """Newest first, for as long as events are kept."""
     before = None
     if cursor is not None:
-        place = read_cursor(cursor, (str,))
-        before = str(place[0])
+        before = str(read_place(cursor, (str,))[0])
         if not before.isalnum():
-            raise QueryError("it is none of this list's; ask for the first page again.", field="cursor")
+            raise refused("none of this list's")
     rows = studio.webhooks.deliveries(webhook_id, status=status, before=before, limit=limit + 1)
-    further = write_cursor([rows[limit - 1].id]) if len(rows) > limit else None
+    further = write_place([rows[limit - 1].id]) if len(rows) > limit else None
     return Page[Delivery](items=[Delivery.model_validate(row) for row in rows[:limit]], cursor=further)
 
 

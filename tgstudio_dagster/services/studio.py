@@ -30,6 +30,7 @@ from tgstudio_dagster.services.topics import Topics
 from tgstudio_dagster.services.uploads import Uploads
 from tgstudio_dagster.services.usage import UsageReports
 from tgstudio_dagster.services.watches import Watches
+from tgstudio_dagster.services.webhooks import Webhooks
 
 
 class Studio:
@@ -59,6 +60,7 @@ class Studio:
         self.uploads = Uploads(scope)
         self.usage = UsageReports(scope)
         self.watches = Watches(scope)
+        self.webhooks = Webhooks(scope)
 
     @classmethod
     def open(cls, principal: Principal, catalog: Catalog, lake: Lake, *, runs: RunsClient | None = None) -> Studio:

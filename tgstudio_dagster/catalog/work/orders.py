@@ -19,6 +19,7 @@ from tgstudio_dagster.catalog.money.plans import lock_tenant, take_within
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import Tenant
 from tgstudio_dagster.catalog.work.models import Order
+from tgstudio_dagster.catalog.work.order_events import record_end, record_order
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import (
     ConflictError,
@@ -42,6 +43,7 @@ __all__ = [
     "create_order",
     "get_order",
     "list_orders",
+    "orders_done",
     "orders_to_stop",
     "page_orders",
     "pending_orders",
@@ -117,6 +119,7 @@ def create_order(
         _take_images(session, principal, images, now)
         session.add(order)
         audit(session, principal, "order.create", order.id, {"topic_id": topic_id, "goal": goal, "rule_id": rule_id})
+        record_order(session, order)
     return order
 
 
@@ -192,6 +195,18 @@ def orders_to_stop(catalog: Catalog, since: datetime) -> list[Order]:
         return list(session.scalars(query))
 
 
+def orders_done(catalog: Catalog, since: datetime) -> list[Order]:
+    """Orders of all tenants that are not deleted that were made since then and are done, oldest first."""
+    query = (
+        select(Order)
+        .join(Tenant, Tenant.slug == Order.tenant)
+        .where(Order.status == "done", Order.created_at >= since, Tenant.deleted_at.is_(None))
+        .order_by(Order.created_at, Order.id)
+    )
+    with catalog.reading() as session:
+        return list(session.scalars(query))
+
+
 def requeue_order(
     catalog: Catalog, principal: Principal, order_id: str, *, goal: Goal, images: int, now: datetime
 ) -> Order:
@@ -239,6 +254,7 @@ def cancel_order(catalog: Catalog, principal: Principal, order_id: str, *, now: 
         gone = order.status == "running" and _abandoned(order, database_now(session.connection()))
         if order.status == "queued" or gone:
             order.status = "cancelled"
+            record_end(session, order)
         return order
 
 
@@ -305,6 +321,7 @@ def settle_order(
             order.status, order.error = ("cancelled", None) if stopped else (status, error)
             order.run_id, order.updated_at = run_id or order.run_id, utc_now()
             order.holder = order.holder_started = order.held_until = None
+            record_end(session, order)
         return order
 
 

@@ -29,6 +29,7 @@ from tgstudio_dagster.orchestration.partitions import ORDER_TAG, TENANT_TAG, ten
 from tgstudio_dagster.orchestration.sensors.alerts import run_failed
 from tgstudio_dagster.orchestration.sensors.orders import ORDER_PARTS, ORDER_SENSORS
 from tgstudio_dagster.orchestration.sensors.rules import rules_sensor
+from tgstudio_dagster.orchestration.sensors.staleness import STALE_SENSORS
 from tgstudio_dagster.orchestration.sensors.together import together
 from tgstudio_dagster.orchestration.sensors.uploads import uploads_sensor
 from tgstudio_dagster.orchestration.tags import HISTORY, KIND_TAG, VERSION_TAG, days_tags
@@ -228,5 +229,6 @@ SENSORS = [
     rules_sensor,
     *ORDER_SENSORS,
     *BUNDLE_SENSORS,
+    *STALE_SENSORS,
     run_failed,
 ]

@@ -13,6 +13,8 @@ import dagster as dg
 import polars as pl
 import pytest
 from sqlalchemy import delete
+from tgstudio_dagster.orchestration.decide.reading import reading_days
+from tgstudio_dagster.telegram.reading.pull import Telegram
 
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import User
@@ -29,11 +31,9 @@ from tgstudio_dagster.definitions import build_definitions
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.operate.launch import QUIET
-from tgstudio_dagster.orchestration.decide.reading import reading_days
 from tgstudio_dagster.orchestration.jobs import REFRESH
 from tgstudio_dagster.orchestration.partitions import tenants
 from tgstudio_dagster.orchestration.tags import range_tags
-from tgstudio_dagster.telegram.reading.pull import Telegram
 
 STORY = "The mayor has opened the rebuilt Fishmarket station after three years of repairs"
 

@@ -29,7 +29,7 @@ DESIGN = (
     "users tenants memberships tg_accounts channels subscriptions account_channel_state orders rules settings plans quotas "
     "ai_usage api_keys login_sessions used_logins audit_log imports import_rejects leases account_waits pairings "
     "subscription_requests tenant_reads sends quota_usage heard_posts media_backlog "
-    "package_edits bundles requests kept_answers watches"
+    "package_edits bundles requests kept_answers watches read_wishes"
 )
 
 

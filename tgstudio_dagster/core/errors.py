@@ -88,6 +88,10 @@ class TelegramError(TGStudioError):
     """Telegram refused a call, for a reason that asking again won't change."""
 
 
+class RefusedError(TelegramError):
+    """Telegram refused this one call, or answered what can't be read: not for the account, the channel, or for a time."""
+
+
 class UnreachableError(TelegramError):
     """Telegram did not answer, or answered with a fault of its own, however often it was asked. Never a logout."""
 

@@ -10,7 +10,7 @@ from datetime import date
 import dagster as dg
 
 from tgstudio_dagster.definitions import build_definitions
-from tgstudio_dagster.orchestration.jobs import FULFIL_ORDER, REFRESH
+from tgstudio_dagster.orchestration.jobs import FETCH_MEDIA, FULFIL_ORDER, REFRESH
 from tgstudio_dagster.orchestration.partitions import order_key, orders, tenants
 from tgstudio_dagster.orchestration.tags import order_tags, range_tags
 
@@ -33,6 +33,13 @@ def materialize_days(tenant: str, first: date, last: date) -> RunOutcome:
     with dg.DagsterInstance.get() as instance:
         instance.add_dynamic_partitions(str(tenants.name), [tenant])
         return _run(instance, REFRESH, tags=range_tags(tenant, first, last), partition_key=None)
+
+
+def place_files(tenant: str, first: date, last: date) -> RunOutcome:
+    """Tell in `media` what became of the files of a tenant's days, in one run."""
+    with dg.DagsterInstance.get() as instance:
+        instance.add_dynamic_partitions(str(tenants.name), [tenant])
+        return _run(instance, FETCH_MEDIA, tags=range_tags(tenant, first, last), partition_key=None)
 
 
 def fulfil_order(order: str, assets: Sequence[str]) -> RunOutcome:

@@ -1,4 +1,4 @@
-"""What assets and sensors are handed, made from settings: the lake, the catalog, Telegram, the models.
+"""What assets and sensors are handed, made from settings: the lake, the catalog, the models.
 
 A resource is opened in the process that runs the step, never when the definitions are loaded.
 """
@@ -13,7 +13,6 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.core.settings import settings
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.orchestration.io_manager import LakeIOManager
-from tgstudio_dagster.telegram.reading.pull import Telegram
 from tgstudio_dagster.topics.sentence import open_encoder
 
 
@@ -23,7 +22,6 @@ def default_resources() -> dict[str, dg.ResourceDefinition]:
         "lake": dg.ResourceDefinition(lambda _: Lake.open(settings())),
         "catalog": dg.ResourceDefinition(lambda _: Catalog.open(settings())),
         "encoder": dg.ResourceDefinition(lambda _: open_encoder(settings())),
-        "telegram": dg.ResourceDefinition(lambda _: Telegram.open(settings())),
         "writer": dg.ResourceDefinition(lambda _: OfflineWriter()),
         "painter": dg.ResourceDefinition(lambda _: OfflinePainter()),
         "io_manager": dg.IOManagerDefinition(

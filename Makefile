@@ -1,4 +1,4 @@
-# `make demo` runs the main job end to end, `make up` starts the studio, `make test` runs every test.
+# `make help` lists what there is; `make demo` runs the main job end to end, `make test` every test.
 # The system's build first: those that a version manager compiles by default are half as fast. One without venv is passed by.
 PYTHON ?= $(shell for one in /usr/bin/python3.11 python3.11 python3; do \
 	$$one -c 'import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$one && break; done)
@@ -12,7 +12,11 @@ unexport PYTHONDONTWRITEBYTECODE
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 COMPILE = $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib/python3.11/site-packages tgstudio_dagster assets || true
 
-.PHONY: demo up test lint types check install chromium clean
+.PHONY: help demo up test lint types check install hooks chromium clean
+.DEFAULT_GOAL := demo
+
+help:  ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.installed  ## The main job end to end on the sample, in .tgstudio/
 	$(BIN)/tgstudio demo
@@ -23,17 +27,20 @@ up: $(VENV)/.installed  ## The studio's web app, Dagster's UI and daemon on loop
 test: $(VENV)/.installed-dev chromium  ## Every test
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-lint: $(VENV)/.installed-dev
+lint: $(VENV)/.installed-dev  ## Ruff, its format, the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-types: $(VENV)/.installed-dev
+types: $(VENV)/.installed-dev  ## mypy, strict
 	$(BIN)/mypy
 
-check: lint types test
+check: lint types test  ## All that CI checks
 
-install: $(VENV)/.installed
+install: $(VENV)/.installed  ## Install into .venv
+
+hooks: $(VENV)/.installed-dev  ## Check each commit as CI does, but for the tests
+	$(BIN)/pre-commit install
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 with venv is needed; set PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -58,5 +65,5 @@ chromium:
 		apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core fonts-noto-color-emoji >/dev/null; \
 	} || echo "Chromium is missing: install your system's package \`chromium\`, or set TGSTUDIO_CHROMIUM." >&2
 
-clean:
+clean:  ## Remove .venv and the demo's home
 	rm -rf $(VENV) .tgstudio

@@ -3,6 +3,7 @@
 import dagster as dg
 import polars as pl
 
+from tgstudio_dagster import newsroom
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.tenants import tenant_settings
 from tgstudio_dagster.catalog.work.orders import begin_order
@@ -11,6 +12,7 @@ from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EXPORTS
 from tgstudio_dagster.newsroom.export import package_files
 from tgstudio_dagster.newsroom.publisher import publish
 from tgstudio_dagster.orchestration.partitions import order_key, orders
+from tgstudio_dagster.orchestration.specs import column_schema
 
 GROUP = "deliver"
 OWNERS = ["team:newsroom"]
@@ -22,6 +24,8 @@ OWNERS = ["team:newsroom"]
     owners=OWNERS,
     kinds={"python"},
     description=f"{CONTENT_PACKAGES.description}\n\nKey: platform. Every limit of the platform is checked and counted.",
+    code_version=newsroom.VERSION,
+    metadata=column_schema(CONTENT_PACKAGES),
 )
 def content_packages(
     context: dg.AssetExecutionContext,
@@ -50,6 +54,8 @@ def content_packages(
     owners=OWNERS,
     kinds={"json", "csv"},
     description=EXPORTS.description,
+    code_version=newsroom.VERSION,
+    metadata=column_schema(EXPORTS),
 )
 def exports(
     context: dg.AssetExecutionContext,

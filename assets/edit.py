@@ -6,6 +6,7 @@ Each step begins with `begin_order`, which says that the order is at work and en
 import dagster as dg
 import polars as pl
 
+from tgstudio_dagster import newsroom
 from tgstudio_dagster.ai.protocols import Painter, Writer
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.work.orders import begin_order
@@ -16,6 +17,7 @@ from tgstudio_dagster.newsroom.editor import edit
 from tgstudio_dagster.newsroom.painter import paint
 from tgstudio_dagster.newsroom.sources import read_source
 from tgstudio_dagster.orchestration.partitions import order_key, orders
+from tgstudio_dagster.orchestration.specs import column_schema
 
 GROUP = "edit"
 OWNERS = ["team:newsroom"]
@@ -28,6 +30,8 @@ OWNERS = ["team:newsroom"]
     kinds={"python"},
     deps=["topics", "topic_messages", "messages"],
     description=f"{EDITOR_RESULTS.description}\n\nStale when a cited post is edited or deleted.",
+    code_version=newsroom.VERSION,
+    metadata=column_schema(EDITOR_RESULTS),
 )
 def editor_results(
     context: dg.AssetExecutionContext,
@@ -56,6 +60,8 @@ def editor_results(
     owners=OWNERS,
     kinds={"python"},
     description=f"{IMAGE_BRIEFS.description}\n\nStale when the editor result changes.",
+    code_version=newsroom.VERSION,
+    metadata=column_schema(IMAGE_BRIEFS),
 )
 def image_briefs(
     context: dg.AssetExecutionContext, editor_results: pl.DataFrame, catalog: dg.ResourceParam[Catalog]
@@ -71,6 +77,8 @@ def image_briefs(
     owners=OWNERS,
     kinds={"pillow"},
     description=f"{IMAGES.description}\n\nA brief that was painted before is not painted again.",
+    code_version=newsroom.VERSION,
+    metadata=column_schema(IMAGES),
 )
 def images(
     context: dg.AssetExecutionContext,

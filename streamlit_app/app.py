@@ -10,9 +10,8 @@ import streamlit as st
 from streamlit_app.components.theme import theme_switch
 from streamlit_app.i18n import LANGUAGES, STATE, choose, language, t
 from streamlit_app.navigation import menu
-from streamlit_app.principal import Identity, csrf_token, current_identity, platform
-from tgstudio_dagster.catalog.people.logins import set_language, switch_tenant, tenants_of
-from tgstudio_dagster.catalog.people.tenants import get_tenant
+from streamlit_app.principal import csrf_token, current_identity, platform, studio
+from tgstudio_dagster.services.people import Identity, set_language, switch_tenant, tenants_of
 
 HERE = Path(__file__).parent
 # Every tab asks whether the session still stands, and leaves for the sign-in page when it does not. The menu's markup is a
@@ -49,7 +48,7 @@ def main() -> None:
     if "language_asked" not in st.session_state:
         st.session_state[STATE] = choose(identity.user.language, st.context.locale)
         st.session_state["language_asked"] = True
-    page = st.navigation(menu(is_operator=identity.principal.role == "operator"), expanded=True)
+    page = st.navigation(menu(identity.principal), expanded=True)
     st.logo(HERE / "static/logo.svg", size="large", icon_image=HERE / "static/mark.svg")
     with st.sidebar:
         _space(identity)
@@ -106,7 +105,7 @@ def _change_language(user_id: str) -> None:
 
 
 def _sign_out(identity: Identity) -> None:
-    tenant = get_tenant(platform().catalog, identity.principal.tenant)
+    tenant = studio().tenant
     st.html(
         '<form class="ts-sign-out" action="/auth/logout" method="post">'
         f'<input type="hidden" name="csrf" value="{escape(csrf_token())}">'

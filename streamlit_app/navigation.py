@@ -9,6 +9,8 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from streamlit_app.i18n import t
+from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.services.policy import may, of_page
 
 PAGES = Path(__file__).parent / "app_pages"
 
@@ -21,7 +23,6 @@ class Entry:
     group: str
     icon: str
     hidden: bool = False
-    for_operators: bool = False
 
 
 ENTRIES = (
@@ -38,7 +39,7 @@ ENTRIES = (
     Entry("subscriptions", "sources", "podcasts"),
     Entry("settings", "space", "tune"),
     Entry("usage", "space", "monitoring"),
-    Entry("operator", "space", "admin_panel_settings", for_operators=True),
+    Entry("operator", "space", "admin_panel_settings"),
 )
 
 
@@ -47,11 +48,16 @@ def path(key: str) -> str:
     return f"app_pages/{key}.py"
 
 
-def menu(*, is_operator: bool) -> dict[str, list[StreamlitPage]]:
+def sees(principal: Principal, key: str) -> bool:
+    """Whether there is anything on the page that the policy lets this principal do."""
+    return any(may(action.name, principal) for action in of_page(key))
+
+
+def menu(principal: Principal) -> dict[str, list[StreamlitPage]]:
     """The pages for `st.navigation`, by the group's title; the first page is where people arrive."""
     groups: dict[str, list[StreamlitPage]] = {}
     for entry in ENTRIES:
-        if entry.for_operators and not is_operator:
+        if not sees(principal, entry.key):
             continue
         page = st.Page(
             PAGES / f"{entry.key}.py",

@@ -7,29 +7,17 @@ tenant now, is noticed here. How people sign in is web/auth's matter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NoReturn
 
 import streamlit as st
 
 from streamlit_app.i18n import t
-from tgstudio_dagster.catalog.people.logins import read_session, read_user
-from tgstudio_dagster.catalog.people.models import User
-from tgstudio_dagster.catalog.people.principals import principal_of
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.people import Identity, identity_in, read_session
 from tgstudio_dagster.services.platform import Platform, current
-
-
-@dataclass(frozen=True)
-class Identity:
-    """A person who is signed in, as whom they act, and the secret id of their session."""
-
-    user: User
-    principal: Principal
-    sid: str
 
 
 def platform() -> Platform:
@@ -52,8 +40,7 @@ def current_identity() -> Identity:
         st.html("<script>window.location.reload()</script>", unsafe_allow_javascript=True)
         _stop(t("common.session.moved"))
     try:
-        principal = principal_of(opened.catalog, session.user_id, session.tenant)
-        return Identity(read_user(opened.catalog, session.user_id), principal, sid)
+        return identity_in(opened.catalog, session, sid)
     except NotFoundError:
         _stop(t("common.session.not_yours"))
 

@@ -13,13 +13,11 @@ from streamlit_app.components.states import empty_state, error_box, guarded, pag
 from streamlit_app.formats import day, duration, moment
 from streamlit_app.i18n import has, t
 from streamlit_app.navigation import path
-from streamlit_app.principal import current_principal, platform, studio
-from tgstudio_dagster.catalog.accounts.accounts import TgAccount, list_accounts
-from tgstudio_dagster.catalog.accounts.waits import Wait
-from tgstudio_dagster.catalog.money.plans import limits_of
+from streamlit_app.principal import studio
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import TGStudioError
 from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.accounts import TgAccount, Wait
 
 _TOLD = "account_told"
 """Key of the session's state: what became of the last removal."""
@@ -33,7 +31,7 @@ def show() -> None:
     page_head("accounts")
     if _TOLD in st.session_state:
         st.success(st.session_state.pop(_TOLD), icon=":material/check_circle:")
-    every = list_accounts(mine.catalog, mine.principal)
+    every = mine.accounts.all()
     present = [one for one in every if one.status != "removed"]
     if not present:
         empty_state(
@@ -41,21 +39,21 @@ def show() -> None:
         )
         return
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        limit = limits_of(mine.catalog, mine.principal).accounts
+        limit = mine.usage.limits().accounts
         st.caption(t("accounts.of_plan", count=len(present), limit=limit))
-        if mine.principal.may_edit:
+        if mine.may("pairings.begin_qr"):
             st.page_link(path("onboarding"), label=t("accounts.add"), icon=":material/add:")
-    reads = Counter(one.account_id for one in mine.subscriptions() if one.status == "active")
-    waits = mine.waits(utc_now())
+    reads = Counter(one.account_id for one in mine.follows.all() if one.status == "active")
+    waits = mine.accounts.waits()
     for one in present:
         _card(mine, one, reads[one.id], [wait for wait in waits if wait.account_id == one.id])
     asked = next((one for one in present if one.id == st.session_state.get(_ASKED)), None)
-    if asked is not None and mine.principal.may_edit:
+    if asked is not None and mine.may("accounts.remove"):
         st.dialog(t("accounts.remove_head"), on_dismiss=_close)(_ask)(asked.id, asked.name, reads[asked.id])
 
 
 def _card(mine: Studio, one: TgAccount, channels: int, waits: list[Wait]) -> None:
-    zone = mine.settings.zone
+    zone = mine.settings.get().zone
     with st.container(border=True, key=f"account_{one.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             name = f" @{escape(one.username)}" if one.username else ""
@@ -71,7 +69,7 @@ def _card(mine: Studio, one: TgAccount, channels: int, waits: list[Wait]) -> Non
         if one.status in ("expired", "banned"):
             st.warning(t(f"accounts.{one.status}"), icon=":material/link_off:")
         _waits(waits, zone)
-        if mine.principal.may_edit:
+        if mine.may("accounts.remove"):
             with st.container(horizontal=True, vertical_alignment="center"):
                 if one.status != "active":
                     st.page_link(path("onboarding"), label=t("accounts.again"), icon=":material/qr_code_2:")
@@ -120,11 +118,9 @@ def _ask(account_id: str, name: str, channels: int) -> None:
 
 
 def _remove(account_id: str, name: str) -> None:
-    from tgstudio_dagster.services.telegram import remove_account
-
     try:
         with st.spinner(t("accounts.removing")):
-            done = remove_account(platform(), current_principal(), account_id)
+            done = studio().accounts.remove(account_id)
     except TGStudioError as error:
         error_box(error)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import polars as pl
 import streamlit as st
@@ -16,11 +16,11 @@ from streamlit_app.formats import day as day_text
 from streamlit_app.formats import moment, number, size
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
-from tgstudio_dagster.catalog.work.bundles import Bundle, BundleFormat
-from tgstudio_dagster.lake.bundle import BUNDLE_TABLES
-from tgstudio_dagster.lake.tables import TABLES
+from tgstudio_dagster.core.csv import BOM, cells
+from tgstudio_dagster.core.vocabulary import BUNDLE_FORMATS
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.services.reading import SQL_ROWS, SQL_SECONDS
+from tgstudio_dagster.services.bundles import BUNDLE_TABLES, TABLES, Bundle
+from tgstudio_dagster.services.posts import SQL_ROWS, SQL_SECONDS
 
 EXAMPLES = {
     "by_channel": "select channel, count(*) as posts, sum(views) as views\nfrom messages\ngroup by channel\norder by views desc",
@@ -43,7 +43,7 @@ def show() -> None:
 
 
 def _order(mine: Studio) -> None:
-    may, today = mine.principal.may_edit, datetime.now(UTC).date()
+    may, today = mine.may("bundles.request"), datetime.now(UTC).date()
     with st.form("bundle", border=True):
         days: Any = st.date_input(
             t("data.days"), value=(today - timedelta(days=6), today), format="DD.MM.YYYY", key="bundle_days"
@@ -56,7 +56,7 @@ def _order(mine: Studio) -> None:
             help=t("data.tables_help"),
         )
         format = st.segmented_control(
-            t("data.format"), get_args(BundleFormat), default="both", required=True,
+            t("data.format"), BUNDLE_FORMATS, default="both", required=True,
             format_func=lambda one: t(f"data.format_{one}"),
         )  # fmt: skip
         sent = st.form_submit_button(
@@ -68,17 +68,17 @@ def _order(mine: Studio) -> None:
     if not isinstance(days, tuple) or len(days) != 2:
         st.warning(t("data.two_days"), icon=":material/date_range:")
         return
-    mine.request_bundle(*cast(tuple[date, date], days), tables, cast(BundleFormat, format), now=datetime.now(UTC))
+    mine.bundles.request(*cast(tuple[date, date], days), tables, format)
     st.toast(t("data.asked"), icon=":material/check:")
 
 
 def _bundles(mine: Studio) -> None:
-    waiting = any(one.status in ("queued", "running") for one in mine.bundles())
+    waiting = any(one.status in ("queued", "running") for one in mine.bundles.all())
 
     @st.fragment(run_every=2 if waiting else None)
     def listed() -> None:
         opened = studio()
-        found = opened.bundles()
+        found = opened.bundles.all()
         if not found:
             empty_state("inventory", t("data.none_title"), t("data.none_text"))
             return
@@ -95,7 +95,7 @@ def _bundle(mine: Studio, one: Bundle) -> None:
         st.markdown(f"**{day_text(one.first)} – {day_text(one.last)}**")
         status_badge(one.status, help=one.error)
         tables = t("data.table_count", count=len(one.tables))
-        st.caption(f"{tables} · {size(one.bytes)} · {moment(one.created_at, mine.settings.zone)}")
+        st.caption(f"{tables} · {size(one.bytes)} · {moment(one.created_at, mine.settings.get().zone)}")
         if one.status == "done":
             st.download_button(
                 t("data.download"), partial(_content, mine, one.id), f"{mine.tenant.slug}-{one.first}-{one.last}.zip",
@@ -104,7 +104,7 @@ def _bundle(mine: Studio, one: Bundle) -> None:
 
 
 def _content(mine: Studio, bundle_id: str) -> bytes:
-    with mine.open_bundle(bundle_id).stream as stream:
+    with mine.bundles.open(bundle_id).stream as stream:
         return stream.read()
 
 
@@ -135,7 +135,7 @@ def _sql(mine: Studio) -> None:
         t("data.ask"), key="ask", type="primary", icon=":material/play_arrow:", disabled=not (text or "").strip()
     ):
         with st.spinner(t("data.asking")):
-            st.session_state["sql_answer"] = mine.sql(text)
+            st.session_state["sql_answer"] = mine.posts.sql(text)
     answer = cast(pl.DataFrame | None, st.session_state.get("sql_answer"))
     if answer is None:
         return
@@ -151,10 +151,8 @@ def _sql(mine: Studio) -> None:
 
 
 def _csv(answer: pl.DataFrame) -> bytes:
-    """With a byte-order mark, for spreadsheets; lists and structs as JSON text."""
-    nested = [name for name, kind in answer.schema.items() if kind.is_nested()]
-    flat = answer.with_columns(pl.col(name).map_elements(str, return_dtype=pl.String) for name in nested)
-    return b"\xef\xbb\xbf" + flat.write_csv().encode()
+    """For spreadsheets: with a byte-order mark, and nothing that one would run."""
+    return BOM + cells(answer).write_csv().encode()
 
 
 def _parquet(answer: pl.DataFrame) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from html import escape
-from typing import Any, get_args
+from typing import Any
 
 import streamlit as st
 
@@ -18,10 +18,10 @@ from streamlit_app.formats import moment, number
 from streamlit_app.i18n import t
 from streamlit_app.navigation import path
 from streamlit_app.principal import studio
-from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
-from tgstudio_dagster.catalog.work.orders import Order
 from tgstudio_dagster.core.errors import NotFoundError, TGStudioError
+from tgstudio_dagster.core.vocabulary import GOALS, LANGUAGES, PLATFORMS, TONES
 from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.orders import Order
 
 CHOICE = "exclusive"
 """Where other pages leave what was chosen: {"topic_id": …} or {"messages": […]}, with "day"."""
@@ -44,7 +44,7 @@ def show() -> None:
 
 def _new(mine: Studio) -> None:
     try:
-        newest = mine.newest_day()
+        newest = mine.topics.newest_day()
     except NotFoundError:
         empty_state(
             "auto_awesome", t("exclusive.empty_title"), t("exclusive.empty_text"),
@@ -54,29 +54,29 @@ def _new(mine: Studio) -> None:
     subject, day = _subject(mine, newest)
     if subject is None:
         return
-    settings = mine.settings
+    settings = mine.settings.get()
     with st.container(horizontal=True, key="exclusive_voice", vertical_alignment="top", gap="medium"):
         platforms = st.pills(
-            t("exclusive.platforms"), get_args(PlatformName), selection_mode="multi", default=list(settings.platforms),
+            t("exclusive.platforms"), PLATFORMS, selection_mode="multi", default=list(settings.platforms),
             format_func=PLATFORM_NAMES.__getitem__, key="platforms", wrap=True,
         )  # fmt: skip
         language = st.segmented_control(
-            t("exclusive.language"), get_args(Language), default=settings.language, required=True, key="language_of_text",
+            t("exclusive.language"), LANGUAGES, default=settings.language, required=True, key="language_of_text",
             format_func=lambda one: t(f"common.lang.{one}"),
         )  # fmt: skip
         tone = st.segmented_control(
-            t("exclusive.tone"), get_args(Tone), default=settings.tone, required=True, key="tone",
+            t("exclusive.tone"), TONES, default=settings.tone, required=True, key="tone",
             format_func=lambda one: t(f"exclusive.tone_{one}"),
         )  # fmt: skip
     goal = st.segmented_control(
-        t("exclusive.goal"), get_args(Goal), default="packages", required=True, key="goal",
+        t("exclusive.goal"), GOALS, default="packages", required=True, key="goal",
         format_func=lambda one: t(f"exclusive.goal_{one}"),
     )  # fmt: skip
     if not platforms:
         st.info(t("exclusive.no_platform"), icon=":material/info:")
         return
     wish = {**subject, "day": day, "language": language, "goal": goal}
-    estimate = mine.estimate(platforms, now=datetime.now(UTC), **wish)
+    estimate = mine.orders.estimate(platforms, **wish)
     metric_row(
         [
             Figure(t("exclusive.posts"), number(estimate.posts)),
@@ -86,12 +86,12 @@ def _new(mine: Studio) -> None:
             Figure(t("exclusive.left"), number(estimate.quota_left["orders_per_day"]), t("exclusive.left_help")),
         ]
     )
-    may = mine.principal.may_edit
+    may = mine.may("orders.request")
     if st.button(
         t("exclusive.order"), type="primary", icon=":material/auto_awesome:", disabled=not may, key="order",
         help=None if may else t("common.viewer_note"),
     ):  # fmt: skip
-        made = mine.order(now=datetime.now(UTC), platforms=platforms, tone=tone, **wish)
+        made = mine.orders.request(platforms=platforms, tone=tone, **wish)
         st.session_state.pop(CHOICE, None)
         st.query_params["order"] = made.id
         st.rerun()
@@ -112,13 +112,13 @@ def _subject(mine: Studio, newest: date) -> tuple[dict[str, Any] | None, date]:
             st.markdown(t("exclusive.from_posts", count=len(messages)))
             st.button(t("exclusive.other"), on_click=_forget, icon=":material/close:", key="other")
         return {"messages": [tuple(one) for one in messages]}, day
-    topics = mine.top(by="topic", window="7d", day=day, limit=TOPICS)
+    topics = mine.topics.top(by="topic", window="7d", day=day, limit=TOPICS)
     if topics.is_empty():
         empty_state("forum", t("topics.nothing_title"), t("exclusive.empty_text"), ("feed", t("feed.title")))
         return None, day
     titles = dict(topics.select("entity_id", "title").iter_rows())
     if (handed := chosen.get("topic_id")) and handed not in titles:
-        titles = {handed: mine.topic(handed, day=day).topic["title"][0], **titles}
+        titles = {handed: mine.topics.get(handed, day=day).topic["title"][0], **titles}
     names = list(titles)
     topic_id = st.selectbox(
         t("exclusive.topic"), names, index=names.index(handed) if handed else 0, key=f"topic_{handed}",
@@ -132,13 +132,13 @@ def _forget() -> None:
 
 
 def _follow(mine: Studio, order_id: str) -> None:
-    status = mine.order_status(order_id)
+    status = mine.orders.status(order_id)
     live = status.order.status in ("queued", "running")
 
     @st.fragment(run_every=1.5 if live else None)
     def progress() -> None:
         try:
-            now_at = studio().order_status(order_id)
+            now_at = studio().orders.status(order_id)
         except TGStudioError as error:
             error_box(error)
             return
@@ -147,9 +147,8 @@ def _follow(mine: Studio, order_id: str) -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(f"**{plain(subject_of(mine, order))}**")
                 status_badge(order.status)
-            st.caption(
-                f"{', '.join(PLATFORM_NAMES[one] for one in order.platforms)} · {moment(order.created_at, mine.settings.zone)}"
-            )
+            platforms = ", ".join(PLATFORM_NAMES[one] for one in order.platforms)
+            st.caption(f"{platforms} · {moment(order.created_at, mine.settings.get().zone)}")
             steps_progress(now_at.steps, now=datetime.now(UTC))
             if order.cancel_at is not None and order.status == "running":
                 st.caption(t("exclusive.stopping"))
@@ -165,7 +164,7 @@ def _follow(mine: Studio, order_id: str) -> None:
     progress()
     order = status.order
     with st.container(horizontal=True, key="followed_actions"):
-        if live and mine.principal.may_edit:
+        if live and mine.may("orders.cancel"):
             st.button(
                 t("exclusive.cancel"), icon=":material/cancel:", on_click=_cancel, args=(order_id,), key="cancel",
                 disabled=order.cancel_at is not None,
@@ -176,7 +175,7 @@ def _follow(mine: Studio, order_id: str) -> None:
                     path("packages"), label=t("exclusive.to_packages"), icon=":material/inventory_2:",
                     query_params={"order": order_id},
                 )  # fmt: skip
-        if order.status in ("failed", "cancelled") and mine.principal.may_edit:
+        if order.status in ("failed", "cancelled") and mine.may("orders.raise_goal"):
             st.button(t("exclusive.again"), icon=":material/refresh:", on_click=_again, args=(order,), key="again")
         with st.container(key="also_exclusive", width="content"):
             st.page_link(path("exclusive"), label=t("exclusive.new"), icon=":material/add:", query_params={})
@@ -187,12 +186,12 @@ def _follow(mine: Studio, order_id: str) -> None:
 
 def _cancel(order_id: str) -> None:
     with guarded():
-        studio().cancel(order_id, datetime.now(UTC))
+        studio().orders.cancel(order_id)
 
 
 def _again(order: Order) -> None:
     with guarded():
-        studio().raise_goal(order.id, order.goal, datetime.now(UTC))
+        studio().orders.raise_goal(order.id, order.goal)
 
 
 def subject_of(mine: Studio, order: Order) -> str:
@@ -200,13 +199,13 @@ def subject_of(mine: Studio, order: Order) -> str:
     if order.topic_id is None:
         return t("exclusive.posts_of", count=len(order.messages or ()))
     try:
-        return str(mine.topic(order.topic_id, day=order.day).topic["title"][0])
+        return str(mine.topics.get(order.topic_id, day=order.day).topic["title"][0])
     except NotFoundError:
         return order.topic_id
 
 
 def _recent(mine: Studio, followed: str | None) -> None:
-    orders = [one for one in mine.orders() if one.id != followed][:RECENT]
+    orders = [one for one in mine.orders.all() if one.id != followed][:RECENT]
     if not orders:
         return
     st.subheader(t("exclusive.recent"))
@@ -214,7 +213,7 @@ def _recent(mine: Studio, followed: str | None) -> None:
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"order_{order.id}"):
             st.page_link(path("exclusive"), label=plain(subject_of(mine, order)[:90]), query_params={"order": order.id})
             status_badge(order.status, help=order.error)
-            st.caption(moment(order.created_at, mine.settings.zone))
+            st.caption(moment(order.created_at, mine.settings.get().zone))
 
 
 show()

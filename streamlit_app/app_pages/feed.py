@@ -14,7 +14,6 @@ from streamlit_app.components.states import empty_state, guarded, page_head
 from streamlit_app.formats import number
 from streamlit_app.i18n import t, words
 from streamlit_app.principal import studio
-from tgstudio_dagster.lake.tables.posts import MESSAGES
 from tgstudio_dagster.services import Studio
 
 PAGE = 30
@@ -40,12 +39,12 @@ def show() -> None:
     """The page."""
     mine = studio()
     page_head("feed")
-    if not mine.lake.days(MESSAGES):
+    if not mine.posts.days():
         _empty(mine)
         return
     channels = {
         str(one.channel_id): f"{one.title} @{one.username}" if one.username else one.title
-        for one in sorted(mine.chats(), key=lambda one: one.followed is None)
+        for one in sorted(mine.chats.all(), key=lambda one: one.followed is None)
     }
     asked = _ask(channels)
     with guarded():
@@ -57,11 +56,11 @@ def show() -> None:
 
 def _empty(mine: Studio) -> None:
     """No post is here yet: what is under way, or where to begin."""
-    if mine.subscriptions() or mine.subscription_requests():
+    if mine.follows.all() or mine.follows.requests():
         empty_state(
             "hourglass_top", t("feed.reading_title"), t("feed.reading_text"), ("subscriptions", t("feed.reading_look"))
         )
-    elif mine.lake.landing_days():
+    elif mine.posts.landing_days():
         empty_state(
             "hourglass_top", t("feed.landed_title"), t("feed.landed_text"), ("onboarding", t("feed.landed_look"))
         )
@@ -113,7 +112,7 @@ def _clear() -> None:
 
 
 def _page(mine: Studio, asked: Filters) -> None:
-    page = mine.feed_page(
+    page = mine.posts.feed(
         first=asked.first,
         last=asked.last,
         channels=asked.channels,
@@ -126,12 +125,12 @@ def _page(mine: Studio, asked: Filters) -> None:
     if page.rows.is_empty() and page.cursor is None:
         _nothing()
         return
-    posts_list(page.rows.to_dicts(), mine.settings.zone)
+    posts_list(page.rows.to_dicts(), mine.settings.get().zone)
     pager("feed", page.cursor)
 
 
 def _found(mine: Studio, asked: Filters) -> None:
-    page = mine.search(
+    page = mine.posts.search(
         asked.words,
         by="meaning",
         first=asked.first,
@@ -149,7 +148,7 @@ def _found(mine: Studio, asked: Filters) -> None:
     if page.related:
         told.append(t("feed.related", words=", ".join(one for one in page.related if len(one) > 2)))
     st.caption(" · ".join(told))
-    zone = mine.settings.zone
+    zone = mine.settings.get().zone
     st.html(f'<div class="ts-posts">{"".join(hit_html(hit, zone) for hit in page.hits)}</div>')
     pager("feed", page.cursor)
 

@@ -19,7 +19,7 @@ from streamlit_app.navigation import path
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.topics.colours import WITHOUT_STORY
+from tgstudio_dagster.services.topics import WITHOUT_STORY
 
 POINTS = 5000
 """Drawn at most: the posts of topics first, then the newest."""
@@ -38,7 +38,7 @@ def show() -> None:
     mine = studio()
     page_head("map")
     try:
-        newest = mine.newest_day()
+        newest = mine.topics.newest_day()
     except NotFoundError:
         empty_state(
             "bubble_chart", t("map.empty_title"), t("map.empty_text"),
@@ -52,7 +52,7 @@ def show() -> None:
                 t("map.tool"), ("lasso", "pan"), format_func=lambda one: t(f"map.tool_{one}"), key="tool",
                 default="lasso", required=True,
             )  # fmt: skip
-        page = mine.topic_map(day=day)
+        page = mine.topics.map(day=day)
         if page.points.is_empty():
             empty_state("bubble_chart", t("map.empty_title"), t("map.empty_text"), ("feed", t("feed.title")))
             return
@@ -194,7 +194,7 @@ def _chosen(mine: Studio, chosen: pl.DataFrame, keys: list[tuple[int, int]], day
     st.metric(t("map.chosen"), number(chosen.height), border=True)
     topics = _largest(chosen)
     only = topics["topic_id"][0] if topics.height == 1 and len(keys) == 1 else None
-    may = mine.principal.may_edit
+    may = mine.may("orders.request")
     if st.button(
         t("map.make"), key="make", type="primary", icon=":material/auto_awesome:", disabled=not may, width="stretch",
         help=None if may else t("common.viewer_note"),
@@ -217,10 +217,11 @@ def _chosen(mine: Studio, chosen: pl.DataFrame, keys: list[tuple[int, int]], day
 
 def _posts(mine: Studio, chosen: pl.DataFrame, day: date) -> None:
     st.subheader(t("map.posts"))
-    zone: ZoneInfo = mine.settings.zone
+    zone: ZoneInfo = mine.settings.get().zone
     newest = chosen.sort("date", descending=True).head(SHOWN)
     posts_list(
-        mine.posts([(c, m) for c, m in newest.select("channel_id", "msg_id").iter_rows()], day=day).to_dicts(), zone
+        mine.posts.by_key([(c, m) for c, m in newest.select("channel_id", "msg_id").iter_rows()], day=day).to_dicts(),
+        zone,
     )
     if chosen.height > SHOWN:
         st.caption(t("map.more", number=number(chosen.height - SHOWN)))

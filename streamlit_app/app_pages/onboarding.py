@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
 from html import escape
 from zoneinfo import ZoneInfo
 
@@ -14,17 +14,12 @@ from streamlit_app.components.qr import qr_code
 from streamlit_app.components.states import error_box, go_on, guarded, page_head
 from streamlit_app.formats import clock, day, moment, number
 from streamlit_app.i18n import t
-from streamlit_app.principal import current_principal, platform, studio
-from tgstudio_dagster.catalog.accounts.accounts import list_accounts
-from tgstudio_dagster.catalog.accounts.pairings import Pairing, get_pairing, list_pairings
-from tgstudio_dagster.core.clock import utc_now
+from streamlit_app.principal import studio
 from tgstudio_dagster.core.errors import PairingError, TGStudioError
-from tgstudio_dagster.core.principal import Principal
-from tgstudio_dagster.lake.tables.posts import MESSAGES
+from tgstudio_dagster.core.vocabulary import PAIRING_ENDS
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.telegram.accounts.pairing_desk import FINISHED
-from tgstudio_dagster.web import importing
-from tgstudio_dagster.web.importing import Import
+from tgstudio_dagster.services.accounts import Pairing
+from tgstudio_dagster.services.imports import Import
 
 WAYS = ("qr", "phone", "import")
 _PAIRING = "pairing"
@@ -36,7 +31,7 @@ def show() -> None:
     mine = studio()
     page_head("onboarding")
     _checklist(mine)
-    if not mine.principal.may_edit:
+    if not mine.may("imports.upload"):
         st.info(t("common.viewer_note"), icon=":material/lock:")
         return
     way = st.segmented_control(
@@ -51,18 +46,18 @@ def show() -> None:
 
 def _under_way(mine: Studio) -> str:
     """The way that something is under way by, so that a reload finds it again; else by QR code."""
-    row = _at_work(mine.principal)
+    row = _at_work(mine)
     if row is not None:
         return row.way
-    at_work = any(one.status == "running" for one in importing.imports(platform().settings.home, mine.principal))
+    at_work = any(one.status == "running" for one in mine.imports.all())
     return "import" if at_work else "qr"
 
 
 def _checklist(mine: Studio) -> None:
     """The three steps to a filled feed, and which are done."""
-    accounts = any(one.status == "active" for one in list_accounts(mine.catalog, mine.principal))
-    channels = any(one.status == "active" for one in mine.subscriptions())
-    posts = bool(mine.lake.days(MESSAGES))
+    accounts = any(one.status == "active" for one in mine.accounts.all())
+    channels = any(one.status == "active" for one in mine.follows.all())
+    posts = bool(mine.posts.days())
     done = (accounts or posts, channels or posts, posts)
     items = "".join(
         f'<li class="{"ts-done" if over else ""}"><span class="ts-icon" aria-hidden="true">'
@@ -74,7 +69,7 @@ def _checklist(mine: Studio) -> None:
 
 
 def _pair(mine: Studio, way: str) -> None:
-    row = _at_work(mine.principal)
+    row = _at_work(mine)
     if row is not None and row.way == way:
         # A form keeps what is typed only while nothing runs behind it: what waits for Telegram is looked at, what waits
         # for the person is not.
@@ -86,16 +81,16 @@ def _pair(mine: Studio, way: str) -> None:
             st.subheader(t(f"onboarding.{way}.head"), anchor=False)
             _how(way)
             with guarded():
-                _begin(mine.principal, way)
+                _begin(mine, way)
         with right:
             st.html(f'<div class="ts-aside-note"><span class="ts-icon" aria-hidden="true">verified_user</span>'
                     f"<p>{escape(t('onboarding.safety'))}</p></div>")  # fmt: skip
 
 
-def _begin(principal: Principal, way: str) -> None:
+def _begin(mine: Studio, way: str) -> None:
     if way == "qr":
         if st.button(t("onboarding.qr.begin"), type="primary", icon=":material/qr_code_2:", key="begin_qr"):
-            st.session_state[_PAIRING] = platform().desk.start_qr(principal).id
+            st.session_state[_PAIRING] = mine.pairings.begin_qr().id
             st.rerun()
         return
     with st.form("phone", border=False, clear_on_submit=True):
@@ -106,30 +101,27 @@ def _begin(principal: Principal, way: str) -> None:
             digits = "".join(one for one in phone or "" if one.isdigit())
             if not 7 <= len(digits) <= 15:
                 raise PairingError(t("onboarding.phone.wrong"))
-            st.session_state[_PAIRING] = platform().desk.start_phone(principal, SecretStr(f"+{digits}")).id
+            st.session_state[_PAIRING] = mine.pairings.begin_phone(SecretStr(f"+{digits}")).id
             st.rerun()
 
 
-def _at_work(principal: Principal) -> Pairing | None:
+def _at_work(mine: Studio) -> Pairing | None:
     """The pairing that this page leads, or that its person led before a reload."""
-    catalog = platform().catalog
     if _PAIRING in st.session_state:
-        return get_pairing(catalog, principal, st.session_state[_PAIRING])
-    mine = (one for one in list_pairings(catalog, principal) if one.created_by == principal.user_id)
-    newest = next(mine, None)
-    if newest is None or newest.status in FINISHED or newest.deadline < utc_now():
-        return None
-    st.session_state[_PAIRING] = newest.id
+        return mine.pairings.get(st.session_state[_PAIRING])
+    newest = mine.pairings.own()
+    if newest is not None:
+        st.session_state[_PAIRING] = newest.id
     return newest
 
 
 def _lead(pairing_id: str, drawn: str) -> None:
     """One pairing as it is now; a change of what it waits for draws the page anew."""
-    principal = current_principal()
-    row = get_pairing(platform().catalog, principal, pairing_id)
+    mine = studio()
+    row = mine.pairings.get(pairing_id)
     if row.status != drawn:
         st.rerun()
-    zone = studio().settings.zone
+    zone = mine.settings.get().zone
     with st.container(border=True, key="pairing"):
         match row.status:
             case "AUTHORIZED":
@@ -142,14 +134,14 @@ def _lead(pairing_id: str, drawn: str) -> None:
                 st.info(t("onboarding.phone.waiting"), icon=":material/hourglass_top:")
                 _trouble(row)
             case "CODE_NEEDED":
-                _code(principal, row)
+                _code(mine, row)
             case "PASSWORD_NEEDED":
-                _password(principal, row)
+                _password(mine, row)
             case "CONFIRM_NEEDED":
-                _confirm(principal, row)
-        if row.status not in FINISHED and st.button(t("onboarding.cancel"), type="tertiary", key="cancel_pairing"):
+                _confirm(mine, row)
+        if row.status not in PAIRING_ENDS and st.button(t("onboarding.cancel"), type="tertiary", key="cancel_pairing"):
             with guarded():
-                platform().desk.cancel(principal, row.id)
+                mine.pairings.cancel(row.id)
                 _over()
 
 
@@ -174,43 +166,43 @@ def _how(way: str) -> None:
     st.html(f'<ol class="ts-how">{items}</ol>')
 
 
-def _code(principal: Principal, row: Pairing) -> None:
+def _code(mine: Studio, row: Pairing) -> None:
     st.subheader(t("onboarding.code.head"), anchor=False)
     st.caption(t("onboarding.code.note"))
     _trouble(row)
     with st.form("code", border=False, clear_on_submit=True):
         code = st.text_input(t("onboarding.code.field"), max_chars=12, autocomplete="one-time-code")
         if st.form_submit_button(t("onboarding.code.enter"), type="primary") and (code or "").strip():
-            _answer("submit_code", principal, row, (code or "").strip())
+            _answer(lambda: mine.pairings.submit_code(row.id, SecretStr((code or "").strip())))
     if st.button(t("onboarding.code.again"), key="again"):
-        _answer("resend_code", principal, row)
+        _answer(lambda: mine.pairings.resend_code(row.id))
 
 
-def _password(principal: Principal, row: Pairing) -> None:
+def _password(mine: Studio, row: Pairing) -> None:
     st.subheader(t("onboarding.password.head"), anchor=False)
     st.caption(t("onboarding.password.note"))
     _trouble(row)
     with st.form("password", border=False, clear_on_submit=True):
         password = st.text_input(t("onboarding.password.field"), type="password", autocomplete="off", max_chars=256)
         if st.form_submit_button(t("onboarding.password.enter"), type="primary") and password:
-            _answer("submit_password", principal, row, password)
+            _answer(lambda: mine.pairings.submit_password(row.id, SecretStr(password)))
 
 
-def _confirm(principal: Principal, row: Pairing) -> None:
+def _confirm(mine: Studio, row: Pairing) -> None:
     st.subheader(t("onboarding.confirm.head", name=_plain(row.name)), anchor=False)
     st.caption(t("onboarding.confirm.note", id=row.telegram_id))
     with st.container(horizontal=True):
         if st.button(t("onboarding.confirm.yes"), type="primary", icon=":material/check:", key="confirm"):
-            _answer("confirm", principal, row)
+            _answer(lambda: mine.pairings.confirm(row.id))
         if st.button(t("onboarding.confirm.no"), icon=":material/close:", key="decline"):
-            _answer("decline", principal, row)
+            _answer(lambda: mine.pairings.decline(row.id))
 
 
-def _answer(what: str, principal: Principal, row: Pairing, *secret: str) -> None:
+def _answer(hand_over: Callable[[], Pairing]) -> None:
     """Hand the person's answer to the desk; it waits until Telegram has made up its mind."""
     try:
         with st.spinner(t("onboarding.asking")):
-            getattr(platform().desk, what)(principal, row.id, *map(SecretStr, secret))
+            hand_over()
     except TGStudioError as error:
         error_box(error)
         return
@@ -253,7 +245,6 @@ def _plain(text: str | None) -> str:
 
 
 def _import(mine: Studio) -> None:
-    home = platform().settings.home
     with st.container(border=True, key="import"):
         left, right = st.columns([3, 2], gap="large")
         with left:
@@ -269,12 +260,12 @@ def _import(mine: Studio) -> None:
                 t("onboarding.import.begin"), type="primary", icon=":material/upload_file:", disabled=file is None,
                 key="begin_import",
             ) and file is not None:  # fmt: skip
-                importing.upload(home, mine.principal, file.name, file)
+                mine.imports.upload(file.name, file)
                 st.session_state["upload_turn"] = turn + 1
                 st.rerun()
-            if mine.principal.role == "operator":
+            if mine.may("imports.from_path"):
                 _from_path(mine)
-    running = any(one.status == "running" for one in importing.imports(home, mine.principal))
+    running = any(one.status == "running" for one in mine.imports.all())
     st.fragment(_imports, run_every=1.0 if running else None)(running)
 
 
@@ -282,14 +273,14 @@ def _from_path(mine: Studio) -> None:
     with st.expander(t("onboarding.import.path_head"), icon=":material/folder_open:"):
         typed = st.text_input(t("onboarding.import.path"), placeholder="/data/exports", key="import_path")
         if st.button(t("onboarding.import.path_begin"), disabled=not typed, key="begin_path"):
-            importing.import_from(platform().settings.home, mine.principal, typed or "")
+            mine.imports.from_path(typed or "")
             st.rerun()
 
 
 def _imports(running: bool) -> None:
     """The imports, and how far those at work are."""
-    mine, home = studio(), platform().settings.home
-    found = importing.imports(home, mine.principal)
+    mine = studio()
+    found = mine.imports.all()
     if running and not any(one.status == "running" for one in found):
         st.rerun()
     for one in found[:20]:
@@ -298,7 +289,7 @@ def _imports(running: bool) -> None:
 
 
 def _one_import(mine: Studio, one: Import) -> None:
-    zone, home = mine.settings.zone, platform().settings.home
+    zone = mine.settings.get().zone
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(
             f'<div class="ts-line"><b>{escape(one.name)}</b><span>{escape(moment(one.begun_at, zone))}</span></div>'
@@ -323,10 +314,10 @@ def _one_import(mine: Studio, one: Import) -> None:
             if one.status != "done" and st.button(
                 t("onboarding.import.go_on"), key=f"on_{one.id}", icon=":material/play_arrow:"
             ):
-                importing.proceed(home, mine.principal, one.id)
+                mine.imports.proceed(one.id)
                 st.rerun()
             if st.button(t("onboarding.import.forget"), key=f"off_{one.id}", type="tertiary"):
-                importing.forget(home, mine.principal, one.id)
+                mine.imports.forget(one.id)
                 st.rerun()
 
 
@@ -335,14 +326,10 @@ def _what_next(mine: Studio, one: Import) -> None:
         st.caption(t("onboarding.import.nothing_new"))
         return
     st.caption(t("onboarding.import.days", first=day(one.days[0]), last=day(one.days[-1])))
-    if _is_worked(mine, one.days[-1]):
+    if one.days[-1] in mine.posts.days():
         go_on("feed", t("onboarding.import.read"), "dynamic_feed")
     else:
         st.caption(t("onboarding.import.materializing"))
-
-
-def _is_worked(mine: Studio, last: datetime | object) -> bool:
-    return last in mine.lake.days(MESSAGES)
 
 
 show()

@@ -11,84 +11,78 @@ from streamlit_app.components.states import guarded, page_head
 from streamlit_app.components.topic import plain
 from streamlit_app.formats import duration, moment, number
 from streamlit_app.i18n import t
-from streamlit_app.principal import current_identity, platform
-from tgstudio_dagster.catalog.people.tenants import list_members, list_tenants
+from streamlit_app.principal import studio
 from tgstudio_dagster.core.errors import RunsError
-from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.machine import TenantOverview
 
 RUNS = 50
 
 
 def show() -> None:
     """The page; whoever is no operator is told so and sees nothing else."""
-    identity = current_identity()
+    mine = studio()
     page_head("operator")
-    if identity.principal.role != "operator":
+    if not mine.may("machine.tenants"):
         st.warning(t("operator.not_yours"), icon=":material/lock:")
         return
     with guarded():
-        opened = platform()
-        tenants = list_tenants(opened.catalog)
-        studios = [opened.studio(Principal(one.slug, identity.user.id, "operator")) for one in tenants]
         now = datetime.now(UTC)
-        waits = {one.tenant.slug: one.waits(now) for one in studios}
-        failed = {one.tenant.slug: [order for order in one.orders() if order.status == "failed"] for one in studios}
+        tenants = mine.machine.tenants(now)
         metric_row(
             [
-                Figure(t("operator.tenants"), number(len(studios))),
-                Figure(t("operator.floods"), number(sum(map(len, waits.values())))),
-                Figure(t("operator.failed_orders"), number(sum(map(len, failed.values())))),
+                Figure(t("operator.tenants"), number(len(tenants))),
+                Figure(t("operator.floods"), number(sum(len(one.waits) for one in tenants))),
+                Figure(t("operator.failed_orders"), number(sum(len(one.failed) for one in tenants))),
             ]
         )
         st.subheader(t("operator.tenants"))
         st.dataframe(
-            [_tenant(one, len(waits[one.tenant.slug]), len(failed[one.tenant.slug])) for one in studios],
+            [_tenant(one) for one in tenants],
             hide_index=True,
         )
-        _floods(studios, now)
-        _failures(studios)
-        _runs()
+        _floods(tenants, now)
+        _failures(tenants)
+        _runs(mine)
 
 
-def _tenant(one: Studio, waits: int, failed: int) -> dict[str, object]:
-    subscriptions = one.subscriptions()
+def _tenant(one: TenantOverview) -> dict[str, object]:
     return {
         t("operator.slug"): one.tenant.slug,
         t("operator.name"): one.tenant.name,
         t("operator.plan"): one.tenant.plan or "free",
-        t("operator.members"): len(list_members(one.catalog, one.tenant.slug)),
-        t("operator.channels"): sum(sub.status == "active" for sub in subscriptions),
-        t("operator.channel_errors"): sum(bool(sub.error) for sub in subscriptions),
-        t("operator.floods"): waits,
-        t("operator.failed_orders"): failed,
-        t("operator.since"): moment(one.tenant.created_at, one.settings.zone),
+        t("operator.members"): one.members,
+        t("operator.channels"): sum(sub.status == "active" for sub in one.subscriptions),
+        t("operator.channel_errors"): sum(bool(sub.error) for sub in one.subscriptions),
+        t("operator.floods"): len(one.waits),
+        t("operator.failed_orders"): len(one.failed),
+        t("operator.since"): moment(one.tenant.created_at, one.zone),
     }
 
 
-def _floods(studios: list[Studio], now: datetime) -> None:
+def _floods(tenants: list[TenantOverview], now: datetime) -> None:
     rows = [
         {
             t("operator.slug"): one.tenant.slug,
             t("operator.method"): wait.method,
-            t("operator.until"): moment(wait.not_before, one.settings.zone),
+            t("operator.until"): moment(wait.not_before, one.zone),
             t("operator.left"): duration((wait.not_before - now).total_seconds()),
         }
-        for one in studios
-        for wait in one.waits(now)
+        for one in tenants
+        for wait in one.waits
     ]
     if rows:
         st.subheader(t("operator.floods"))
         st.dataframe(rows, hide_index=True)
 
 
-def _failures(studios: list[Studio]) -> None:
+def _failures(tenants: list[TenantOverview]) -> None:
     rows = [
         {t("operator.slug"): one.tenant.slug, t("operator.what"): what, t("operator.why"): why}
-        for one in studios
+        for one in tenants
         for what, why in (
-            *((sub.title, sub.error) for sub in one.subscriptions() if sub.error),
-            *((order.id, order.error or "") for order in one.orders() if order.status == "failed"),
+            *((sub.title, sub.error) for sub in one.subscriptions if sub.error),
+            *((order.id, order.error or "") for order in one.failed),
         )
     ]
     if rows:
@@ -96,10 +90,10 @@ def _failures(studios: list[Studio]) -> None:
         st.dataframe(rows, hide_index=True)
 
 
-def _runs() -> None:
+def _runs(mine: Studio) -> None:
     st.subheader(t("operator.runs"))
     try:
-        runs = platform().runs.runs(tags={}, limit=RUNS)
+        runs = mine.machine.runs(RUNS)
     except RunsError as error:
         st.info(t("usage.no_dagster"), icon=":material/cloud_off:")
         st.caption(plain(str(error)))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from html import escape
-from typing import Literal, get_args
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -20,9 +18,9 @@ from streamlit_app.formats import moment, number, percent
 from streamlit_app.i18n import t
 from streamlit_app.navigation import path
 from streamlit_app.principal import studio
+from tgstudio_dagster.core.vocabulary import EXPORT_FORMATS, ExportFormat
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.services.exporting import Format
-from tgstudio_dagster.services.packaging import Package
+from tgstudio_dagster.services.packages import Package
 
 ORDERS = 20
 ORIGINAL = "made"
@@ -34,7 +32,7 @@ def show() -> None:
     page_head("packages")
     with guarded():
         order = st.query_params.get("order")
-        found = mine.packages(order, limit=None if order else ORDERS)
+        found = mine.packages.all(order, limit=None if order else ORDERS)
         if found.is_empty():
             empty_state(
                 "inventory_2", t("packages.empty_title"), t("packages.empty_text"), ("exclusive", t("exclusive.title"))
@@ -59,9 +57,7 @@ def _orders(mine: Studio, found: pl.DataFrame) -> None:
             told = t("packages.edited", count=edited) if edited else ""
             pictures = own["image_uri"].drop_nulls()
             picture = "" if pictures.is_empty() else f'<img src="/files/{quote(pictures[0])}" alt="" loading="lazy">'
-            facts = (
-                f"<span>{escape(moment(min(own['post_time']), mine.settings.zone))}</span><span>{escape(told)}</span>"
-            )
+            facts = f"<span>{escape(moment(min(own['post_time']), mine.settings.get().zone))}</span><span>{escape(told)}</span>"
             st.html(
                 f'<div class="ts-made"><div class="ts-topic"><div class="ts-line">{escape(row["dek"])}</div>'
                 f'<div class="ts-words">{names}</div><div class="ts-facts">{facts}</div></div>{picture}</div>'
@@ -79,7 +75,7 @@ def _order(mine: Studio, order: str, found: pl.DataFrame) -> None:
             format_func=lambda one: t(f"packages.names.{one}"),
         )  # fmt: skip
         _downloads(mine, [order], order)
-    package = mine.package(found.filter(pl.col("platform") == wanted)["package_id"][0])
+    package = mine.packages.get(found.filter(pl.col("platform") == wanted)["package_id"][0])
     if package.stale:
         st.warning(t("packages.stale", count=len(package.stale)), icon=":material/history:")
         for source in package.stale:
@@ -96,7 +92,7 @@ def _order(mine: Studio, order: str, found: pl.DataFrame) -> None:
 
 
 def _look(mine: Studio, package: Package) -> None:
-    zone = mine.settings.zone
+    zone = mine.settings.get().zone
     image = f"/files/{quote(package.image.uri)}" if package.image else None
     look = package.preview
     st.html(
@@ -114,7 +110,7 @@ def _look(mine: Studio, package: Package) -> None:
 
 
 def _edit(mine: Studio, package: Package) -> None:
-    may = mine.principal.may_edit
+    may = mine.may("packages.edit")
     state = f"text_{package.package_id}_{len(package.edits)}"
     text = st.text_area(
         t("packages.text"), value=package.text, height=280, key=state, disabled=not may,
@@ -122,14 +118,14 @@ def _edit(mine: Studio, package: Package) -> None:
     )  # fmt: skip
     choice = _image(package, may=may)
     if text != package.text:
-        look = mine.preview(package.package_id, text, image=choice)
+        look = mine.packages.preview(package.package_id, text, image=choice)
         st.html(count_html(look))
     changed = text != package.text or (choice is not None and (package.image is None or choice != package.image.n))
     if st.button(
         t("packages.save"), type="primary", icon=":material/save:", disabled=not (may and changed), key=f"save_{state}"
     ):
         with guarded():
-            mine.edit_package(package.package_id, text, image=choice, now=datetime.now(UTC))
+            mine.packages.edit(package.package_id, text, image=choice)
             st.toast(t("packages.saved"), icon=":material/check:")
             st.rerun()
     _history(mine, package, may=may)
@@ -163,7 +159,7 @@ def _history(mine: Studio, package: Package, *, may: bool) -> None:
     if not package.edits:
         st.caption(t("packages.as_made"))
         return
-    zone: ZoneInfo = mine.settings.zone
+    zone: ZoneInfo = mine.settings.get().zone
     with st.expander(t("packages.history", count=len(package.edits)), icon=":material/history:"):
         for edit in package.edits:
             st.markdown(t("packages.version", n=edit.n, moment=moment(edit.created_at, zone)))
@@ -180,7 +176,7 @@ def _restore(package: Package, text: str, image: int | None, name: str, *, may: 
         t("packages.restore"), key=f"restore_{package.package_id}_{name}", disabled=not may, icon=":material/undo:"
     ):
         with guarded():
-            studio().edit_package(package.package_id, text, image=image, now=datetime.now(UTC))
+            studio().packages.edit(package.package_id, text, image=image)
             st.rerun()
 
 
@@ -206,15 +202,15 @@ def _sources(package: Package) -> None:
 def _downloads(mine: Studio, orders: list[str], key: str) -> None:
     name = orders[0] if len(orders) == 1 else "packages"
     with st.popover(t("packages.export"), icon=":material/download:"):
-        for format in get_args(Format):
+        for format in EXPORT_FORMATS:
             st.download_button(
                 format.upper(), partial(_content, mine, orders, format), f"{name}.{format}", on_click="ignore",
                 key=f"take_{key}_{format}", icon=":material/download:", width="stretch",
             )  # fmt: skip
 
 
-def _content(mine: Studio, orders: list[str], format: Literal["json", "csv", "parquet", "zip"]) -> bytes:
-    return mine.export(orders, format).content
+def _content(mine: Studio, orders: list[str], format: ExportFormat) -> bytes:
+    return mine.packages.export(orders, format).content
 
 
 show()

@@ -35,7 +35,7 @@ def show() -> None:
         format_func=lambda one: t(f"settings.parts.{one}"),
     )  # fmt: skip
     told()
-    if not mine.principal.may_edit and part not in ("plan", "models"):
+    if not mine.may("settings.put") and part not in ("plan", "models"):
         st.info(t("common.viewer_note"), icon=":material/lock:")
     with guarded():
         PARTS[part](mine)

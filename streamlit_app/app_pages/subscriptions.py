@@ -15,14 +15,10 @@ from streamlit_app.components.states import empty_state, guarded, page_head
 from streamlit_app.formats import duration, moment, number
 from streamlit_app.i18n import t
 from streamlit_app.principal import platform, studio
-from tgstudio_dagster.catalog.accounts.accounts import list_accounts
-from tgstudio_dagster.catalog.follows.reading import tenant_read
-from tgstudio_dagster.catalog.follows.subscriptions import SubscriptionRequest, SubscriptionView
-from tgstudio_dagster.catalog.money.plans import limits_of
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.telegram.reading.estimate import Estimate, together
+from tgstudio_dagster.services.follows import Estimate, SubscriptionRequest, SubscriptionView, parse_list, together
 
 DEPTHS = ("week", "month", "quarter", "year", "all", "day")
 _DAYS = {"week": 7, "month": 30, "quarter": 90, "year": 365}
@@ -35,28 +31,28 @@ def show() -> None:
     page_head("subscriptions")
     if _TOLD in st.session_state:
         st.success(st.session_state.pop(_TOLD), icon=":material/check_circle:")
-    accounts = {one.id: one.name for one in list_accounts(mine.catalog, mine.principal) if one.status == "active"}
-    if not accounts and not mine.subscriptions():
+    accounts = {one.id: one.name for one in mine.accounts.all() if one.status == "active"}
+    if not accounts and not mine.follows.all():
         empty_state(
             "podcasts", t("subscriptions.no_account_title"), t("subscriptions.no_account_text"),
             ("onboarding", t("subscriptions.connect")),
         )  # fmt: skip
         return
-    if mine.principal.may_edit:
+    if mine.may("follows.request"):
         _add(mine, accounts)
     else:
         st.info(t("common.viewer_note"), icon=":material/lock:")
-    unfinished = bool(mine.subscription_requests()) or any(_share(one) < 1 for one in _followed(mine))
+    unfinished = bool(mine.follows.requests()) or any(_share(one) < 1 for one in _followed(mine))
     st.fragment(_state, run_every=5.0 if unfinished else None)()
     asked = [one for one in _followed(mine) if one.channel_id in st.session_state.get(_ASKED, ())]
-    if asked and mine.principal.may_edit:
+    if asked and mine.may("follows.end"):
         st.dialog(t("subscriptions.leave_head"), on_dismiss=_close)(_leave)(
             [(one.channel_id, one.title) for one in asked]
         )
 
 
 def _followed(mine: Studio) -> list[SubscriptionView]:
-    return [one for one in mine.subscriptions() if one.status != "ended"]
+    return [one for one in mine.follows.all() if one.status != "ended"]
 
 
 def _state() -> None:
@@ -64,7 +60,7 @@ def _state() -> None:
     mine = studio()
     followed = _followed(mine)
     _figures(mine, followed)
-    _requests(mine, mine.subscription_requests())
+    _requests(mine, mine.follows.requests())
     if not followed:
         empty_state("playlist_add", t("subscriptions.empty_title"), t("subscriptions.empty_text"))
         return
@@ -72,8 +68,8 @@ def _state() -> None:
 
 
 def _figures(mine: Studio, followed: list[SubscriptionView]) -> None:
-    read, zone, now = tenant_read(mine.catalog, mine.principal), mine.settings.zone, utc_now()
-    limits = limits_of(mine.catalog, mine.principal)
+    read, zone, now = mine.follows.reading(), mine.settings.get().zone, utc_now()
+    limits = mine.usage.limits()
     shares = [_share(one) for one in followed]
     ago = t("subscriptions.never") if read.read_at is None else duration((now - read.read_at).total_seconds())
     metric_row(
@@ -95,7 +91,7 @@ def _figures(mine: Studio, followed: list[SubscriptionView]) -> None:
 
 
 def _add(mine: Studio, accounts: dict[str, str]) -> None:
-    with st.expander(t("subscriptions.add"), icon=":material/add:", expanded=not mine.subscriptions(), key="add"):
+    with st.expander(t("subscriptions.add"), icon=":material/add:", expanded=not mine.follows.all(), key="add"):
         way = st.segmented_control(
             t("subscriptions.way"), ("list", "own"), format_func=lambda one: t(f"subscriptions.ways.{one}"), default="list",
             required=True, key="add_way", label_visibility="collapsed",
@@ -144,8 +140,6 @@ def _since(depth: str, day: date | None) -> date | None:
 
 def _own(mine: Studio, accounts: dict[str, str]) -> list[str]:
     """Channels among the account's own chats, chosen from a list that Telegram gave."""
-    from tgstudio_dagster.services.telegram import sync_chats
-
     with st.container(horizontal=True, vertical_alignment="bottom"):
         account = None
         if len(accounts) > 1:
@@ -154,14 +148,14 @@ def _own(mine: Studio, accounts: dict[str, str]) -> list[str]:
             with guarded(), st.spinner(t("subscriptions.asking")):
                 st.session_state[_CHATS] = (
                     mine.tenant.slug,
-                    sync_chats(platform(), mine.principal, account_id=account),
+                    mine.chats.sync(account_id=account),
                 )
     tenant, references = st.session_state.get(_CHATS, (None, []))
     if tenant != mine.tenant.slug:
         st.caption(t("subscriptions.own_none"))
         return []
     names = {}
-    for one in mine.chats():
+    for one in mine.chats.all():
         reference = f"@{one.username}" if one.username else str(one.channel_id)
         if reference in references and one.followed in (None, "ended"):
             names[reference] = one.title
@@ -179,13 +173,11 @@ def _own(mine: Studio, accounts: dict[str, str]) -> list[str]:
 def _subscribe(
     mine: Studio, typed: str, chosen: Sequence[str], since: date | None, *, comments: bool, account_id: str | None
 ) -> None:
-    from tgstudio_dagster.telegram.reading.references import parse_list
-
     wanted = [*(str(one) for one in parse_list(typed.replace(";", "\n").replace(" @", "\n@"))), *chosen]
     if not wanted:
         raise SourceError(t("subscriptions.nothing_named"))
-    asked = mine.subscribe(wanted, since=since, comments=comments, account_id=account_id)
-    mine.refresh(utc_now())
+    asked = mine.follows.request(wanted, since=since, comments=comments, account_id=account_id)
+    mine.follows.refresh()
     st.session_state[_TOLD] = t("subscriptions.asked", count=len(asked))
     for name in ("references", "own", "own_every"):
         st.session_state.pop(name, None)
@@ -196,7 +188,7 @@ def _requests(mine: Studio, waiting: list[SubscriptionRequest]) -> None:
     """Wishes that wait for the next reading, and those that could not be met."""
     if not waiting:
         return
-    zone = mine.settings.zone
+    zone = mine.settings.get().zone
     with st.container(border=True, key="requests"):
         st.markdown(f"**{t('subscriptions.requests')}**")
         rows = "".join(
@@ -218,7 +210,7 @@ def _why(one: SubscriptionRequest, zone: Any) -> str:
 
 
 def _table(mine: Studio, followed: list[SubscriptionView]) -> None:
-    zone = mine.settings.zone
+    zone = mine.settings.get().zone
     cost: dict[int, Estimate] = dict(st.session_state.get(_COST, {}).get(mine.tenant.slug, {}))
     frame = pl.DataFrame(
         [
@@ -248,7 +240,7 @@ def _table(mine: Studio, followed: list[SubscriptionView]) -> None:
         key="followed",
         hide_index=True,
         column_order=shown,
-        on_select="rerun" if mine.principal.may_edit else "ignore",
+        on_select="rerun" if mine.may("follows.end") else "ignore",
         selection_mode="multi-row",
         alt=t("subscriptions.table_alt"),
         column_config={
@@ -265,7 +257,7 @@ def _table(mine: Studio, followed: list[SubscriptionView]) -> None:
             "error": column.TextColumn(t("subscriptions.column.error"), width="medium"),
         },
     )
-    if mine.principal.may_edit:
+    if mine.may("follows.end"):
         rows = event.selection.rows if event else []
         _actions(mine, [followed[row] for row in rows if row < len(followed)])
     if cost:
@@ -282,16 +274,14 @@ def _table(mine: Studio, followed: list[SubscriptionView]) -> None:
 
 
 def _actions(mine: Studio, chosen: list[SubscriptionView]) -> None:
-    from tgstudio_dagster.services.history_cost import history_cost
-
     with st.container(horizontal=True, vertical_alignment="center", key="follow_actions"):
         if st.button(t("subscriptions.now"), icon=":material/refresh:", key="now"):
             with guarded():
-                mine.refresh(utc_now())
+                mine.follows.refresh()
                 st.toast(t("subscriptions.now_done"), icon=":material/check:")
         if st.button(t("subscriptions.estimate"), icon=":material/schedule:", key="estimate"):
             with guarded(), st.spinner(t("subscriptions.asking")):
-                found = history_cost(platform(), mine.principal, utc_now)
+                found = mine.follows.estimate()
                 st.session_state[_COST] = {mine.tenant.slug: found}
                 st.rerun()
         if st.button(
@@ -318,7 +308,7 @@ def _leave(chosen: list[tuple[int, str]]) -> None:
         with guarded():
             mine = studio()
             for channel_id, _ in chosen:
-                mine.unsubscribe(str(channel_id))
+                mine.follows.end(str(channel_id))
             _close()
             st.session_state[_TOLD] = t("subscriptions.left", count=len(chosen))
             st.session_state.pop("followed", None)

@@ -30,7 +30,7 @@ def show() -> None:
     mine = studio()
     page_head("top")
     try:
-        newest = mine.newest_day()
+        newest = mine.topics.newest_day()
     except NotFoundError:
         empty_state(
             "trending_up", t("top.empty_title"), t("top.empty_text"),
@@ -52,7 +52,7 @@ def show() -> None:
     kind = cast(Literal["topic", "message"], by)
     shown = st.session_state.setdefault("top_shown", PAGE)
     with guarded():
-        rows = mine.top(by=kind, window=cast(Literal["24h", "7d"], window), day=day, limit=shown + 1)
+        rows = mine.topics.top(by=kind, window=cast(Literal["24h", "7d"], window), day=day, limit=shown + 1)
         if rows.is_empty():
             empty_state("trending_flat", t("top.nothing_title"), t("top.nothing_text"), ("feed", t("feed.title")))
             return
@@ -73,7 +73,7 @@ def _head(rows: pl.DataFrame, mine: Studio) -> None:
     rising = rows.sort("trend", descending=True).row(0, named=True)
     metric_row(
         [
-            Figure(t("top.as_of"), moment(rows["as_of"][0], mine.settings.zone)),
+            Figure(t("top.as_of"), moment(rows["as_of"][0], mine.settings.get().zone)),
             Figure(t("top.leader_score"), number(rows["score"][0], 2), t("top.formula")),
             Figure(t("top.steepest"), signed(rising["trend"]), rising["title"][:200]),
         ]
@@ -81,17 +81,17 @@ def _head(rows: pl.DataFrame, mine: Studio) -> None:
 
 
 def _topics(mine: Studio, rows: pl.DataFrame, day: date) -> None:
-    zone, window = mine.settings.zone, rows["window"][0]
+    zone, window = mine.settings.get().zone, rows["window"][0]
     hours = WINDOWS[window]
     first = rows["as_of"][0].replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours - 1)
-    trends = mine.topic_trends(rows["entity_id"].to_list(), day=day, first=first, hours=hours)
+    trends = mine.topics.trends(rows["entity_id"].to_list(), day=day, first=first, hours=hours)
     for row in rows.iter_rows(named=True):
         topic_id = row["entity_id"]
         topic_row(row, topic_id=topic_id, day=day, zone=zone, trend=trends[topic_id], ranked=True)
 
 
 def _posts(mine: Studio, rows: pl.DataFrame) -> None:
-    zone, html = mine.settings.zone, []
+    zone, html = mine.settings.get().zone, []
     for row in rows.iter_rows(named=True):
         channel_id, _, msg_id = row["entity_id"].partition("/")
         post = row | {"channel_id": int(channel_id), "msg_id": int(msg_id), "text": row["title"]}

@@ -21,7 +21,7 @@ from streamlit_app.i18n import has, t
 from streamlit_app.navigation import path
 from streamlit_app.principal import studio
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.topics.topic_page import TopicPage
+from tgstudio_dagster.services.topics import TopicPage
 
 WINDOWS: tuple[Literal["24h", "7d"], ...] = ("24h", "7d")
 POSTS = 30
@@ -45,15 +45,15 @@ def show() -> None:
         return
     with guarded():
         day = _day(mine)
-        page = mine.topic(topic_id, day=day)
+        page = mine.topics.get(topic_id, day=day)
         row = page.topic.row(0, named=True)
         st.page_link(path("topics"), label=t("topics.title"), icon=":material/arrow_back:")
         st.html(f'<div class="ts-head"><h1>{escape(row["title"])}</h1></div>{keywords_html(row["keywords"])}')
-        _figures(row, page.posts, mine.settings.zone)
+        _figures(row, page.posts, mine.settings.get().zone)
         _make(mine, topic_id, day)
-        _timeline(page, mine.settings.zone)
+        _timeline(page, mine.settings.get().zone)
         _rank(mine, topic_id, day)
-        _posts(page.posts, row, mine.settings.zone)
+        _posts(page.posts, row, mine.settings.get().zone)
         _changes(page.changes)
 
 
@@ -61,7 +61,7 @@ def _day(mine: Studio) -> date:
     try:
         return date.fromisoformat(st.query_params.get("day", ""))
     except ValueError:
-        return mine.newest_day()
+        return mine.topics.newest_day()
 
 
 def _figures(row: dict[str, Any], posts: pl.DataFrame, zone: ZoneInfo) -> None:
@@ -79,7 +79,7 @@ def _figures(row: dict[str, Any], posts: pl.DataFrame, zone: ZoneInfo) -> None:
 
 
 def _make(mine: Studio, topic_id: str, day: date) -> None:
-    may = mine.principal.may_edit
+    may = mine.may("orders.request")
     if st.button(
         t("topic.make"), key="make", type="primary", icon=":material/auto_awesome:", disabled=not may,
         help=None if may else t("common.viewer_note"),
@@ -124,7 +124,7 @@ def _tick(lines: pl.DataFrame) -> int | None:
 
 def _rank(mine: Studio, topic_id: str, day: date) -> None:
     for window in WINDOWS:
-        found = mine.ranking(topic_id, window=window, day=day)
+        found = mine.topics.ranking(topic_id, window=window, day=day)
         if found is not None:
             place = t("topic.place", rank=number(found["rank"]), window=t(f"top.window_{window}"))
             st.html(f'<p class="ts-place">{escape(place)}</p>{why_html(found)}')

@@ -28,7 +28,7 @@ def show() -> None:
     mine = studio()
     page_head("topics")
     try:
-        newest = mine.newest_day()
+        newest = mine.topics.newest_day()
     except NotFoundError:
         empty_state(
             "forum", t("topics.empty_title"), t("topics.empty_text"),
@@ -45,7 +45,7 @@ def show() -> None:
                 t("topics.sort"), tuple(SORTS), format_func=lambda one: t(f"topics.sort_{one}"), key="sort", width=220
             )
             day = st.date_input(t("top.day"), value=newest, max_value=newest, key="day", format="DD.MM.YYYY", width=170)
-        every = mine.topics(day=day, limit=MOST)
+        every = mine.topics.all(day=day, limit=MOST)
         spoken = sorted(set(every["lang"]))
         langs = st.pills(
             t("feed.langs"), spoken, selection_mode="multi", key="langs", label_visibility="collapsed",
@@ -58,9 +58,9 @@ def show() -> None:
         at = int(page_cursor("topics", (mine.tenant.slug, words, tuple(langs), sort, day)) or 0)
         st.caption(t("topics.found", count=found.height, number=number(found.height)))
         for row in found.slice(at, PAGE).iter_rows(named=True):
-            topic_row(row, topic_id=row["topic_id"], day=day, zone=mine.settings.zone)
+            topic_row(row, topic_id=row["topic_id"], day=day, zone=mine.settings.get().zone)
         pager("topics", str(at + PAGE) if at + PAGE < found.height else None)
-        changes = mine.topic_changes(day=day)
+        changes = mine.topics.changes(day=day)
         if changes.height:
             with st.expander(t("topics.changes", count=changes.height), icon=":material/call_split:"):
                 for row in changes.head(50).iter_rows(named=True):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -17,7 +15,7 @@ from streamlit_app.i18n import has, t
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.errors import RunsError
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.services.spending import Usage
+from tgstudio_dagster.services.usage import Usage
 
 WINDOWS = (7, 30, 90)
 COLOURS = {"orders": "#2a7de1", "images": "#8b5cf6", "api_calls": "#15803d", "mcp_calls": "#d97706"}
@@ -31,7 +29,7 @@ def show() -> None:
         t("usage.window"), WINDOWS, name="window", default=30, format_func=lambda one: t("usage.days", count=one)
     )
     with guarded():
-        used = mine.usage(days, datetime.now(UTC))
+        used = mine.usage.report(days)
         metric_row(
             [
                 Figure(t("usage.cost"), f"${used.cost_usd:.2f}", t("usage.cost_help")),
@@ -69,7 +67,7 @@ def _chart(used: Usage) -> None:
 def _runs(mine: Studio) -> None:
     st.subheader(t("usage.runs"))
     try:
-        runs = mine.recent_runs()
+        runs = mine.usage.runs()
     except RunsError as error:
         st.info(t("usage.no_dagster"), icon=":material/cloud_off:")
         if mine.principal.role == "operator":
@@ -78,7 +76,7 @@ def _runs(mine: Studio) -> None:
     if not runs:
         empty_state("play_circle", t("usage.no_runs_title"), t("usage.no_runs_text"))
         return
-    zone = mine.settings.zone
+    zone = mine.settings.get().zone
     st.dataframe(
         [
             {

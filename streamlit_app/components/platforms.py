@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName
+from tgstudio_dagster.core.vocabulary import PlatformName
 
 PLATFORM_NAMES: Mapping[PlatformName, str] = {
     "tg": "Telegram",

@@ -28,11 +28,6 @@ _COUNTERS = (
 )
 
 
-def post_card(row: Mapping[str, Any], zone: ZoneInfo, *, note: str | None = None, with_day: bool = False) -> None:
-    """One post; `row` has the feed's columns, those of the media, counters and edits may lack. `note` is a line of ours."""
-    st.html(post_html(row, zone, note=note, with_day=with_day))
-
-
 def post_html(row: Mapping[str, Any], zone: ZoneInfo, *, note: str | None = None, with_day: bool = False) -> str:
     """The card as HTML, for several in one element: a page of fifty is drawn at once."""
     deleted = row.get("deleted_at") is not None

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from html import escape
 
 from streamlit_app.i18n import t
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName
-from tgstudio_dagster.newsroom.preview import Preview
-from tgstudio_dagster.newsroom.provenance import SentenceTrace
+from tgstudio_dagster.core.vocabulary import PlatformName
+from tgstudio_dagster.services.packages import Preview, SentenceTrace
 
 _IMAGE_FIRST = frozenset({"ig", "tg"})
 _LETTERS = {"tg": "T", "vk": "VK", "x": "X", "ig": "IG", "threads": "@", "fb": "f", "li": "in"}

@@ -7,7 +7,7 @@ from html import escape
 
 from streamlit_app.formats import number, size
 from streamlit_app.i18n import has, t
-from tgstudio_dagster.services.spending import Quota
+from tgstudio_dagster.services.usage import Quota
 
 _BYTES = "media_bytes_per_day"
 

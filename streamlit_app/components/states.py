@@ -41,8 +41,8 @@ def go_on(key: str, label: str, icon: str = "arrow_forward", *, main: bool = Tru
 
 def error_box(error: TGStudioError) -> None:
     """What went wrong, in the reader's language, and what the product says about it: it names the field and the mend."""
-    name = type(error).__name__
-    head = t(f"common.error.{name}") if has(f"common.error.{name}") else t("common.error.TGStudioError")
+    names = (f"common.error.{kind.__name__}" for kind in type(error).__mro__)
+    head = t(next(filter(has, names)))
     with st.container(key=f"error_{abs(hash(str(error)))}"):
         st.error(head, icon=":material/error:")
         st.html(f'<p class="ts-detail">{escape(str(error))}</p>')

@@ -12,15 +12,15 @@ from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import save, words_of
 from tgstudio_dagster.core.errors import SettingsError
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.web.who import inside
+from tgstudio_dagster.services.people import inside
 
 LOOPBACK = "127.0.0.1"
 
 
 def show(mine: Studio) -> None:
     """The list of addresses, and the switch of sending."""
-    may = mine.principal.role in ("owner", "operator")
-    if mine.principal.may_edit and not may:
+    may = mine.may("settings.open")
+    if mine.may("settings.put") and not may:
         st.info(t("settings.owner_note"), icon=":material/lock:")
     _addresses(mine, may=may)
     _sending(mine, may=may)
@@ -32,7 +32,7 @@ def _addresses(mine: Studio, *, may: bool) -> None:
         st.subheader(t("settings.access.head"))
         st.html(f"<p class='ts-lead'>{escape(t('settings.access.text', own=own))}</p>")
         typed = st.text_area(
-            t("settings.access.addresses"), value="\n".join(mine.settings.allowed_ips), height=120, disabled=not may,
+            t("settings.access.addresses"), value="\n".join(mine.settings.get().allowed_ips), height=120, disabled=not may,
             placeholder="203.0.113.7\n198.51.100.0/24", key="allowed_ips",
         )  # fmt: skip
         sent = st.form_submit_button(
@@ -63,7 +63,7 @@ def _check(network: str) -> None:
 
 
 def _sending(mine: Studio, *, may: bool) -> None:
-    now = mine.settings.sending
+    now = mine.settings.get().sending
     with st.form("sending"):
         st.subheader(t("settings.access.sending_head"))
         st.html(f"<p class='ts-lead'>{escape(t('settings.access.sending_text'))}</p>")

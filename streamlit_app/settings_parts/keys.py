@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from html import escape
-from typing import Literal, cast
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -16,9 +16,11 @@ from streamlit_app.components.topic import plain
 from streamlit_app.formats import day, moment, number
 from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import button_help, done, words_of
-from tgstudio_dagster.catalog.people.api_keys import SCOPES, ApiKey, scopes_of
 from tgstudio_dagster.core.errors import SettingsError
-from tgstudio_dagster.services import Studio
+from tgstudio_dagster.core.scopes import SCOPES, scopes_of
+from tgstudio_dagster.core.vocabulary import CallKind
+from tgstudio_dagster.services import Studio, policy
+from tgstudio_dagster.services.keys import ApiKey
 
 SECRET = "key_secret"  # noqa: S105 - where it stands, not what it is
 """Key of the session's state: the secret of the key that was just made, until its reader says that it is kept."""
@@ -31,7 +33,7 @@ def show(mine: Studio) -> None:
     st.caption(t("settings.keys.note"))
     _secret(mine)
     now = datetime.now(UTC)
-    keys = mine.keys()
+    keys = mine.keys.all()
     if not keys:
         empty_state("key", t("settings.keys.none_title"), t("settings.keys.none_text"))
     ended = [one for one in keys if _ended(one, now)]
@@ -65,7 +67,7 @@ def _ended(key: ApiKey, now: datetime) -> bool:
 
 
 def _card(mine: Studio, key: ApiKey, now: datetime) -> None:
-    zone = mine.settings.zone
+    zone = mine.settings.get().zone
     with st.container(border=True, key=f"key_{key.id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{plain(key.name)}** `{key.prefix}…`")
@@ -80,13 +82,13 @@ def _card(mine: Studio, key: ApiKey, now: datetime) -> None:
             with st.popover(
                 t("settings.keys.revoke"),
                 icon=":material/block:",
-                disabled=not mine.principal.may_edit,
+                disabled=not mine.may("keys.revoke"),
                 key=f"end_{key.id}",
             ):
                 st.markdown(t("settings.keys.revoke_text"))
                 if st.button(t("settings.keys.revoke_yes"), type="primary", key=f"revoke_{key.id}"):
                     with guarded():
-                        mine.revoke_key(key.id, datetime.now(UTC))
+                        mine.keys.revoke(key.id)
                         _forget()
                         done(t("settings.keys.revoked_told", name=plain(key.name)))
 
@@ -108,9 +110,7 @@ def _facts(key: ApiKey, zone: ZoneInfo) -> list[str]:
 
 
 def _form(mine: Studio, now: datetime) -> None:
-    from tgstudio_dagster.mcp.registry import TOOLS
-
-    may = mine.principal.may_edit
+    may = mine.may("keys.create")
     # A new form after each key: an empty one.
     turn = st.session_state.setdefault("key_turn", 0)
     with (
@@ -128,7 +128,7 @@ def _form(mine: Studio, now: datetime) -> None:
             key=f"key_scopes_{turn}",
         )  # fmt: skip
         tools = st.multiselect(
-            t("settings.keys.tools"), list(TOOLS), disabled=not may, placeholder=t("settings.keys.all_tools"),
+            t("settings.keys.tools"), list(policy.tools()), disabled=not may, placeholder=t("settings.keys.all_tools"),
             help=t("settings.keys.tools_help"), key=f"key_tools_{turn}",
         )  # fmt: skip
         left, right = st.columns(2, gap="small", vertical_alignment="bottom")
@@ -153,7 +153,7 @@ def _form(mine: Studio, now: datetime) -> None:
             type="primary",
             icon=":material/key:",
             disabled=not may,
-            help=button_help(mine),
+            help=button_help(mine, "keys.create"),
             key=f"key_make_{turn}",
         )
     if sent:
@@ -162,7 +162,7 @@ def _form(mine: Studio, now: datetime) -> None:
                 raise SettingsError(t("settings.keys.no_name"))
             if not scopes:
                 raise SettingsError(t("settings.keys.no_scope"))
-            key, secret = mine.create_key(
+            key, secret = mine.keys.create(
                 name, list(scopes), rate_per_minute=None if rate is None else int(rate), ips=words_of(ips) or None,
                 user_agents=words_of(agents) or None, tools=tools or None,
                 expires_at=None if days is None else now + timedelta(days=days), now=now,
@@ -174,20 +174,20 @@ def _form(mine: Studio, now: datetime) -> None:
 
 def _history(mine: Studio, names: dict[str, str]) -> None:
     """What programs asked; of the whole tenant, so an owner's to see."""
-    if "admin" not in scopes_of(mine.principal.role):
+    if not mine.may("keys.calls"):
         return
     st.subheader(t("settings.keys.history"))
     kind = st.segmented_control(
         t("settings.keys.kind"), ("all", "api", "mcp"), default="all", required=True, key="calls_kind",
         format_func=lambda one: t(f"settings.keys.kind_{one}"), label_visibility="collapsed",
     )  # fmt: skip
-    wanted = None if kind == "all" else cast(Literal["api", "mcp"], kind)
+    wanted = None if kind == "all" else cast(CallKind, kind)
     cursor = page_cursor("calls", (mine.tenant.slug, kind))
-    found, following = mine.requests(wanted, CALLS, cursor)
+    found, following = mine.keys.calls(wanted, CALLS, cursor)
     if not found:
         st.caption(t("settings.keys.no_calls"))
         return
-    zone, column = mine.settings.zone, st.column_config
+    zone, column = mine.settings.get().zone, st.column_config
     st.dataframe(
         [
             {

@@ -5,24 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from streamlit_app.i18n import has, t
+from streamlit_app.i18n import t
 from streamlit_app.principal import platform
-from tgstudio_dagster.services import Studio
-
-if TYPE_CHECKING:
-    from tgstudio_dagster.mcp.tool import Tool
+from tgstudio_dagster.services import Studio, policy
 
 SECRET = "tgs_…"  # noqa: S105 - stands for one
 
 
 def show(mine: Studio) -> None:
     """Three steps, and the texts to copy."""
-    from tgstudio_dagster.mcp.registry import TOOLS
-
     origin = platform().web_settings.origin
     steps = "".join(f"<li><span>{t(f'settings.models.step_{n}')}</span></li>" for n in (1, 2, 3))
     st.html(f'<p class="ts-lead">{t("settings.models.lead")}</p><ol class="ts-how">{steps}</ol>')
@@ -37,16 +31,15 @@ def show(mine: Studio) -> None:
         environment = {"TGSTUDIO_HOME": home, "TGSTUDIO_API_KEY": SECRET}
         st.code(_servers({"command": "tgstudio", "args": ["mcp"], "env": environment}), language=None)
     st.subheader(t("settings.models.tools"))
-    st.html(f'<dl class="ts-tools">{"".join(_tool(one) for one in TOOLS.values())}</dl>')
+    st.html(f'<dl class="ts-tools">{"".join(_tool(name, scope) for name, scope in policy.tools().items())}</dl>')
     st.info(t("settings.models.safety"), icon=":material/shield:")
 
 
-def _tool(tool: Tool) -> str:
-    about = t(f"settings.models.about.{tool.name}") if has(f"settings.models.about.{tool.name}") else tool.about
-    scope = t(f"settings.keys.scope.{tool.scope}")
+def _tool(name: str, scope: str) -> str:
+    needs = t(f"settings.keys.scope.{scope}")
     return (
-        f'<div><dt><code>{escape(tool.name)}</code> <span class="ts-badge ts-gray">{escape(scope)}</span></dt>'
-        f"<dd>{escape(about)}</dd></div>"
+        f'<div><dt><code>{escape(name)}</code> <span class="ts-badge ts-gray">{escape(needs)}</span></dt>'
+        f"<dd>{escape(t(f'settings.models.about.{name}'))}</dd></div>"
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import streamlit as st
 
 from streamlit_app.components.figures import Figure, metric_row
@@ -11,13 +9,12 @@ from streamlit_app.components.quotas import plan_name, quotas_html
 from streamlit_app.components.states import go_on
 from streamlit_app.formats import duration, number
 from streamlit_app.i18n import t
-from tgstudio_dagster.catalog.money.plans import limits_of
 from tgstudio_dagster.services import Studio
 
 
 def show(mine: Studio) -> None:
     """The plan's name, its paces, and each limit with what is used."""
-    used, limits = mine.usage(1, datetime.now(UTC)), limits_of(mine.catalog, mine.principal)
+    used, limits = mine.usage.report(1), mine.usage.limits()
     metric_row(
         [
             Figure(t("settings.plan.plan"), plan_name(used.plan), t("settings.plan.change")),

@@ -7,8 +7,8 @@ import streamlit as st
 from streamlit_app.components.states import guarded
 from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import button_help, save, seed, set_back
-from tgstudio_dagster.catalog.people.ranking_weights import COUNTERS, SHIPPED, RankingWeights
 from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.settings import COUNTERS, SHIPPED, RankingWeights
 
 COUNTED = ("engagement", "audience", "trend")
 FINE = ("half_life_24h", "half_life_7d", "smoothing", "least", "most")
@@ -17,8 +17,8 @@ _LEAST = {"smoothing": 0.1, "half_life_24h": 0.5, "half_life_7d": 0.5, "least": 
 
 def show(mine: Studio) -> None:
     """The form."""
-    now = mine.settings.ranking
-    may = mine.principal.may_edit
+    now = mine.settings.get().ranking
+    may = mine.may("settings.put")
     given: dict[str, float | bool] = {}
     with st.form("ranking"):
         st.subheader(t("settings.ranking.head"))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any
 
 import streamlit as st
 from pydantic import ValidationError
@@ -17,10 +16,10 @@ from streamlit_app.formats import number
 from streamlit_app.i18n import has, t
 from streamlit_app.principal import studio
 from streamlit_app.settings_parts.saving import button_help, done, first_of, seed
-from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
-from tgstudio_dagster.catalog.work.rules import Rule, TopicRule, topic_rule
 from tgstudio_dagster.core.errors import NotFoundError, SettingsError
+from tgstudio_dagster.core.vocabulary import GOALS, LANGUAGES, PLATFORMS, TONES
 from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.rules import Rule, TopicRule, topic_rule
 
 _OPEN = "rule_open"
 """Key of the session's state: the id of the rule that is edited, or NEW."""
@@ -30,7 +29,7 @@ LANGS = ("ru", "en", "uk", "be", "kk", "de", "fr", "es")
 
 def show(mine: Studio) -> None:
     """The rules there are, each with what it says; and the form."""
-    rules = mine.rules()
+    rules = mine.rules.all()
     opened = st.session_state.get(_OPEN)
     st.caption(t("settings.rules.note"))
     if not rules and opened != NEW:
@@ -45,12 +44,12 @@ def show(mine: Studio) -> None:
     else:
         st.button(
             t("settings.rules.add"), type="primary", icon=":material/add:", key="rule_add", on_click=_open, args=(NEW,),
-            disabled=not mine.principal.may_edit, help=button_help(mine),
+            disabled=not mine.may("rules.put"), help=button_help(mine, "rules.put"),
         )  # fmt: skip
 
 
 def _card(mine: Studio, rule: Rule) -> None:
-    may = mine.principal.may_edit
+    may = mine.may("rules.put")
     with st.container(border=True, key=f"rule_{rule.id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{plain(rule.name)}**")
@@ -76,7 +75,7 @@ def _card(mine: Studio, rule: Rule) -> None:
                 st.markdown(t("settings.rules.delete_text"))
                 if st.button(t("settings.rules.delete_yes"), type="primary", key=f"rule_gone_{rule.id}"):
                     with guarded():
-                        mine.delete_rule(rule.id)
+                        mine.rules.delete(rule.id)
                         done(t("settings.rules.deleted"))
 
 
@@ -113,11 +112,11 @@ def _enable(rule_id: str) -> None:
         mine = studio()
         rule = _rule(mine, rule_id)
         on = bool(st.session_state[f"rule_on_{rule_id}"])
-        mine.put_rule(rule.name, topic_rule(rule), now=datetime.now(UTC), enabled=on, rule_id=rule_id)
+        mine.rules.put(rule.name, topic_rule(rule), enabled=on, rule_id=rule_id)
 
 
 def _rule(mine: Studio, rule_id: str) -> Rule:
-    for one in mine.rules():
+    for one in mine.rules.all():
         if one.id == rule_id:
             return one
     raise NotFoundError(t("settings.rules.gone"))
@@ -184,20 +183,20 @@ def _form(mine: Studio, rule: Rule | None) -> None:
 def _made(wish: TopicRule, name: str) -> dict[str, Any]:
     """What is made of a topic that passes; what is not chosen is the tenant's."""
     platforms = st.pills(
-        t("exclusive.platforms"), get_args(PlatformName), selection_mode="multi", default=list(wish.platforms),
+        t("exclusive.platforms"), PLATFORMS, selection_mode="multi", default=list(wish.platforms),
         format_func=PLATFORM_NAMES.__getitem__, key=f"rule_platforms_{name}", help=t("settings.rules.platforms_help"),
     )  # fmt: skip
     goal = st.segmented_control(
-        t("exclusive.goal"), get_args(Goal), default=wish.goal, required=True, key=f"rule_goal_{name}",
+        t("exclusive.goal"), GOALS, default=wish.goal, required=True, key=f"rule_goal_{name}",
         format_func=lambda one: t(f"exclusive.goal_{one}"),
     )  # fmt: skip
     left, right = st.columns(2, gap="small")
     language = left.segmented_control(
-        t("exclusive.language"), get_args(Language), default=wish.language, key=f"rule_language_{name}",
+        t("exclusive.language"), LANGUAGES, default=wish.language, key=f"rule_language_{name}",
         format_func=lambda one: t(f"common.lang.{one}"), help=t("settings.rules.own_help"),
     )  # fmt: skip
     tone = right.segmented_control(
-        t("exclusive.tone"), get_args(Tone), default=wish.tone, key=f"rule_tone_{name}",
+        t("exclusive.tone"), TONES, default=wish.tone, key=f"rule_tone_{name}",
         format_func=lambda one: t(f"exclusive.tone_{one}"), help=t("settings.rules.own_help"),
     )  # fmt: skip
     return {"platforms": tuple(platforms), "goal": goal, "language": language, "tone": tone}
@@ -209,7 +208,7 @@ def _put(mine: Studio, name: str, said: Mapping[str, Any], rule: Rule | None) ->
     except ValidationError as error:
         raise SettingsError(first_of(error)) from error
     enabled = rule.enabled if rule else True
-    mine.put_rule(name, wish, now=datetime.now(UTC), enabled=enabled, rule_id=rule.id if rule else None)
+    mine.rules.put(name, wish, enabled=enabled, rule_id=rule.id if rule else None)
     _open(None)
     done(t("settings.rules.saved"))
 
@@ -217,7 +216,7 @@ def _put(mine: Studio, name: str, said: Mapping[str, Any], rule: Rule | None) ->
 def _scores(mine: Studio) -> str | None:
     """The scores that topics have now, to choose a threshold by; None without topics."""
     try:
-        found = mine.top(by="topic", window="24h", day=mine.newest_day(), limit=10)
+        found = mine.topics.top(by="topic", window="24h", day=mine.topics.newest_day(), limit=10)
     except NotFoundError:
         return None
     places = [(place, found["score"][place - 1]) for place in (1, 3, 10) if place <= found.height]

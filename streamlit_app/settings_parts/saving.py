@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from streamlit_app.components.states import guarded
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
-from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.core.errors import SettingsError
 from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.settings import TenantSettings
 
 _TOLD = "settings_told"
 """Key of the session's state: what was done last."""
@@ -20,7 +20,7 @@ _TOLD = "settings_told"
 
 def save(mine: Studio, **changes: object) -> None:
     """Set these fields anew and run the page again. Raises SettingsError that names the field, ForbiddenError."""
-    mine.put_settings(checked(mine.settings, **changes))
+    mine.settings.put(checked(mine.settings.get(), **changes))
     done(t("settings.saved"))
 
 
@@ -52,7 +52,7 @@ def set_back(prefix: str, **changes: object) -> None:
     """For a button's callback: set these fields anew, and let the form's fields (their keys' prefix) show that."""
     with guarded():
         mine = studio()
-        mine.put_settings(checked(mine.settings, **changes))
+        mine.settings.put(checked(mine.settings.get(), **changes))
         for name in [name for name in st.session_state if str(name).startswith(prefix)]:
             del st.session_state[name]
         st.session_state[_TOLD] = t("settings.saved")
@@ -76,6 +76,6 @@ def words_of(text: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in re.split(r"[\n,;]", text or "") if part.strip()))
 
 
-def button_help(mine: Studio) -> str | None:
+def button_help(mine: Studio, action: str = "settings.put") -> str | None:
     """Why a button is disabled for who may only read."""
-    return None if mine.principal.may_edit else t("common.viewer_note")
+    return None if mine.may(action) else t("common.viewer_note")

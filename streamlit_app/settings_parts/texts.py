@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 import streamlit as st
@@ -12,25 +11,25 @@ from streamlit_app.components.platforms import PLATFORM_NAMES
 from streamlit_app.components.states import guarded
 from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import button_help, save
-from tgstudio_dagster.catalog.people.tenant_settings import Language, PlatformName, Tone
+from tgstudio_dagster.core.vocabulary import LANGUAGES, PLATFORMS, TONES
 from tgstudio_dagster.services import Studio
 
 
 def show(mine: Studio) -> None:
     """The form."""
-    now, may = mine.settings, mine.principal.may_edit
+    now, may = mine.settings.get(), mine.may("settings.put")
     with st.form("texts"):
         st.subheader(t("settings.texts.head"))
         language = st.segmented_control(
-            t("exclusive.language"), get_args(Language), default=now.language, required=True, disabled=not may,
+            t("exclusive.language"), LANGUAGES, default=now.language, required=True, disabled=not may,
             format_func=lambda one: t(f"common.lang.{one}"), key="text_language", help=t("settings.texts.language_help"),
         )  # fmt: skip
         tone = st.segmented_control(
-            t("exclusive.tone"), get_args(Tone), default=now.tone, required=True, disabled=not may,
+            t("exclusive.tone"), TONES, default=now.tone, required=True, disabled=not may,
             format_func=lambda one: t(f"exclusive.tone_{one}"), key="text_tone",
         )  # fmt: skip
         platforms = st.pills(
-            t("exclusive.platforms"), get_args(PlatformName), selection_mode="multi", default=list(now.platforms),
+            t("exclusive.platforms"), PLATFORMS, selection_mode="multi", default=list(now.platforms),
             format_func=PLATFORM_NAMES.__getitem__, disabled=not may, key="text_platforms",
         )  # fmt: skip
         vk = st.number_input(

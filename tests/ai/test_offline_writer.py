@@ -13,8 +13,8 @@ from tgstudio_dagster.ai.offline.quotes import shorten
 from tgstudio_dagster.ai.offline.writer import LONG, MEDIUM, SHORT, OfflineWriter
 from tgstudio_dagster.ai.protocols import SourceMessage, WriteRequest, WriteResult, body_text
 from tgstudio_dagster.ai.text import holds_run, open_quotes, overlap, quotations, words
-from tgstudio_dagster.catalog.people.tenant_settings import Language, Tone
 from tgstudio_dagster.core.errors import NewsroomError
+from tgstudio_dagster.core.vocabulary import Language, Tone
 
 FIRST = datetime(2026, 3, 9, 4, 5, tzinfo=UTC)
 

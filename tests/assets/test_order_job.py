@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import get_args
 
 import polars as pl
 import pytest
@@ -10,18 +11,19 @@ import pytest
 from tests.services.conftest import desk as desk
 from tests.services.desk import DAY, NOW, TOPIC, Desk
 from tgstudio_dagster.ai.protocols import PaintRequest, PaintResult
+from tgstudio_dagster.catalog.people.tenant_settings import Goal
 from tgstudio_dagster.catalog.work.orders import get_order
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, IMAGES
 from tgstudio_dagster.lake.tables.posts import MESSAGES
-from tgstudio_dagster.newsroom.pipeline import GOALS, steps
+from tgstudio_dagster.newsroom.pipeline import steps
 from tgstudio_dagster.newsroom.sources import chosen_id
 
 LATER = NOW + timedelta(minutes=5)
 
 
-@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("goal", get_args(Goal))
 def test_an_order_is_worked_up_to_its_goal_and_no_further(desk: Desk, goal: str) -> None:
-    order = desk.studio().order(TOPIC, now=NOW, goal=goal)  # type: ignore[arg-type]
+    order = desk.studio().orders.request(TOPIC, now=NOW, goal=goal)  # type: ignore[arg-type]
     result = desk.fulfil(order.id)
     assert result.success
     assert all(check.passed for check in result.get_asset_check_evaluations())
@@ -31,11 +33,11 @@ def test_an_order_is_worked_up_to_its_goal_and_no_further(desk: Desk, goal: str)
 
 def test_a_raised_goal_makes_only_what_is_missing_and_pays_nothing_twice(desk: Desk) -> None:
     studio = desk.studio()
-    order = studio.order(TOPIC, now=NOW, goal="text")
+    order = studio.orders.request(TOPIC, now=NOW, goal="text")
     desk.fulfil(order.id)
     text = desk.lake.tenant("acme").read(EDITOR_RESULTS, order=order.id)
     for goal in ("images", "packages"):
-        assert studio.raise_goal(order.id, goal, LATER).status == "queued"  # type: ignore[arg-type]
+        assert studio.orders.raise_goal(order.id, goal, LATER).status == "queued"  # type: ignore[arg-type]
         assert desk.fulfil(order.id).success
     assert desk.made(order.id) == set(steps("packages"))
     assert desk.lake.tenant("acme").read(EDITOR_RESULTS, order=order.id).equals(text)
@@ -43,19 +45,19 @@ def test_a_raised_goal_makes_only_what_is_missing_and_pays_nothing_twice(desk: D
 
 
 def test_a_run_that_failed_halfway_goes_on_where_it_stopped(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = desk.studio().order(TOPIC, now=NOW)
+    order = desk.studio().orders.request(TOPIC, now=NOW)
     with monkeypatch.context() as broken:
         broken.setattr(desk.painter, "paint", None)
         assert not desk.fulfil(order.id).success
     assert get_order(desk.catalog, "acme", order.id).status == "failed"
-    desk.studio().raise_goal(order.id, "packages", LATER)
+    desk.studio().orders.raise_goal(order.id, "packages", LATER)
     assert desk.fulfil(order.id).success
     assert desk.writer.calls == 1
 
 
 def test_chosen_messages_become_a_text_that_rests_on_them_alone(desk: Desk) -> None:
     chosen = [(1, 10), (3, 5)]
-    order = desk.studio().order(messages=chosen, now=NOW, day=DAY)
+    order = desk.studio().orders.request(messages=chosen, now=NOW, day=DAY)
     assert desk.fulfil(order.id).success
     result = desk.lake.tenant("acme").read(EDITOR_RESULTS, order=order.id).row(0, named=True)
     cited = {(key["channel_id"], key["msg_id"]) for claim in result["claims"] for key in claim["messages"]}
@@ -67,11 +69,11 @@ def test_chosen_messages_become_a_text_that_rests_on_them_alone(desk: Desk) -> N
 
 def test_a_cancelled_order_s_run_ends_at_its_next_step(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     studio = desk.studio()
-    order = studio.order(TOPIC, now=NOW, platforms=["tg"])
+    order = studio.orders.request(TOPIC, now=NOW, platforms=["tg"])
     paint = desk.painter.paint
 
     def cancel_meanwhile(request: PaintRequest) -> PaintResult:
-        assert studio.cancel(order.id, LATER).status == "running"
+        assert studio.orders.cancel(order.id, LATER).status == "running"
         return paint(request)
 
     with monkeypatch.context() as patched:
@@ -79,13 +81,13 @@ def test_a_cancelled_order_s_run_ends_at_its_next_step(desk: Desk, monkeypatch: 
         assert not desk.fulfil(order.id).success
     assert get_order(desk.catalog, "acme", order.id).status == "cancelled"
     assert desk.made(order.id) == set(steps("images"))
-    studio.raise_goal(order.id, "packages", LATER)
+    studio.orders.raise_goal(order.id, "packages", LATER)
     assert desk.fulfil(order.id).success
     assert (desk.writer.calls, desk.painter.calls) == (1, 1)
 
 
 def test_an_order_of_messages_that_were_deleted_since_says_so(desk: Desk) -> None:
-    order = desk.studio().order(messages=[(1, 10)], now=NOW, day=DAY)
+    order = desk.studio().orders.request(messages=[(1, 10)], now=NOW, day=DAY)
     lake = desk.lake.tenant("acme")
     gone = lake.read(MESSAGES, days=[DAY]).with_columns(deleted_at=pl.lit(NOW, MESSAGES.schema["deleted_at"]))
     lake.write(MESSAGES, gone, day=DAY)

@@ -10,13 +10,15 @@ from sqlalchemy import select
 
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.api_keys import ApiKey, create_key, find_key, list_keys, revoke_key, scopes_of
+from tgstudio_dagster.catalog.people.api_keys import ApiKey, create_key, find_key, list_keys, revoke_key
 from tgstudio_dagster.catalog.people.audit import list_audit
 from tgstudio_dagster.catalog.people.models import User
 from tgstudio_dagster.catalog.people.principals import principal_of
-from tgstudio_dagster.catalog.people.tenants import MemberRole, add_member, add_user, delete_tenant
+from tgstudio_dagster.catalog.people.tenants import add_member, add_user, delete_tenant
 from tgstudio_dagster.core.errors import ForbiddenError, NotFoundError, SettingsError, SignInError
 from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.core.scopes import scopes_of
+from tgstudio_dagster.core.vocabulary import MemberRole
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 

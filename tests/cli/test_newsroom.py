@@ -51,11 +51,11 @@ def test_an_order_of_chosen_posts_waits_with_its_goal_and_is_cancelled(desk: Des
 def test_a_post_that_is_none_is_refused_before_anything_is_ordered(desk: Desk) -> None:
     result = CliRunner().invoke(app, ["order", "--messages", "nonsense", "--tenant", "acme", "--queue"])
     assert result.exit_code == 2
-    assert desk.studio().orders() == []
+    assert desk.studio().orders.all() == []
 
 
 def test_an_edit_keeps_a_version_that_packages_show(desk: Desk, tmp_path: Path) -> None:
-    order = desk.studio().order(TOPIC, now=NOW)
+    order = desk.studio().orders.request(TOPIC, now=NOW)
     desk.fulfil(order.id)
     (tmp_path / "mine.txt").write_text("Моя версия\n", encoding="utf-8")
     kept = told("edit", f"{order.id}-tg", "--text", str(tmp_path / "mine.txt"), "--hashtags", "метро,город")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
-from tgstudio_dagster.catalog.people.api_keys import SCOPES
 from tgstudio_dagster.core.home import PROJECT
+from tgstudio_dagster.core.scopes import SCOPES
 from tgstudio_dagster.mcp.confirming import LASTS
 from tgstudio_dagster.mcp.envelope import MAX_CHARS, MAX_FIELD, NOTICE
 from tgstudio_dagster.mcp.registry import TOOLS

@@ -141,8 +141,8 @@ def test_the_top_topics_have_packages_within_every_limit(demo: Demo) -> None:
 def test_every_sentence_of_a_package_names_its_sources(demo: Demo) -> None:
     packages = demo.summary["packages"]
     catalog = Catalog.open(demo.settings)
-    studio = Studio(operator(catalog, "demo"), catalog, Lake.open(demo.settings))
-    explanations = [studio.explain(package).model_dump(mode="json") for package in packages]
+    studio = Studio.open(operator(catalog, "demo"), catalog, Lake.open(demo.settings))
+    explanations = [studio.packages.explain(package).model_dump(mode="json") for package in packages]
     catalog.close()
     assert len(packages) == 3 * 4
     assert demo.run("explain", packages[0], "--tenant", "demo", "--json") == explanations[0]

@@ -54,7 +54,7 @@ class Running:
 
     def studio(self, tenant: str) -> Studio:
         """What the operator's pages show of a tenant."""
-        return Studio(operator(self.catalog, tenant), self.catalog, Lake.open(self.up.settings))
+        return Studio.open(operator(self.catalog, tenant), self.catalog, Lake.open(self.up.settings))
 
     @contextmanager
     def context(self, language: Language, *, dark: bool = False) -> Iterator[BrowserContext]:
@@ -114,9 +114,9 @@ def words(language: Language) -> Callable[..., str]:
 
 def fill(telegram: RemoteServer, sample: Studio) -> int:
     """Let three channels tell today and yesterday what the sample's last two days tell; returns how many posts there are."""
-    days = sample.lake.days(MESSAGES)[-3:]
+    days = sample.scope.lake.days(MESSAGES)[-3:]
     told = (
-        sample.lake.read(MESSAGES, days=days)
+        sample.scope.lake.read(MESSAGES, days=days)
         .filter(pl.col("text").str.len_chars() > 80, pl.col("lang") == "en", pl.col("comment_on").is_null())
         .sort("date")
         .tail(150)
@@ -162,7 +162,7 @@ def _journey(studio: Running, tab: Tab) -> None:
     tab.press(t("subscriptions.subscribe")).shows(t("subscriptions.asked", count=len(CHANNELS)))
     tab.shot(studio.pictures / "journey" / "3-subscribed.png")
     tab.go(t("feed.title"))
-    wait_for(lambda: bool(mine.lake.days(MESSAGES)), "nothing was read")
+    wait_for(lambda: bool(mine.scope.lake.days(MESSAGES)), "nothing was read")
     tab.open("/").shows(re.compile("|".join(CHANNELS.values())))
     # Pictures are fetched, and the map is made, by the runs that follow.
     wait_for(lambda: _points(mine) >= 0.6 * posts and tab.open("/").pictures(), "no map, or no picture of a post")
@@ -198,7 +198,9 @@ def _journey(studio: Running, tab: Tab) -> None:
     box.fill(edited)
     box.press("Control+Enter")
     tab.press(t("packages.save")).shows(t("packages.history", count=1))
-    assert edited in [one.text for row in mine.packages(order[1])["package_id"] for one in mine.package(row).edits]
+    assert edited in [
+        one.text for row in mine.packages.all(order[1])["package_id"] for one in mine.packages.get(row).edits
+    ]
 
     tab.press(t("packages.export"))
     with page.expect_download() as taken:
@@ -212,7 +214,7 @@ def _journey(studio: Running, tab: Tab) -> None:
 
 def _points(mine: Studio) -> int:
     try:
-        return mine.topic_map(day=mine.newest_day()).points.height
+        return mine.topics.map(day=mine.topics.newest_day()).points.height
     except NotFoundError:
         return 0
 
@@ -226,8 +228,8 @@ def test_every_page_is_well_on_a_desk_and_on_a_phone(studio: Running, language: 
         found = _look(signing, studio.pictures / language, "sign-in")
         tab = studio.signed_in(context, SAMPLE, language)
         sample = studio.studio(SAMPLE)
-        topic = sample.top(by="topic", window="7d", day=None, limit=1)["entity_id"][0]
-        order = sample.orders()[0].id
+        topic = sample.topics.top(by="topic", window="7d", day=None, limit=1)["entity_id"][0]
+        order = sample.orders.all()[0].id
         more = {
             "topic": f"/topic?topic={topic}",
             "exclusive-order": f"/exclusive?order={order}",
@@ -278,7 +280,7 @@ def test_what_the_readme_shows(studio: Running) -> None:
         tab.open("/map").page.wait_for_selector(".js-plotly-plot .nsewdrag")
         lasso(tab.settled())
         tab.shows(t("map.chosen")).settled().shot(studio.pictures / "readme" / "map.png")
-        order = studio.studio(SAMPLE).orders()[0].id
+        order = studio.studio(SAMPLE).orders.all()[0].id
         tab.open(f"/packages?order={order}").page.wait_for_selector(".ts-preview img")
         tab.settled().shot(studio.pictures / "readme" / "package.png")
         assert tab.complaints == []

@@ -102,19 +102,19 @@ def tenants(home: Home, telegram: TelegramServer, up: Up) -> Iterator[Tenants]:
     ]
     lake.tenant("acme").land(landing(*posts))
 
-    newsroom = Studio(make_tenant(catalog, "newsroom", platforms=("tg",)), catalog, lake, runs=runs)
-    fill(newsroom.lake)
-    order = newsroom.order(TOPIC, now=now, goal="text")
-    bundle = newsroom.request_bundle(DAY, DAY, ["messages"], "csv", now=now)
+    newsroom = Studio.open(make_tenant(catalog, "newsroom", platforms=("tg",)), catalog, lake, runs=runs)
+    fill(newsroom.scope.lake)
+    order = newsroom.orders.request(TOPIC, now=now, goal="text")
+    bundle = newsroom.bundles.request(DAY, DAY, ["messages"], "csv", now=now)
 
     home.pair(telegram.add_user("Alice"))
     channel = telegram.add_channel("bignews", "Big News")
     telegram.post_many(
         channel, [f"post {n}" for n in range(200)], start=now - timedelta(days=9), step=timedelta(hours=1)
     )
-    reader = Studio(operator(catalog, READER), catalog, lake)
-    reader.subscribe(["@bignews"], since=(now - timedelta(days=8)).date())
-    acme = Studio(operator(catalog, "acme"), catalog, lake, runs=runs)
+    reader = Studio.open(operator(catalog, READER), catalog, lake)
+    reader.follows.request(["@bignews"], since=(now - timedelta(days=8)).date())
+    acme = Studio.open(operator(catalog, "acme"), catalog, lake, runs=runs)
     yield Tenants(acme, newsroom, order.id, bundle.id, reader, channel)
     runs.close()
     catalog.close()
@@ -137,16 +137,16 @@ def test_it_refreshes_what_lands_fulfils_an_order_and_backfills_a_range(up: Up, 
 
     # What landed is picked up by the refresh sensor: one run of the tenant's range, or two where its tick came between
     # the two days' files.
-    wait_for(lambda: not stale_days(studio.lake) and up.all_succeeded("acme"), "the sensor's run did not succeed")
-    assert studio.lake.days(RANKINGS) == DAYS
+    wait_for(lambda: not stale_days(studio.scope.lake) and up.all_succeeded("acme"), "the sensor's run did not succeed")
+    assert studio.scope.lake.days(RANKINGS) == DAYS
     before = len(up.runs("acme"))
 
     # An order that waits in the catalog is fulfilled by its sensor, and marked done.
-    topic = studio.topics(day=None, limit=1)["topic_id"][0]
-    order = studio.order(topic, now=datetime(2026, 3, 16, tzinfo=UTC), platforms=["tg", "x"])
-    wait_for(lambda: studio.orders()[0].status == "done", "the order was not fulfilled")
-    assert set(studio.packages(order.id)["platform"]) == {"tg", "x"}
-    assert [run.status for run in studio.recent_runs() if run.tags.get("order") == order.id] == ["done"]
+    topic = studio.topics.all(day=None, limit=1)["topic_id"][0]
+    order = studio.orders.request(topic, now=datetime(2026, 3, 16, tzinfo=UTC), platforms=["tg", "x"])
+    wait_for(lambda: studio.orders.all()[0].status == "done", "the order was not fulfilled")
+    assert set(studio.packages.all(order.id)["platform"]) == {"tg", "x"}
+    assert [run.status for run in studio.usage.runs() if run.tags.get("order") == order.id] == ["done"]
 
     # A backfill as the UI starts it: two days of one tenant, one run.
     backfill = up.ask(
@@ -169,32 +169,32 @@ def test_an_order_is_worked_raised_and_stopped_a_rule_fires_and_a_bundle_is_buil
     studio, order = tenants.newsroom, tenants.order
 
     def is_(wanted: str, order: str) -> bool:
-        return studio.order_status(order).order.status == wanted
+        return studio.orders.status(order).order.status == wanted
 
     wait_for(lambda: is_("done", order), "the text was not written")
-    status = studio.order_status(order)
+    status = studio.orders.status(order)
     assert [(step.name, step.status) for step in status.steps] == [("editor_results", "done")]
     assert status.steps[0].started is not None
     assert status.run_url is not None
-    studio.raise_goal(order, "images", datetime.now(UTC))
-    stopped = studio.order(TOPIC, now=datetime.now(UTC)).id
-    wait_for(lambda: any(run.tags.get("order") == stopped for run in studio.recent_runs()), "no run was started")
-    studio.cancel(stopped, datetime.now(UTC))
+    studio.orders.raise_goal(order, "images", datetime.now(UTC))
+    stopped = studio.orders.request(TOPIC, now=datetime.now(UTC)).id
+    wait_for(lambda: any(run.tags.get("order") == stopped for run in studio.usage.runs()), "no run was started")
+    studio.orders.cancel(stopped, datetime.now(UTC))
     wait_for(lambda: is_("cancelled", stopped), "the order was not stopped")
 
     wait_for(lambda: is_("done", order), "the images were not drawn")
-    assert made_of(studio.lake, order) == {"editor_results", "image_briefs", "images"}
+    assert made_of(studio.scope.lake, order) == {"editor_results", "image_briefs", "images"}
     # The stopped one's run may have been asked to end before it began, or have seen the stop itself.
-    wait_for(lambda: not {"queued", "running"} & {run.status for run in studio.recent_runs()}, "its run goes on")
-    assert "exports" not in made_of(studio.lake, stopped)
+    wait_for(lambda: not {"queued", "running"} & {run.status for run in studio.usage.runs()}, "its run goes on")
+    assert "exports" not in made_of(studio.scope.lake, stopped)
 
-    wait_for(lambda: studio.bundles()[0].status == "done", "the bundle was not built")
-    file = studio.open_bundle(tenants.bundle)
+    wait_for(lambda: studio.bundles.all()[0].status == "done", "the bundle was not built")
+    file = studio.bundles.open(tenants.bundle)
     with file.stream as stream, zipfile.ZipFile(stream) as archive:
         assert sorted(archive.namelist()) == ["manifest.json", "messages.csv"]
 
-    studio.put_rule("Lead", TopicRule(max_rank=1, goal="text"), now=datetime.now(UTC))
-    wait_for(lambda: [one.status for one in studio.orders() if one.rule_id] == ["done"], "the rule ordered nothing")
+    studio.rules.put("Lead", TopicRule(max_rank=1, goal="text"), now=datetime.now(UTC))
+    wait_for(lambda: [one.status for one in studio.orders.all() if one.rule_id] == ["done"], "the rule ordered nothing")
 
 
 def test_a_paired_tenant_is_read_its_history_filled_and_a_live_hint_followed(
@@ -203,7 +203,7 @@ def test_a_paired_tenant_is_read_its_history_filled_and_a_live_hint_followed(
     studio, today = tenants.reader, datetime.now(UTC).date()
 
     def texts() -> list[str]:
-        found = studio.feed(first=today - timedelta(days=10), last=today + timedelta(days=1), limit=1000)
+        found = studio.posts.rows(first=today - timedelta(days=10), last=today + timedelta(days=1), limit=1000)
         return found["text"].to_list()
 
     wait_for(lambda: "post 199" in texts(), "the wish was not settled and read")
@@ -215,7 +215,7 @@ def test_a_paired_tenant_is_read_its_history_filled_and_a_live_hint_followed(
     assert {run[KIND_TAG] for run in up.runs(READER) if KIND_TAG in run} == {HISTORY}
 
     telegram.post(tenants.channel, "breaking")
-    wake(studio.catalog, READER, now=datetime.now(UTC))
+    wake(studio.scope.catalog, READER, now=datetime.now(UTC))
     wait_for(lambda: "breaking" in texts(), "the hint was not followed")
     assert telegram.overlaps == []
 

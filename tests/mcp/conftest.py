@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.mcp.world import fill
+from tests.web.conftest import bare_home, site
 from tests.web.site import Site
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.plans import set_plan
 from tgstudio_dagster.catalog.people.tenants import add_tenant
+
+__all__ = ["bare_home", "site", "world"]
 
 
 @pytest.fixture(scope="module")

@@ -235,7 +235,7 @@ def test_a_fault_inside_is_told_by_its_number_only(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("/home/secret/path token=abc")
 
-    monkeypatch.setattr("tgstudio_dagster.services.facade.Studio.newest_day", fail)
+    monkeypatch.setattr("tgstudio_dagster.services.topics.Topics.newest_day", fail)
     key, secret = world.key("acme", "read")
     status, words = refused(ask(world, secret, "topics"))
     assert status == 500

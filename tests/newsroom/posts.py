@@ -9,7 +9,7 @@ import polars as pl
 
 from tests.builders import messages
 from tgstudio_dagster.ai.offline.writer import OfflineWriter
-from tgstudio_dagster.catalog.people.tenant_settings import Language
+from tgstudio_dagster.core.vocabulary import Language
 from tgstudio_dagster.newsroom.editor import edit
 
 AS_OF = datetime(2026, 3, 9, 20, 0, tzinfo=UTC)

@@ -10,10 +10,11 @@ import polars as pl
 from tests.builders import frame, text_hash
 from tests.newsroom.posts import AS_OF, at, result_row, russian_topic
 from tgstudio_dagster.ai.protocols import MessageKey
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName, TenantSettings
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.lake.tables.newsroom import IMAGES
 from tgstudio_dagster.lake.tables.posts import MESSAGE_VERSIONS
-from tgstudio_dagster.newsroom.provenance import explain, staleness
+from tgstudio_dagster.newsroom.provenance import explain
 from tgstudio_dagster.newsroom.publisher import publish
 
 
@@ -89,17 +90,26 @@ def test_a_source_shows_the_version_that_was_cited_not_the_newest() -> None:
 
 
 def test_an_edited_deleted_or_missing_post_makes_its_claims_stale() -> None:
-    claims = result_row()["claims"]
-    posts = russian_topic()
-    assert staleness(claims, posts) == {}
-    deleted = posts.with_columns(
+    row, posts = result_row(), russian_topic()
+    assert stale_sources(row, posts) == {}
+    changed = posts.with_columns(
         pl.when(pl.col("channel_id") == 1).then(pl.lit(at(12, 0))).otherwise("deleted_at").alias("deleted_at"),
         pl.when(pl.col("channel_id") == 3).then(pl.lit(4, pl.Int32)).otherwise("version").alias("version"),
     ).filter(pl.col("channel_id") != 4)
-    assert staleness(claims, deleted) == {
+    assert stale_sources(row, changed) == {
         MessageKey(1, 10, 2): "deleted",
         MessageKey(3, 5, 1): "edited",
         MessageKey(4, 9, 1): "missing",
+    }
+
+
+def stale_sources(row: dict[str, Any], posts: pl.DataFrame) -> dict[MessageKey, str]:
+    """The cited texts that no longer stand, and why."""
+    sources = (
+        source for sentence in explain(row, posts, versions(russian_topic())).sentences for source in sentence.sources
+    )
+    return {
+        MessageKey(source.channel_id, source.msg_id, source.version): source.stale for source in sources if source.stale
     }
 
 

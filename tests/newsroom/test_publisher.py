@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.newsroom.posts import result_row
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName, TenantSettings
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.lake.tables.newsroom import IMAGES
 from tgstudio_dagster.newsroom.platforms import PLATFORMS, platform
 from tgstudio_dagster.newsroom.publisher import SLOTS, choose_image, post_time, publish

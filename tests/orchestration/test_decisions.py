@@ -31,7 +31,7 @@ def test_partitions_become_the_living_tenants_once_no_run_is_left(
 def test_news_of_files_become_one_run_of_their_days() -> None:
     news = files.News("acme", {TODAY - timedelta(days=n): (f"n{n}",) for n in (0, 5, 30, 31)})
     (run,) = files.decide([news, files.News("b", {})], busy=set())
-    assert run.days == DayRange(TODAY - timedelta(days=30), TODAY)
+    assert run.days == tuple(DayRange(day, day) for day in (TODAY - timedelta(days=n) for n in (30, 5, 0)))
     assert files.decide([news], busy={"acme"}) == []
     (later,) = files.decide([files.News("acme", {TODAY: ("other",)})], busy=set())
     assert later.run_key != run.run_key

@@ -74,7 +74,7 @@ class Desk:
         return cls(catalog, lake, instance)
 
     def studio(self, tenant: str = "acme", role: Role = "editor", **given: Any) -> Studio:
-        return Studio(Principal(tenant, None, role), self.catalog, self.lake, **given)
+        return Studio.open(Principal(tenant, None, role), self.catalog, self.lake, **given)
 
     def made(self, order: str) -> set[str]:
         return made_of(self.lake.tenant(order.partition("-")[0]), order)
@@ -82,7 +82,7 @@ class Desk:
     def fulfil(self, order: str) -> dg.ExecuteInProcessResult:
         """What orders_sensor starts and how its run's end is settled, in this process."""
         studio = self.studio(order.partition("-")[0])
-        goal = next(one.goal for one in studio.orders() if one.id == order)
+        goal = next(one.goal for one in studio.orders.all() if one.id == order)
         result = self.run(order, missing(goal, self.made(order)))
         settle_order(self.catalog, order, result.run_id, "done" if result.success else "failed", error="it failed")
         return result

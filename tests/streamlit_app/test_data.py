@@ -38,7 +38,7 @@ def test_a_bundle_is_asked_for_and_waits(owner: Reader) -> None:
     page.multiselect(key="bundle_tables").set_value(["messages"])
     page.button(key="bundle_ask").click().run()
     assert not page.exception
-    (bundle,) = owner.studio.bundles()
+    (bundle,) = owner.studio.bundles.all()
     assert (bundle.first, bundle.last, bundle.tables) == (date(2026, 3, 1), date(2026, 3, 7), ["messages"])
     assert "в очереди" in shown(page) and "1 таблица" in shown(page)
 
@@ -48,7 +48,7 @@ def test_half_a_range_of_days_asks_for_the_other_half(owner: Reader) -> None:
     page.date_input(key="bundle_days").set_value((date(2026, 3, 1),))
     page.button(key="bundle_ask").click().run()
     assert "Выберите первый и последний день" in shown(page)
-    assert owner.studio.bundles() == []
+    assert owner.studio.bundles.all() == []
 
 
 def test_a_viewer_sees_why_they_may_ask_for_none(readers: Readers, owner: Reader) -> None:
@@ -57,7 +57,7 @@ def test_a_viewer_sees_why_they_may_ask_for_none(readers: Readers, owner: Reader
 
 
 def waiting(reader: Reader) -> Bundle:
-    found: Bundle = reader.studio.request_bundle(date(2026, 3, 1), date(2026, 3, 2), ["messages"], now=NOW)
+    found: Bundle = reader.studio.bundles.request(date(2026, 3, 1), date(2026, 3, 2), ["messages"], now=NOW)
     return found
 
 

@@ -17,10 +17,10 @@ def editor(sample_readers: Readers) -> Reader:
 
 def ordered(reader: Reader, page: AppTest) -> str:
     """Press the button; the order that was made."""
-    before = {one.id for one in reader.studio.orders()}
+    before = {one.id for one in reader.studio.orders.all()}
     page.button(key="order").click().run()
     assert not page.exception
-    (made,) = {one.id for one in reader.studio.orders()} - before
+    (made,) = {one.id for one in reader.studio.orders.all()} - before
     return made
 
 
@@ -43,21 +43,21 @@ def test_a_topic_is_ordered_with_what_was_chosen_and_followed_at_its_address(edi
     page.button_group(key="tone").set_value("lively").run()
     page.button_group(key="language_of_text").set_value("en").run()
     made = ordered(editor, page)
-    order = next(one for one in editor.studio.orders() if one.id == made)
+    order = next(one for one in editor.studio.orders.all() if one.id == made)
     assert (list(order.platforms), order.tone, order.language, order.goal) == (["tg", "li"], "lively", "en", "packages")
     assert page.query_params["order"] == made
     assert "Заказ принят" in shown(page) and "Готово шагов: 0 из 5" in shown(page)
 
 
 def test_messages_that_were_chosen_elsewhere_are_ordered(editor: Reader) -> None:
-    day = editor.studio.newest_day()
-    keys = editor.studio.topic_map(day=day).points.head(3).select("channel_id", "msg_id").rows()
+    day = editor.studio.topics.newest_day()
+    keys = editor.studio.topics.map(day=day).points.head(3).select("channel_id", "msg_id").rows()
     page = editor.open("feed")
     page.session_state["exclusive"] = {"messages": keys, "day": day}
     page.switch_page("app_pages/exclusive.py").run()
     assert "Из **3** выбранных постов" in shown(page)
     made = ordered(editor, page)
-    order = next(one for one in editor.studio.orders() if one.id == made)
+    order = next(one for one in editor.studio.orders.all() if one.id == made)
     assert order.topic_id is None and sorted(map(tuple, order.messages or [])) == sorted(keys)
     assert "exclusive" not in page.session_state
 
@@ -73,12 +73,12 @@ def test_a_quota_that_is_used_up_is_told_with_its_end(editor: Reader) -> None:
     with editor.platform.catalog.tenant_session("demo", writing=True) as session:
         session.add(Quota(tenant="demo", name="orders_per_day", limit=0))
     page = editor.open("exclusive")
-    before = len(editor.studio.orders())
+    before = len(editor.studio.orders.all())
     page.button(key="order").click().run()
     assert not page.exception
     said = shown(page)
     assert "Лимит исчерпан" in said and "Можно продолжить после" in said
-    assert len(editor.studio.orders()) == before
+    assert len(editor.studio.orders.all()) == before
 
 
 def test_a_viewer_sees_the_cost_and_why_they_may_not_order(sample_readers: Readers) -> None:
@@ -89,7 +89,7 @@ def test_a_viewer_sees_the_cost_and_why_they_may_not_order(sample_readers: Reade
 
 
 def test_an_order_that_is_made_leads_to_its_packages(editor: Reader) -> None:
-    order = editor.studio.orders()[0].id
+    order = editor.studio.orders.all()[0].id
     page = editor.open("exclusive", order=order)
     said = shown(page)
     assert "Готово шагов: 5 из 5" in said and "Открыть пакеты" in said
@@ -100,10 +100,10 @@ def test_an_order_that_waits_can_be_stopped_and_started_again(editor: Reader) ->
     page = editor.open("exclusive")
     made = ordered(editor, page)
     page.button(key="cancel").click().run()
-    assert next(one for one in editor.studio.orders() if one.id == made).status == "cancelled"
+    assert next(one for one in editor.studio.orders.all() if one.id == made).status == "cancelled"
     assert "отменено" in shown(page)
     page.button(key="again").click().run()
-    assert next(one for one in editor.studio.orders() if one.id == made).status == "queued"
+    assert next(one for one in editor.studio.orders.all() if one.id == made).status == "queued"
 
 
 def test_an_order_that_runs_says_that_it_is_being_stopped(editor: Reader) -> None:
@@ -134,7 +134,7 @@ def test_a_failure_is_told_and_its_words_are_no_markup(editor: Reader) -> None:
 
 
 def test_an_order_that_is_not_theirs_is_not_found(editor: Reader, sample_readers: Readers) -> None:
-    order = editor.studio.orders()[0]
+    order = editor.studio.orders.all()[0]
     page = sample_readers.of("acme").open("exclusive", order=order.id)
     assert not page.exception
     said = shown(page)

@@ -12,11 +12,11 @@ ROLES = ("owner", "editor", "viewer")
 def traces(reader: Reader) -> set[str]:
     """What gives a tenant away: its channels, topics, orders, and words that only its posts have."""
     studio = reader.studio
-    rows = studio.feed_page(limit=20).rows
+    rows = studio.posts.feed(limit=20).rows
     found = {str(one) for one in [*rows["channel_title"].unique(), *rows["channel"].drop_nulls().unique()]}
     found |= {text[:40] for text in rows["text"] if len(text) > 40}
-    found |= set(studio.topics(day=None, limit=10)["topic_id"])
-    found |= {order.id for order in studio.orders()}
+    found |= set(studio.topics.all(day=None, limit=10)["topic_id"])
+    found |= {order.id for order in studio.orders.all()}
     return found
 
 
@@ -51,8 +51,8 @@ def test_an_address_that_names_another_tenants_things_shows_nothing_of_them(
 ) -> None:
     demo = sample_readers.of("demo")
     secret = traces(demo)
-    topic, order = demo.studio.topics(day=None, limit=1)["topic_id"][0], demo.studio.orders()[0].id
-    package = demo.studio.packages()["package_id"][0]
+    topic, order = demo.studio.topics.all(day=None, limit=1)["topic_id"][0], demo.studio.orders.all()[0].id
+    package = demo.studio.packages.all()["package_id"][0]
     named = {
         "topic": topic,
         "topic_id": topic,

@@ -15,7 +15,7 @@ import streamlit as st
 
 from tests.streamlit_app.reader import Reader, Readers, shown
 from tgstudio_dagster.lake.tables.posts import MESSAGES
-from tgstudio_dagster.services.packaging import Package
+from tgstudio_dagster.services.packages import Package
 
 NOW = datetime.now(UTC)
 
@@ -27,11 +27,11 @@ def editor(sample_readers: Readers) -> Reader:
 
 @pytest.fixture
 def order(editor: Reader) -> str:
-    return editor.studio.orders()[0].id
+    return editor.studio.orders.all()[0].id
 
 
 def package(reader: Reader, order: str, platform: str = "tg") -> Package:
-    found: Package = reader.studio.package(f"{order}-{platform}")
+    found: Package = reader.studio.packages.get(f"{order}-{platform}")
     return found
 
 
@@ -97,7 +97,7 @@ def test_what_is_not_changed_is_not_saved(editor: Reader, order: str) -> None:
 def test_a_version_can_be_brought_back(editor: Reader, order: str) -> None:
     made = package(editor, order).text
     for text in ("Первая.", "Вторая."):
-        editor.studio.edit_package(f"{order}-tg", text, now=NOW)
+        editor.studio.packages.edit(f"{order}-tg", text, now=NOW)
     page = on(editor, order)
     page.button(key=f"restore_{order}-tg_1").click().run()
     assert package(editor, order).text == "Первая."
@@ -165,7 +165,7 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[], bytes]]:
 def test_what_is_taken_away_is_the_edited_text(
     editor: Reader, order: str, offered: dict[str, Callable[[], bytes]]
 ) -> None:
-    editor.studio.edit_package(f"{order}-tg", "Моя версия.", now=NOW)
+    editor.studio.packages.edit(f"{order}-tg", "Моя версия.", now=NOW)
     editor.open("packages", order=order)
     assert set(offered) == {f"{order}.{kind}" for kind in ("json", "csv", "parquet", "zip")}
     assert "Моя версия." in json.dumps(json.loads(offered[f"{order}.json"]()), ensure_ascii=False)

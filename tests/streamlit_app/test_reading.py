@@ -38,7 +38,9 @@ def test_the_top_says_of_every_topic_why_it_stands_there(owner: Reader) -> None:
     page = owner.open("top")
     text = shown(page)
     assert not page.exception
-    leader = owner.studio.top(by="topic", window="24h", day=owner.studio.newest_day(), limit=1).row(0, named=True)
+    leader = owner.studio.topics.top(by="topic", window="24h", day=owner.studio.topics.newest_day(), limit=1).row(
+        0, named=True
+    )
     assert said(leader["title"][:60]) in said(text)
     assert text.count("Почему здесь") >= 10 and "Популярность" in text and "Свежесть" in text
     assert "data:image/svg+xml" in text
@@ -67,7 +69,7 @@ def test_more_of_the_top_comes_on_demand(owner: Reader) -> None:
 
 
 def test_topics_are_found_by_their_words(owner: Reader) -> None:
-    every = owner.studio.topics(day=owner.studio.newest_day(), limit=1000)
+    every = owner.studio.topics.all(day=owner.studio.topics.newest_day(), limit=1000)
     word = every["keywords"][0][0]
     page = owner.open("topics")
     assert f"{every.height} тем" in shown(page)
@@ -86,15 +88,15 @@ def test_topics_are_leafed_through(owner: Reader) -> None:
 
 
 def topic_of(owner: Reader) -> dict[str, Any]:
-    return owner.studio.topics(day=owner.studio.newest_day(), limit=1).row(0, named=True)
+    return owner.studio.topics.all(day=owner.studio.topics.newest_day(), limit=1).row(0, named=True)
 
 
 def test_a_topic_shows_its_posts_with_repeats_folded_and_who_told_it_when(owner: Reader) -> None:
-    topic, day = topic_of(owner), owner.studio.newest_day()
+    topic, day = topic_of(owner), owner.studio.topics.newest_day()
     page = owner.open("topic", topic=topic["topic_id"], day=day.isoformat())
     text = shown(page)
     assert not page.exception
-    posts = owner.studio.topic(topic["topic_id"], day=day).posts
+    posts = owner.studio.topics.get(topic["topic_id"], day=day).posts
     assert "Показательный пост темы" in text and "Когда и кто писал" in text
     assert ("Повторил" in text) is any(map(len, posts["repeats"]))
     for url in posts["url"].head(3):
@@ -102,7 +104,7 @@ def test_a_topic_shows_its_posts_with_repeats_folded_and_who_told_it_when(owner:
 
 
 def test_a_topic_leads_to_an_order_of_it(owner: Reader) -> None:
-    topic, day = topic_of(owner), owner.studio.newest_day()
+    topic, day = topic_of(owner), owner.studio.topics.newest_day()
     page = owner.open("topic", topic=topic["topic_id"], day=day.isoformat())
     page.button(key="make").click().run()
     assert not page.exception
@@ -123,14 +125,16 @@ def test_a_viewer_sees_why_they_can_make_nothing(
 ) -> None:
     viewer = sample_readers.of("demo", "viewer")
     monkeypatch.setattr(st, "plotly_chart", chosen(viewer, 3))
-    found = viewer.open(page, topic=topic_of(viewer)["topic_id"], day=viewer.studio.newest_day().isoformat())
+    found = viewer.open(page, topic=topic_of(viewer)["topic_id"], day=viewer.studio.topics.newest_day().isoformat())
     assert found.button(key="make").disabled
     assert "только на чтение" in found.button(key="make").help
 
 
 def chosen(reader: Reader, posts: int) -> Any:
     """In place of the chart: somebody has chosen the first posts of the map's largest topic."""
-    points = reader.studio.topic_map(day=reader.studio.newest_day()).points.drop_nulls("topic_id").sort("topic_id")
+    points = (
+        reader.studio.topics.map(day=reader.studio.topics.newest_day()).points.drop_nulls("topic_id").sort("topic_id")
+    )
     keys = points.head(posts).select("channel_id", "msg_id").rows()
     picked = [{"customdata": [str(channel), str(message)]} for channel, message in keys]
 
@@ -146,7 +150,7 @@ def test_the_map_draws_every_post_and_names_its_largest_topics(owner: Reader, mo
     monkeypatch.setattr(st, "plotly_chart", lambda figure, **_: drawn.append(figure) or empty)
     page = owner.open("map")
     assert not page.exception
-    points = owner.studio.topic_map(day=owner.studio.newest_day()).points
+    points = owner.studio.topics.map(day=owner.studio.topics.newest_day()).points
     assert len(drawn[0].data[0].x) == points.height
     assert 1 <= len(drawn[0].layout.annotations) <= 10
     assert all(isinstance(one, str) for pair in drawn[0].data[0].customdata for one in pair)

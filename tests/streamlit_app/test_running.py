@@ -85,9 +85,9 @@ def test_who_is_no_operator_finds_no_such_page(readers: Readers, no_dagster: Non
 
 def test_the_operator_sees_every_tenant_and_what_failed_there(sample_readers: Readers, no_dagster: None) -> None:
     demo = sample_readers.of("demo")
-    day = demo.studio.newest_day()
-    topic = demo.studio.topics(day=day, limit=1)["topic_id"][0]
-    order = demo.studio.order(topic, now=NOW, day=day)
+    day = demo.studio.topics.newest_day()
+    topic = demo.studio.topics.all(day=day, limit=1)["topic_id"][0]
+    order = demo.studio.orders.request(topic, now=NOW, day=day)
     begin_order(demo.platform.catalog, order.id, "run")
     settle_order(demo.platform.catalog, order.id, "run", "failed", error="the painter is out of paint")
     page = sample_readers.of("acme", "operator").open("operator")

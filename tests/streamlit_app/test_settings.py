@@ -55,7 +55,7 @@ def test_a_viewer_sees_everything_and_why_they_may_change_nothing(readers: Reade
 
 
 def test_texts_are_saved_and_the_rest_stays(owner: Reader) -> None:
-    owner.studio.put_settings(owner.studio.settings.model_copy(update={"sending": True}))
+    owner.studio.settings.put(owner.studio.settings.get().model_copy(update={"sending": True}))
     page = part(owner, "texts")
     page.button_group(key="text_language").set_value("en")
     page.button_group(key="text_tone").set_value("formal")
@@ -65,7 +65,7 @@ def test_texts_are_saved_and_the_rest_stays(owner: Reader) -> None:
     page.button(key="texts_save").click().run()
     assert not page.exception
     assert "Настройки сохранены" in shown(page)
-    kept = owner.studio.settings
+    kept = owner.studio.settings.get()
     assert (kept.language, kept.tone, kept.platforms) == ("en", "formal", ("tg", "fb"))
     assert (kept.time_zone, kept.vk_text_limit, kept.sending) == ("Asia/Almaty", 2048, True)
 
@@ -75,7 +75,7 @@ def test_an_order_needs_a_platform(owner: Reader) -> None:
     page.button_group(key="text_platforms").set_value([])
     page.button(key="texts_save").click().run()
     assert "Выберите хотя бы одну площадку" in shown(page)
-    assert owner.studio.settings.platforms
+    assert owner.studio.settings.get().platforms
 
 
 def test_filters_are_lists_as_people_type_them(owner: Reader) -> None:
@@ -89,7 +89,7 @@ def test_filters_are_lists_as_people_type_them(owner: Reader) -> None:
     page.number_input(key="filter_max_file_size").set_value(1.5)
     page.button(key="filters_save").click().run()
     assert not page.exception
-    kept = owner.studio.settings.filters
+    kept = owner.studio.settings.get().filters
     assert kept.keywords == ("ставка", "ЦБ", "инфляция")
     assert (kept.hashtags, kept.channels, kept.senders) == (("рынки",), ("worldbrief", "1001"), (12, 13))
     assert (kept.extensions, kept.types, kept.max_file_size) == (("jpg", "pdf"), ("text", "photo"), 1_572_864)
@@ -105,17 +105,17 @@ def test_filters_that_make_no_sense_are_refused_and_named(owner: Reader) -> None
     page.date_input(key="filter_until").set_value(NOW.date() - timedelta(days=1))
     page.button(key="filters_save").click().run()
     assert "первый день позже последнего" in shown(page)
-    assert owner.studio.settings.filters == Filters()
+    assert owner.studio.settings.get().filters == Filters()
 
 
 def test_all_filters_are_removed_together(owner: Reader) -> None:
-    before = owner.studio.settings
-    owner.studio.put_settings(before.model_copy(update={"filters": Filters(keywords=("ставка",))}))
+    before = owner.studio.settings.get()
+    owner.studio.settings.put(before.model_copy(update={"filters": Filters(keywords=("ставка",))}))
     page = part(owner, "filters")
     assert page.text_area(key="filter_keywords").value == "ставка"
     page.button(key="filters_clear").click().run()
     assert not page.exception
-    assert owner.studio.settings.filters == Filters()
+    assert owner.studio.settings.get().filters == Filters()
     assert page.text_area(key="filter_keywords").value == ""
 
 
@@ -126,11 +126,11 @@ def test_weights_are_saved_and_the_shipped_ones_restored(owner: Reader) -> None:
     page.number_input(key="weight_least").set_value(-3.0)
     page.toggle(key="weight_wide_first").set_value(False)
     page.button(key="ranking_save").click().run()
-    kept = owner.studio.settings.ranking
+    kept = owner.studio.settings.get().ranking
     assert (kept.views, kept.least, kept.wide_first, kept.forwards) == (0.2, -3.0, False, SHIPPED.forwards)
     page.button(key="ranking_back").click().run()
     assert not page.exception
-    assert owner.studio.settings.ranking == SHIPPED
+    assert owner.studio.settings.get().ranking == SHIPPED
     assert page.number_input(key="weight_views").value == SHIPPED.views
 
 
@@ -144,23 +144,23 @@ def test_a_rule_is_added_told_in_words_changed_switched_off_and_deleted(owner: R
     page.button_group(key="rule_platforms_new").set_value(["tg"])
     page.button(key="rule_save_new").click().run()
     assert not page.exception
-    (rule,) = owner.studio.rules()
+    (rule,) = owner.studio.rules.all()
     assert rule.name == "Главное *утром*" and rule.enabled
     assert topic_rule(rule) == TopicRule(max_rank=3, min_channels=5, platforms=("tg",))
     said = shown(page)
     assert "место ≤ 3" in said and "от 5 каналов" in said and "не больше 3 в день" in said
 
     page.toggle(key=f"rule_on_{rule.id}").set_value(False).run()
-    assert not owner.studio.rules()[0].enabled
+    assert not owner.studio.rules.all()[0].enabled
 
     page.button(key=f"rule_edit_{rule.id}").click().run()
     page.number_input(key=f"rule_score_{rule.id}").set_value(7.5)
     page.button(key=f"rule_save_{rule.id}").click().run()
-    changed = owner.studio.rules()[0]
+    changed = owner.studio.rules.all()[0]
     assert topic_rule(changed).min_score == 7.5 and not changed.enabled
 
     page.button(key=f"rule_gone_{rule.id}").click().run()
-    assert owner.studio.rules() == []
+    assert owner.studio.rules.all() == []
     assert "Правило удалено" in shown(page)
 
 
@@ -174,7 +174,7 @@ def test_a_rule_without_a_threshold_or_a_name_is_refused(owner: Reader) -> None:
     page.button(key="rule_save_new").click().run()
     assert "задайте место или балл" in shown(page)
     page.button(key="rule_close_new").click().run()
-    assert "Правил пока нет" in shown(page) and owner.studio.rules() == []
+    assert "Правил пока нет" in shown(page) and owner.studio.rules.all() == []
 
 
 def made(reader: Reader, page: Any) -> str:
@@ -195,7 +195,7 @@ def test_a_keys_secret_is_shown_once_and_opens_what_was_chosen(owner: Reader) ->
     page.text_area(key="key_ips_0").set_value("203.0.113.7, 198.51.100.0/24")
     page.text_input(key="key_agents_0").set_value("robot/")
     secret = made(owner, page)
-    (key,) = owner.studio.keys()
+    (key,) = owner.studio.keys.all()
     assert (key.scopes, key.tools, key.rate_per_minute) == (["read", "order"], ["topics", "telegram_search"], 30)
     assert (key.ips, key.user_agents) == (["203.0.113.7", "198.51.100.0/24"], ["robot/"])
     assert key.expires_at is not None and timedelta(days=29) < key.expires_at - NOW < timedelta(days=31)
@@ -220,21 +220,21 @@ def test_a_key_that_makes_no_sense_is_refused(owner: Reader, field: str, value: 
     page.text_input(key="key_name_0").set_value("дашборд")
     (page.text_area if field == "key_ips_0" else page.text_input)(key=field).set_value(value)
     page.button(key="key_make_0").click().run()
-    assert told in shown(page) and owner.studio.keys() == []
+    assert told in shown(page) and owner.studio.keys.all() == []
 
 
 def test_a_key_is_ended_at_once(owner: Reader) -> None:
-    key, _ = owner.studio.create_key("старый", ["read"], now=NOW)
+    key, _ = owner.studio.keys.create("старый", ["read"], now=NOW)
     page = part(owner, "keys")
     page.button(key=f"revoke_{key.id}").click().run()
-    assert owner.studio.keys()[0].revoked_at is not None
+    assert owner.studio.keys.all()[0].revoked_at is not None
     assert "отозван" in shown(page) and f"revoke_{key.id}" not in {one.key for one in page.button}
 
 
 def test_an_editor_may_give_only_what_they_have_and_sees_no_others_keys_or_calls(
     readers: Readers, owner: Reader
 ) -> None:
-    owner.studio.create_key("ключ владельца", ["admin"], now=NOW)
+    owner.studio.keys.create("ключ владельца", ["admin"], now=NOW)
     page = part(readers.of("acme", "editor"), "keys")
     assert "ключ владельца" not in shown(page) and "История вызовов" not in shown(page)
     scopes = page.button_group(key="key_scopes_0")
@@ -242,7 +242,7 @@ def test_an_editor_may_give_only_what_they_have_and_sees_no_others_keys_or_calls
 
 
 def test_the_history_shows_the_tenants_calls_only_and_by_kind(owner: Reader) -> None:
-    key, _ = owner.studio.create_key("робот", ["read"], now=NOW)
+    key, _ = owner.studio.keys.create("робот", ["read"], now=NOW)
     notes = [
         Note("acme", "api", "GET /v1/feed", 200, 12, {"limit": 5}, api_key_id=key.id, results=5),
         Note("acme", "mcp", "telegram_search", 200, 40, api_key_id=key.id),
@@ -274,7 +274,7 @@ def test_addresses_are_saved_where_the_owner_stays_inside(owner: Reader) -> None
     page.text_area(key="allowed_ips").set_value("127.0.0.1\n198.51.100.0/24")
     page.button(key="addresses_save").click().run()
     assert not page.exception
-    assert owner.studio.settings.allowed_ips == ("127.0.0.1", "198.51.100.0/24")
+    assert owner.studio.settings.get().allowed_ips == ("127.0.0.1", "198.51.100.0/24")
 
 
 @pytest.mark.parametrize(("typed", "told"), [("198.51.100.0/24", "закрыли бы вход"), ("nowhere", "не адрес и не сеть")])
@@ -283,7 +283,7 @@ def test_addresses_that_would_shut_the_owner_out_are_refused(owner: Reader, type
     page.text_area(key="allowed_ips").set_value(typed)
     page.button(key="addresses_save").click().run()
     assert told in shown(page)
-    assert owner.studio.settings.allowed_ips == ()
+    assert owner.studio.settings.get().allowed_ips == ()
 
 
 def test_only_an_owner_opens_sending(readers: Readers, owner: Reader) -> None:
@@ -293,7 +293,7 @@ def test_only_an_owner_opens_sending(readers: Readers, owner: Reader) -> None:
     page = part(owner, "access")
     page.toggle(key="sending_on").set_value(True)
     page.button(key="sending_save").click().run()
-    assert owner.studio.settings.sending
+    assert owner.studio.settings.get().sending
 
 
 def test_the_plan_tells_every_limit(owner: Reader) -> None:
@@ -305,9 +305,11 @@ def test_the_plan_tells_every_limit(owner: Reader) -> None:
 
 def test_another_tenants_settings_rules_and_keys_are_not_shown(readers: Readers, owner: Reader) -> None:
     other = readers.of("other")
-    other.studio.put_rule("чужое правило", TopicRule(max_rank=1), now=NOW)
-    other.studio.create_key("чужой ключ", ["read"], now=NOW)
-    other.studio.put_settings(other.studio.settings.model_copy(update={"filters": Filters(keywords=("чужоеслово",))}))
+    other.studio.rules.put("чужое правило", TopicRule(max_rank=1), now=NOW)
+    other.studio.keys.create("чужой ключ", ["read"], now=NOW)
+    other.studio.settings.put(
+        other.studio.settings.get().model_copy(update={"filters": Filters(keywords=("чужоеслово",))})
+    )
     page = part(owner, "texts")
     for name in PARTS:
         assert "чуж" not in shown(to(page, name)).lower(), name

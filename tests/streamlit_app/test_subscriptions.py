@@ -71,7 +71,7 @@ def test_nothing_named_is_said_so(readers: Readers, editor: Reader) -> None:
 
 
 def test_a_request_that_failed_says_why(readers: Readers, editor: Reader) -> None:
-    editor.studio.subscribe(["@nobody_here"], since=None)
+    editor.studio.follows.request(["@nobody_here"], since=None)
     waiting = requests(readers.platform.catalog, "acme")[0]
     finish_request(readers.platform.catalog, "acme", waiting.id, status="failed", error="Nobody has this username.")
     said = shown(editor.open("subscriptions"))
@@ -95,10 +95,10 @@ def test_leaving_asks_first(readers: Readers, editor: Reader) -> None:
     page.run()
     page.session_state["followed"] = chosen
     page.button(key="leave").click().run()
-    assert editor.studio.subscription("77").status == "active"
+    assert editor.studio.follows.get("77").status == "active"
     page.button(key="leave_yes").click().run()
     assert not page.exception
-    assert editor.studio.subscription("77").status == "ended"
+    assert editor.studio.follows.get("77").status == "ended"
     assert "Отписались от 1 канала" in shown(page)
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import polars as pl
 
 from tests import builders
-from tgstudio_dagster.topics.footers import add_counts, count_lines, repeated, worth_keeping
+from tgstudio_dagster.topics.footers import add_counts, count_lines, repeated
 
 FOOTER = "Подписаться на Канал"
 
@@ -42,12 +42,6 @@ def test_a_footer_of_a_rare_poster_is_learnt_over_days() -> None:
     days = [count_lines(_posts(2, first=2 * day)) for day in range(3)]
     assert all(repeated(counts).is_empty() for counts in days)
     assert repeated(add_counts(days))["line"].to_list() == [FOOTER]
-
-
-def test_lines_seen_once_long_ago_are_not_kept() -> None:
-    counts = count_lines(_posts(6))
-    later = (builders.FIRST + timedelta(days=60)).date()
-    assert worth_keeping(counts, later)["line"].to_list() == ["", FOOTER]
 
 
 def test_no_posts_teach_nothing() -> None:

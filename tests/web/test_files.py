@@ -14,7 +14,7 @@ SIZE = len(CONTENT)
 
 @pytest.fixture
 def uri(site: Site) -> str:
-    return site.studio("acme").lake.put_file(CONTENT, "jpg").uri
+    return site.studio("acme").scope.lake.put_file(CONTENT, "jpg").uri
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_part_of_another_version_is_the_whole(program: Client, uri: str) -> No
 
 @pytest.mark.parametrize("extension", ["html", "svg", "xml", "js", "pdf", "exe", "unknown"])
 def test_what_a_browser_might_run_is_downloaded(site: Site, program: Client, extension: str) -> None:
-    uri = site.studio("acme").lake.put_file(b"<script>alert(1)</script>", extension).uri
+    uri = site.studio("acme").scope.lake.put_file(b"<script>alert(1)</script>", extension).uri
     headers = program.get(f"/files/{uri}").headers
     assert headers["content-disposition"].startswith("attachment")
     assert headers["x-content-type-options"] == "nosniff" and "sandbox" in headers["content-security-policy"]

@@ -15,8 +15,8 @@ from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFound
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import Settings, settings
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.web import importing
-from tgstudio_dagster.web.importing import Import
+from tgstudio_dagster.services import importing
+from tgstudio_dagster.services.importing import Import
 
 EDITOR = Principal("acme", "u1", "editor")
 OPERATOR = Principal("acme", None, "operator")

@@ -25,11 +25,11 @@ from tests.web.site import Client, Role, Site
 from tgstudio_dagster.catalog.accounts.accounts import add_account
 from tgstudio_dagster.catalog.accounts.pairings import open_pairing
 from tgstudio_dagster.catalog.accounts.vault import Vault, new_key
-from tgstudio_dagster.catalog.people.api_keys import SCOPES, scopes_of
 from tgstudio_dagster.catalog.people.logins import end_session
 from tgstudio_dagster.catalog.people.tenants import add_tenant
 from tgstudio_dagster.catalog.work.rules import TopicRule
 from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.scopes import SCOPES, scopes_of
 from tgstudio_dagster.lake.tables.posts import MEDIA
 
 
@@ -151,7 +151,7 @@ class World:
             telegram_id=7, name="ACME account", username=None, session=SecretStr("s"), paired_by=None,
         )  # fmt: skip
         pairing = open_pairing(site.catalog, owner, way="qr", deadline=now + timedelta(hours=1), attempts=3)
-        uri = studio.lake.read(MEDIA, days=[DAY])["uri"][0]
+        uri = studio.scope.lake.read(MEDIA, days=[DAY])["uri"][0]
         self.ids = {
             "order_id": orders["acme"],
             "package_id": f"{orders['acme']}-tg",
@@ -159,9 +159,9 @@ class World:
             "account_id": account.id,
             "login_id": pairing.id,
             "chat_id": "1001",
-            "rule_id": studio.put_rule("ACME rule", TopicRule(max_rank=3), enabled=True, now=now).id,
+            "rule_id": studio.rules.put("ACME rule", TopicRule(max_rank=3), enabled=True, now=now).id,
             "key_id": site.key("acme", "read")[0].id,
-            "bundle_id": studio.request_bundle(DAY, DAY, ["messages"], "csv", now=now).id,
+            "bundle_id": studio.bundles.request(DAY, DAY, ["messages"], "csv", now=now).id,
             "uri": uri,
         }
         # What nobody but acme's own people may ever be shown.

@@ -11,9 +11,7 @@ from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tgstudio_dagster.catalog.people.tenant_settings import Language, Tone
-
-SECTIONS = ("headline", "dek", "body_short", "body_medium", "body_long", "key_points")
+from tgstudio_dagster.core.vocabulary import Language, Tone
 
 
 class MessageKey(NamedTuple):

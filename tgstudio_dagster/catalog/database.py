@@ -27,7 +27,7 @@ from tgstudio_dagster.catalog import tables  # noqa: F401 (all tables belong to 
 from tgstudio_dagster.catalog.base import TenantOwned
 from tgstudio_dagster.catalog.migrations import HEAD, VERSION_TABLE
 from tgstudio_dagster.catalog.people.models import Tenant
-from tgstudio_dagster.core.errors import ConflictError, NotFoundError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, FieldError, NotFoundError
 
 if TYPE_CHECKING:
     from tgstudio_dagster.core.principal import Principal
@@ -69,7 +69,7 @@ class Catalog:
         except (DBAPIError, OSError) as error:
             where = catalog.url.render_as_string(hide_password=True)
             reason = str(getattr(error, "orig", None) or error).strip()
-            raise SettingsError(f"TGSTUDIO_DATABASE_URL: the catalog at {where} can't be opened: {reason}") from error
+            raise FieldError("TGSTUDIO_DATABASE_URL", f"the catalog at {where} can't be opened: {reason}") from error
         return catalog
 
     @contextmanager

@@ -6,15 +6,18 @@ Imports are lazy: a command loads only what it needs, so that `tgstudio --help` 
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
+from tgstudio_dagster import __version__
 from tgstudio_dagster.cli import (
     accounts,
     channels,
     evaluate,
     live,
+    materializing,
     mcp,
     newsroom,
     operate,
@@ -25,7 +28,7 @@ from tgstudio_dagster.cli import (
     topic,
     work,
 )
-from tgstudio_dagster.cli.output import errors
+from tgstudio_dagster.cli.output import console, errors
 from tgstudio_dagster.core.errors import TGStudioError
 
 app = typer.Typer(
@@ -35,9 +38,26 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"TG Studio {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Telegram channels into topics, rankings and publishable packages."""
+
+
 app.command("import")(work.import_)
 app.command()(work.imports)
-app.command()(work.materialize)
+app.command()(materializing.materialize)
 app.command()(work.order)
 app.command()(work.export)
 app.command()(read.feed)

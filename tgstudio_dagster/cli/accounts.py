@@ -136,10 +136,10 @@ def _lead(desk: PairingDesk, catalog: Catalog, principal: Principal, row: Pairin
     """Show the pairing and ask what it needs until it has ended."""
     from pydantic import SecretStr
 
-    from tgstudio_dagster.telegram.accounts.pairing_desk import FINISHED
+    from tgstudio_dagster.core.vocabulary import PAIRING_ENDS
 
     said = None
-    while row.status not in FINISHED:
+    while row.status not in PAIRING_ENDS:
         if row.error and row.error != said:
             said = row.error
             errors.print(f"[yellow]{escape(row.error)}[/]", highlight=False, soft_wrap=True)

@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from tgstudio_dagster.cli.materializing import (
+    bring_up_to_date,
+    fetch_files,
+    materialize_ranges,
+    read_telegram,
+    stale_ranges,
+)
 from tgstudio_dagster.cli.output import (
     JsonOption,
     TenantOption,
@@ -22,7 +29,6 @@ from tgstudio_dagster.cli.output import (
     print_table,
     shorten,
 )
-from tgstudio_dagster.cli.work import bring_up_to_date, fetch_files, materialize_ranges, read_telegram, stale_ranges
 from tgstudio_dagster.core.errors import SourceError
 
 if TYPE_CHECKING:
@@ -57,11 +63,11 @@ def subscribe(
     wanted = _references(studio, references or [], file, dialogs=dialogs, folder=folder, account=account)
     today = datetime.now(UTC).date()
     first = None if everything else parse_day(since) or today - timedelta(days=days)
-    asked = {one.id for one in studio.subscribe(wanted, since=first, comments=comments, account_id=account)}
+    asked = {one.id for one in studio.follows.request(wanted, since=first, comments=comments, account_id=account)}
     if wait:
         bring_up_to_date(studio)
         _tell_troubles(studio)
-    open_requests = [one for one in studio.subscription_requests() if one.id in asked]
+    open_requests = [one for one in studio.follows.requests() if one.id in asked]
     if as_json:
         print_json(
             {
@@ -89,14 +95,14 @@ def unsubscribe(
     """Follow channels no longer; what was read stays."""
     studio = open_studio(tenant)
     for reference in references:
-        ended = studio.unsubscribe(reference)
+        ended = studio.follows.end(reference)
         console.print(f"{escape(ended.title)}: not followed any more")
 
 
 def subscriptions(tenant: TenantOption, as_json: JsonOption = False) -> None:
     """The channels followed: status, how far they are read, what is asked for and waits."""
     studio = open_studio(tenant)
-    found, waiting = studio.subscriptions(), studio.subscription_requests()
+    found, waiting = studio.follows.all(), studio.follows.requests()
     if as_json:
         fields = ("reference", "status", "error", "not_before", "created_at")
         print_json(
@@ -142,14 +148,14 @@ def backfill(
     tried: set[str] = set()
     earliest = date.fromisoformat(settings().first_day)
     while True:
-        found = standings(studio.catalog, earliest=earliest, only=tenant)
+        found = standings(studio.scope.catalog, earliest=earliest, only=tenant)
         slices = decide(found, earliest=earliest, busy=set(), attempts={}, now=datetime.now(UTC))
         if not slices or slices[0].version in tried:
             break
         tried.add(slices[0].version)
         days = slices[0].days
         read_telegram(studio, days)
-        materialize_ranges(studio, stale_ranges(studio))
+        materialize_ranges(studio, stale_ranges(studio.scope.lake))
         console.print(f"{days.first} … {days.last}: read")
     fetch_files(studio)
     _tell_troubles(studio)
@@ -189,10 +195,10 @@ def _tell_troubles(studio: Studio) -> None:
     """What kept the last reading from doing all it should: an error, or flood waits."""
     from tgstudio_dagster.catalog.follows.reading import tenant_read
 
-    last = tenant_read(studio.catalog, studio.tenant.slug)
+    last = tenant_read(studio.scope.catalog, studio.tenant.slug)
     if last.error is not None:
         errors.print(f"[yellow]note[/] {escape(last.error)}", highlight=False, soft_wrap=True)
-    for one in studio.waits(datetime.now(UTC)):
+    for one in studio.accounts.waits(datetime.now(UTC)):
         errors.print(
             f"[yellow]waits[/] {escape(one.account)}: {one.method} until {_when(one.not_before)} UTC, as Telegram asks",
             highlight=False,
@@ -221,7 +227,7 @@ def _print_estimate(studio: Studio, *, as_json: bool) -> None:
             )
         )
     total = together(found.values())
-    titles = {one.channel_id: one.title for one in studio.subscriptions()}
+    titles = {one.channel_id: one.title for one in studio.follows.all()}
     if as_json:
         print_json({"channels": {str(one): asdict(found[one]) for one in found}, "together": asdict(total)})
         return

@@ -17,15 +17,15 @@ from tgstudio_dagster.catalog.money.plans import set_plan
 from tgstudio_dagster.catalog.people.principals import operator
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.people.tenants import add_tenant, list_tenants
+from tgstudio_dagster.cli.materializing import report, stale_ranges
 from tgstudio_dagster.cli.output import shorten
-from tgstudio_dagster.cli.work import describe, fulfil, report
+from tgstudio_dagster.cli.work import describe, fulfil
+from tgstudio_dagster.core.days import by_adjacent_months
 from tgstudio_dagster.core.home import prepare_home
 from tgstudio_dagster.core.settings import Settings
 from tgstudio_dagster.lake.bundle import write_bundle
-from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.posts import MESSAGES
-from tgstudio_dagster.orchestration.decide.refresh import ranges
 from tgstudio_dagster.sample.build import Sample, build
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.telegram.sources.importer import ImportSummary, import_path
@@ -100,7 +100,7 @@ def run_demo(settings: Settings, *, orders: int, say: Say) -> Summary:
         add_tenant(catalog, TENANT, "Demo", settings=TenantSettings(time_zone="Europe/Moscow"))
         # Ten orders draw more images than the free plan allows a day.
         set_plan(catalog, TENANT, "pro")
-    studio = Studio(operator(catalog, TENANT), catalog, lake)
+    studio = Studio.open(operator(catalog, TENANT), catalog, lake)
     say("building the sample")
     sample = build(settings.home.resolve() / "sample")
     imports = _import(studio, sample, settings, started, say)
@@ -108,11 +108,11 @@ def run_demo(settings: Settings, *, orders: int, say: Say) -> Summary:
     topics = _top(studio, orders)
     packages = _order(studio, topics, started, say)
     files = _export(studio, settings.home.resolve() / "exports", say)
-    days = studio.lake.days(MESSAGES)
+    days = studio.scope.lake.days(MESSAGES)
     return Summary(
         imported=sum(one.read for one in imports),
         rejected=sum(one.rejected for one in imports),
-        posts=studio.lake.read(MESSAGES, days=days, columns=["msg_id"]).height,
+        posts=studio.scope.lake.read(MESSAGES, days=days, columns=["msg_id"]).height,
         first_day=min(days),
         last_day=max(days),
         materialized=materialized,
@@ -129,9 +129,9 @@ def _import(studio: Studio, sample: Sample, settings: Settings, now: datetime, s
         summary = import_path(
             path,
             tenant=TENANT,
-            catalog=studio.catalog,
-            lake=studio.lake,
-            settings=studio.settings,
+            catalog=studio.scope.catalog,
+            lake=studio.scope.lake,
+            settings=studio.settings.get(),
             usernames=sample.usernames,
             first_day=date.fromisoformat(settings.first_day),
             now=now,
@@ -145,18 +145,18 @@ def _materialize(studio: Studio, say: Say) -> list[str]:
     from tgstudio_dagster.operate.launch import materialize_days
 
     done = []
-    for days in ranges(stale_days(studio.lake), studio.lake.days(MESSAGES)):
-        say(f"materializing {days.first} … {days.last}")
-        outcome = materialize_days(TENANT, days.first, days.last)
-        report(outcome, f"{days.first} … {days.last}")
-        done.append(f"{days.first} … {days.last}")
+    for days in by_adjacent_months(stale_ranges(studio.scope.lake)):
+        name = f"{days[0].first} … {days[-1].last}"
+        say(f"materializing {name}")
+        report(materialize_days(TENANT, days), name)
+        done.append(name)
     return done
 
 
 def _top(studio: Studio, count: int) -> list[TopicLine]:
     lines = []
-    for row in studio.top(by="topic", window="7d", day=None, limit=count).to_dicts():
-        posts = studio.topic_posts(row["entity_id"], day=None)
+    for row in studio.topics.top(by="topic", window="7d", day=None, limit=count).to_dicts():
+        posts = studio.topics.posts(row["entity_id"], day=None)
         lines.append(
             TopicLine(
                 topic_id=row["entity_id"],
@@ -172,22 +172,28 @@ def _top(studio: Studio, count: int) -> list[TopicLine]:
 
 def _order(studio: Studio, topics: list[TopicLine], now: datetime, say: Say) -> list[str]:
     """An order for each topic that has none yet; every unfinished one is fulfilled."""
-    ordered = {order.topic_id: order for order in studio.orders()}
+    ordered = {order.topic_id: order for order in studio.orders.all()}
     for topic in topics:
-        order = ordered.get(topic.topic_id) or studio.order(topic.topic_id, now=now)
+        order = ordered.get(topic.topic_id) or studio.orders.request(topic.topic_id, now=now)
         if order.status != "done":
             say(f"order {order.id}: {shorten(topic.title, 60)}")
             fulfil(TENANT, order.id)
-    return studio.packages()["package_id"].to_list()
+    return studio.packages.all()["package_id"].to_list()
 
 
 def _export(studio: Studio, folder: Path, say: Say) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     bundle = folder / f"{TENANT}.zip"
     say("writing the analyst's bundle")
-    days = window_days(studio.newest_day())
+    days = window_days(studio.topics.newest_day())
     write_bundle(
-        studio.lake, bundle, days=days, formats=("parquet", "csv"), bom=True, as_zip=True, code_version=__version__
+        studio.scope.lake,
+        bundle,
+        days=days,
+        formats=("parquet", "csv"),
+        bom=True,
+        as_zip=True,
+        code_version=__version__,
     )
-    studio.save_packages(studio.packages(), folder / "packages")
+    studio.packages.save(studio.packages.all(), folder / "packages")
     return {"analyst's bundle": str(bundle), "packages": str(folder / "packages")}

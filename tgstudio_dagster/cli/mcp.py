@@ -18,7 +18,7 @@ def mcp() -> None:
     secret = os.environ.pop("TGSTUDIO_API_KEY", "").strip()
     if not secret:
         raise SignInError(
-            "TGSTUDIO_API_KEY: not set; make a key in the studio's Settings and set it in the client's file."
+            "not set; make a key in the studio's Settings and set it in the client's file.", field="TGSTUDIO_API_KEY"
         )
     # Standard output is the protocol's.
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)

@@ -29,7 +29,7 @@ OrderOption = Annotated[str | None, typer.Option("--order", help="One order's id
 
 def orders(tenant: TenantOption, ids: IdsOption = False, as_json: JsonOption = False) -> None:
     """The tenant's orders, newest first."""
-    found = open_studio(tenant).orders()
+    found = open_studio(tenant).orders.all()
     if ids:
         print("\n".join(one.id for one in found))
         return
@@ -54,7 +54,7 @@ def cancel(
     order: Annotated[str, typer.Argument(help="The order's id.")], tenant: TenantOption, as_json: JsonOption = False
 ) -> None:
     """Stop an order: one that waits at once, one that runs at its next step."""
-    stopped = open_studio(tenant).cancel(order, datetime.now(UTC))
+    stopped = open_studio(tenant).orders.cancel(order, datetime.now(UTC))
     if as_json:
         print_json({"order": stopped.id, "status": stopped.status, "cancel_at": stopped.cancel_at})
     else:
@@ -70,9 +70,9 @@ def packages(
 ) -> None:
     """Packages that are ready to publish."""
     studio = open_studio(tenant)
-    found = studio.packages(order)
+    found = studio.packages.all(order)
     if save is not None:
-        for path in studio.save_packages(found, save):
+        for path in studio.packages.save(found, save):
             console.print(str(path))
         return
     if ids:
@@ -107,9 +107,9 @@ def edit(
 ) -> None:
     """Keep your own version of a package: what is listed and exported from then on."""
     studio = open_studio(tenant)
-    whole = text.read_text(encoding="utf-8") if text is not None else studio.package(package).text
+    whole = text.read_text(encoding="utf-8") if text is not None else studio.packages.get(package).text
     tags = None if hashtags is None else [tag for tag in hashtags.split(",") if tag.strip()]
-    edited = studio.edit_package(package, whole, tags, image, now=datetime.now(UTC))
+    edited = studio.packages.edit(package, whole, tags, image, now=datetime.now(UTC))
     shown = edited.preview
     if as_json:
         print_json({"package": package, "edit": edited.edits[0].n, "count": shown.count, "limit": shown.limit})
@@ -121,7 +121,7 @@ def explain(
     package: Annotated[str, typer.Argument(help="The package's id.")], tenant: TenantOption, as_json: JsonOption = False
 ) -> None:
     """Sentence by sentence: the claims, the post versions and links they rest on, the model and the run."""
-    explanation = open_studio(tenant).explain(package)
+    explanation = open_studio(tenant).packages.explain(package)
     if as_json:
         print_json(explanation.model_dump(mode="json"))
     else:
@@ -146,7 +146,7 @@ def rules(
 
     studio = open_studio(tenant)
     if delete is not None:
-        studio.delete_rule(delete)
+        studio.rules.delete(delete)
     if add is not None:
         try:
             wanted = TopicRule.model_validate(
@@ -160,8 +160,8 @@ def rules(
             )
         except ValidationError as error:
             raise typer.BadParameter(error.errors()[0]["msg"]) from error
-        studio.put_rule(add, wanted, now=datetime.now(UTC))
-    found = studio.rules()
+        studio.rules.put(add, wanted, now=datetime.now(UTC))
+    found = studio.rules.all()
     if as_json:
         print_json([{"id": one.id, "name": one.name, "enabled": one.enabled} | one.definition for one in found])
     elif found:
@@ -178,7 +178,7 @@ def usage(
     """What the tenant has used: tokens, cost, images, calls, and how much of its limits is left."""
     from dataclasses import asdict
 
-    used = open_studio(tenant).usage(days, datetime.now(UTC))
+    used = open_studio(tenant).usage.report(days, datetime.now(UTC))
     if as_json:
         print_json(asdict(used))
         return

@@ -60,7 +60,7 @@ def open_studio(tenant: str) -> Studio:
     from tgstudio_dagster.services import Studio
 
     catalog = Catalog.open(settings())
-    return Studio(operator(catalog, tenant), catalog, Lake.open(settings()))
+    return Studio.open(operator(catalog, tenant), catalog, Lake.open(settings()))
 
 
 def open_keys(studio: Studio) -> Keys:
@@ -71,7 +71,7 @@ def open_keys(studio: Studio) -> Keys:
     from tgstudio_dagster.core.settings import telegram_settings
     from tgstudio_dagster.telegram.accounts.session import Keys
 
-    return Keys(studio.tenant.slug, studio.catalog, Vault.from_environment(os.environ), telegram_settings())
+    return Keys(studio.tenant.slug, studio.scope.catalog, Vault.from_environment(os.environ), telegram_settings())
 
 
 def print_json(value: object) -> None:

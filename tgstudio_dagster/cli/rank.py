@@ -52,19 +52,19 @@ def rank_diff(
     if plot is not None and plot.suffix.lower() != ".svg":
         raise SettingsError(f"--plot {plot}: plots are written as SVG; name a file that ends with .svg.")
     studio = open_studio(tenant)
-    ours: RankingWeights = getattr(studio.settings, "ranking", RankingWeights())
+    ours: RankingWeights = getattr(studio.settings.get(), "ranking", RankingWeights())
     theirs = ours.changed(set_ or ())
-    days = _days(studio.lake, parse_day(first), parse_day(last), tenant)
-    before = ranked_days(studio.lake, days, ours) if set_ else stored_days(studio.lake, days)
-    after = ranked_days(studio.lake, days, theirs)
+    days = _days(studio.scope.lake, parse_day(first), parse_day(last), tenant)
+    before = ranked_days(studio.scope.lake, days, ours) if set_ else stored_days(studio.scope.lake, days)
+    after = ranked_days(studio.scope.lake, days, theirs)
     heading = ours.differences(theirs) or ("the same weights" if set_ else "stored → made by this code")
     found = compare(before, after)
     chosen: dict[str, str] = {"entity_kind": by, "window": window}
     agreement, moves = found.agreement.filter(**chosen), found.moves.filter(**chosen)
     moves = moves.group_by("day", maintain_order=True).head(limit)
-    titles = _titles(studio.lake, days, by, set(moves["entity_id"]))
+    titles = _titles(studio.scope.lake, days, by, set(moves["entity_id"]))
     if plot is not None:
-        titles |= _titles(studio.lake, days[-1:], by, _leading(before, after, days[-1], chosen))
+        titles |= _titles(studio.scope.lake, days[-1:], by, _leading(before, after, days[-1], chosen))
         _write(
             plot,
             draw(found, before, after, kind=by, window=window, titles=titles, heading=f"{by}s, {window}: {heading}"),

@@ -50,7 +50,7 @@ def feed(
     as_json: JsonOption = False,
 ) -> None:
     """Posts, newest first."""
-    found = open_studio(tenant).feed(
+    found = open_studio(tenant).posts.rows(
         first=parse_day(first),
         last=parse_day(last),
         channels=channel or (),
@@ -88,7 +88,7 @@ def top(
     """The best ranked topics or posts."""
     studio, moment = open_studio(tenant), parse_moment(as_of)
     if moment is None:
-        found = studio.top(by=by, window=window, day=parse_day(day), limit=limit)
+        found = studio.topics.top(by=by, window=window, day=parse_day(day), limit=limit)
     else:
         from tgstudio_dagster.topics.questions import top_of
 
@@ -127,12 +127,12 @@ def topics(
     if (topic is not None) + changes + (moment is not None) > 1:
         raise typer.BadParameter("give a topic's id, --changes or --as-of: one of them")
     if changes:
-        found = studio.topic_changes(day=parse_day(day)).head(limit)
+        found = studio.topics.changes(day=parse_day(day)).head(limit)
         print_rows(found, CHANGE, as_json=as_json, empty="Nothing split or merged since the day before.")
         return
     if topic is not None:
         print_rows(
-            studio.topic_posts(topic, day=parse_day(day)),
+            studio.topics.posts(topic, day=parse_day(day)),
             {
                 "date": lambda row: f"{row['date']:%d.%m %H:%M}",
                 "channel": lambda row: row["channel"] or row["channel_title"],
@@ -145,7 +145,7 @@ def topics(
         )
         return
     if moment is None:
-        found = studio.topics(day=parse_day(day), limit=limit)
+        found = studio.topics.all(day=parse_day(day), limit=limit)
     else:
         from tgstudio_dagster.topics.questions import topics_of
 
@@ -174,7 +174,7 @@ def sql(
     """Query the tenant's own views with DuckDB: read-only, nothing else can be reached."""
     from tgstudio_dagster.lake.sandbox import run_query
 
-    lake = open_studio(tenant).lake
+    lake = open_studio(tenant).scope.lake
 
     def run(text: str) -> None:
         frame = run_query(lake, text, max_rows=limit)

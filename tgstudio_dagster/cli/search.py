@@ -49,7 +49,7 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Posts of the whole history that hold what is asked for, best first. Before a query with -word write `--`."""
-    page = open_studio(tenant).search(
+    page = open_studio(tenant).posts.search(
         query,
         by=by,
         first=parse_day(first),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tgstudio_dagster.cli.output import JsonOption, console, print_json, print_table
-from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.errors import FieldError
 
 if TYPE_CHECKING:
     from tgstudio_dagster.catalog.database import Catalog
@@ -138,7 +138,7 @@ def user_add(
         accounts = LocalAccounts(settings())
         if login in {one.login for one in accounts.all()}:
             raise ConflictError(
-                f"login: there is {login!r} already; `tgstudio user password {login}` sets its password."
+                f"there is {login!r} already; `tgstudio user password {login}` sets its password.", field="login"
             )
         password = new_password()
         accounts.put(login, name, password, operator=operator)
@@ -196,6 +196,4 @@ def _validated(values: dict[str, object]) -> TenantSettings:
         return TenantSettings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise SettingsError(
-            f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
-        ) from error
+        raise FieldError(".".join(map(str, first["loc"])), f"{first['msg'].removeprefix('Value error, ')}") from error

@@ -49,7 +49,7 @@ def topic(
     as_json: JsonOption = False,
 ) -> None:
     """One topic: when and by whom it was told, its posts with repeats folded, what split off or merged."""
-    page = open_studio(tenant).topic(topic_id, day=parse_day(day))
+    page = open_studio(tenant).topics.get(topic_id, day=parse_day(day))
     (row,) = page.topic.to_dicts()
     if as_json:
         print_json(
@@ -101,7 +101,7 @@ def known_then(studio: Studio, moment: datetime, day: str | None, *, quiet: bool
     if day is not None:
         raise typer.BadParameter("give --day or --as-of: the day of --as-of is its own")
     with errors.status(f"going back to {moment:%Y-%m-%d %H:%M} UTC"):
-        then = known_at(studio.lake, moment, studio.settings.ranking)
+        then = known_at(studio.scope.lake, moment, studio.settings.get().ranking)
     if not quiet:
         told = f"as known at {moment:%Y-%m-%d %H:%M} UTC; the newest observation was of {then.as_of:%Y-%m-%d %H:%M}"
         console.print(told, markup=False, highlight=False)

@@ -1,4 +1,4 @@
-"""Commands that make something: import, materialize, order, export."""
+"""Commands that make something: import, order, export."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from tgstudio_dagster.cli.materializing import report
 from tgstudio_dagster.cli.output import (
     JsonOption,
     TenantOption,
@@ -21,12 +22,10 @@ from tgstudio_dagster.cli.output import (
     print_table,
     shorten,
 )
-from tgstudio_dagster.core.errors import ConflictError, TGStudioError
+from tgstudio_dagster.core.errors import ConflictError
 
 if TYPE_CHECKING:
-    from tgstudio_dagster.core.days import DayRange
-    from tgstudio_dagster.operate.launch import RunOutcome
-    from tgstudio_dagster.services import Studio
+    from tgstudio_dagster.core.vocabulary import OrderStatus
     from tgstudio_dagster.telegram.sources.importer import ImportSummary
 
 
@@ -74,9 +73,9 @@ def import_(
         summary = import_path(
             path,
             tenant=tenant,
-            catalog=studio.catalog,
-            lake=studio.lake,
-            settings=studio.settings,
+            catalog=studio.scope.catalog,
+            lake=studio.scope.lake,
+            settings=studio.settings.get(),
             channel=channel,
             observed_at=observed_at.replace(tzinfo=UTC) if observed_at else None,
             progress=step,
@@ -101,7 +100,7 @@ def imports(
     from tgstudio_dagster.catalog.work.imports import list_imports
     from tgstudio_dagster.catalog.work.imports import rejects as read_rejects
 
-    catalog = open_studio(tenant).catalog
+    catalog = open_studio(tenant).scope.catalog
     if rejects is not None:
         found = read_rejects(catalog, tenant, rejects)
         if as_json:
@@ -145,98 +144,6 @@ def describe(summary: ImportSummary) -> str:
     return ", ".join(parts)
 
 
-def materialize(
-    tenant: TenantOption,
-    first: Annotated[str | None, typer.Option("--from", help="First day (UTC); default: what waits.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last day (UTC).")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Bring a tenant's days up to rankings to date: one Dagster run per range."""
-    from tgstudio_dagster.core.days import DayRange
-
-    studio = open_studio(tenant)
-    start, end = parse_day(first), parse_day(last)
-    if (start is None) != (end is None):
-        raise typer.BadParameter("give both --from and --to, or neither")
-    todo = [DayRange(start, end)] if start is not None and end is not None else stale_ranges(studio)
-    outcomes = materialize_ranges(studio, todo)
-    if as_json:
-        print_json([{"from": d.first, "to": d.last, "run_id": o.run_id} for d, o in zip(todo, outcomes, strict=True)])
-    elif not todo:
-        console.print("Nothing waits: everything is up to date.")
-    else:
-        for days, outcome in zip(todo, outcomes, strict=True):
-            console.print(f"{days.first} … {days.last}: materialized in run {outcome.run_id}")
-
-
-def bring_up_to_date(studio: Studio) -> None:
-    """Read Telegram for the tenant, materialize every day that is stale, and fetch the files of its posts."""
-    from tgstudio_dagster.reader.decide.reading import reading_days
-
-    read_telegram(studio, reading_days(datetime.now(UTC).date()))
-    materialize_ranges(studio, stale_ranges(studio))
-    fetch_files(studio)
-
-
-def read_telegram(studio: Studio, days: DayRange) -> None:
-    """Read what is new, and what is missing of the days: in this process, or by the reader where one runs."""
-    from tgstudio_dagster.core.settings import settings
-    from tgstudio_dagster.reader.access import Telegram
-    from tgstudio_dagster.reader.alone import read_now
-
-    with errors.status("reading Telegram") as status:
-        read_now(
-            studio.catalog,
-            studio.lake,
-            days,
-            access=Telegram.open(settings()),
-            say=lambda text: status.update(f"reading Telegram: {escape(text)}"),
-        )
-
-
-def fetch_files(studio: Studio) -> None:
-    """Fetch the files that posts wait for, unless a reader does, and put them into `media`."""
-    from tgstudio_dagster.core.settings import settings
-    from tgstudio_dagster.reader.access import Telegram
-    from tgstudio_dagster.reader.alone import fetch_now
-
-    with errors.status("fetching files"):
-        news = fetch_now(studio.catalog, studio.lake, access=Telegram.open(settings()))
-    if not news:
-        return
-    from tgstudio_dagster.operate.launch import place_files
-
-    days = studio.lake.fetched.days()
-    report(place_files(studio.tenant.slug, days[0], days[-1]), "files")
-
-
-def stale_ranges(studio: Studio) -> list[DayRange]:
-    """The ranges of days that wait to be materialized, oldest first."""
-    from tgstudio_dagster.lake.freshness import stale_days
-    from tgstudio_dagster.lake.tables.posts import MESSAGES
-    from tgstudio_dagster.orchestration.decide.refresh import ranges
-
-    return ranges(stale_days(studio.lake), studio.lake.days(MESSAGES))
-
-
-def materialize_ranges(studio: Studio, todo: list[DayRange]) -> list[RunOutcome]:
-    """One Dagster run per range, in this process; raises TGStudioError where one fails."""
-    from tgstudio_dagster.core.home import prepare_home
-    from tgstudio_dagster.core.settings import settings
-
-    if not todo:
-        return []
-    prepare_home(settings())
-    from tgstudio_dagster.operate.launch import materialize_days
-
-    outcomes = []
-    for days in todo:
-        with errors.status(f"materializing {days.first} … {days.last}"):
-            outcomes.append(materialize_days(studio.tenant.slug, days.first, days.last))
-        report(outcomes[-1], f"{days.first} … {days.last}")
-    return outcomes
-
-
 def order(
     tenant: TenantOption,
     topic: Annotated[str | None, typer.Option("--topic", help="The topic's id; `tgstudio top` shows them.")] = None,
@@ -258,7 +165,7 @@ def order(
 
     request = OrderRequest.parse(platforms=platforms, language=language, tone=tone, goal=goal)
     studio = open_studio(tenant)
-    made = studio.order(
+    made = studio.orders.request(
         topic,
         None if messages is None else parse_messages(messages),
         now=datetime.now(UTC),
@@ -270,7 +177,7 @@ def order(
     )
     if wait:
         fulfil(tenant, made.id)
-        made = next(one for one in studio.orders() if one.id == made.id)
+        made = next(one for one in studio.orders.all() if one.id == made.id)
     if as_json:
         print_json({"order": made.id, "status": made.status, "topic": topic, "platforms": made.platforms, "goal": goal})
     else:
@@ -293,7 +200,7 @@ def parse_messages(value: str) -> list[tuple[int, int]]:
 
 def fulfil(tenant: str, order_id: str) -> None:
     """Run the order's assets in this process and say in the catalog how it ended; raises TGStudioError on failure."""
-    from tgstudio_dagster.catalog.work.orders import Status, get_order, mark_order
+    from tgstudio_dagster.catalog.work.orders import get_order, mark_order
     from tgstudio_dagster.core.home import prepare_home
     from tgstudio_dagster.core.settings import settings
     from tgstudio_dagster.newsroom.pipeline import made_of, missing
@@ -302,23 +209,15 @@ def fulfil(tenant: str, order_id: str) -> None:
     from tgstudio_dagster.operate.launch import fulfil_order
 
     studio = open_studio(tenant)
-    assets = missing(get_order(studio.catalog, tenant, order_id).goal, made_of(studio.lake, order_id))
+    assets = missing(get_order(studio.scope.catalog, tenant, order_id).goal, made_of(studio.scope.lake, order_id))
     if not assets:
-        mark_order(studio.catalog, order_id, "done")
+        mark_order(studio.scope.catalog, order_id, "done")
         return
     outcome = fulfil_order(order_id, assets)
-    stopped = get_order(studio.catalog, tenant, order_id).cancel_at is not None
-    ended: Status = "done" if outcome.success else "cancelled" if stopped else "failed"
-    mark_order(studio.catalog, order_id, ended, run_id=outcome.run_id, error=None if stopped else outcome.error)
+    stopped = get_order(studio.scope.catalog, tenant, order_id).cancel_at is not None
+    ended: OrderStatus = "done" if outcome.success else "cancelled" if stopped else "failed"
+    mark_order(studio.scope.catalog, order_id, ended, run_id=outcome.run_id, error=None if stopped else outcome.error)
     report(outcome, order_id)
-
-
-def report(outcome: RunOutcome, what: str) -> None:
-    """Warn of checks that did not pass; raise TGStudioError where the run failed."""
-    for check in outcome.failed_checks:
-        errors.print(f"[yellow]check did not pass[/] {escape(check)} (run {outcome.run_id})", highlight=False)
-    if not outcome.success:
-        raise TGStudioError(f"{what}: the run {outcome.run_id} failed: {outcome.error}")
 
 
 def export(
@@ -341,11 +240,11 @@ def export(
     studio = open_studio(tenant)
     if target.exists() and not force:
         raise ConflictError(f"{target}: exists already. Name another target, or add --force.")
-    end = parse_day(last) or studio.newest_day()
+    end = parse_day(last) or studio.topics.newest_day()
     start = parse_day(first) or window_days(end)[0]
     days = [date.fromordinal(n) for n in range(start.toordinal(), end.toordinal() + 1)]
     manifest = write_bundle(
-        studio.lake,
+        studio.scope.lake,
         target,
         days=days,
         formats=tuple(part.strip() for part in formats.split(",")),

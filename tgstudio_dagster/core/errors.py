@@ -10,11 +10,33 @@ from typing import Literal
 
 
 class TGStudioError(Exception):
-    """Base of every error that a user may see; the CLI prints its message and exits with 1."""
+    """Base of every error that a user may see; the CLI prints its message and exits with 1.
+
+    `field` names what was wrong where one thing was: a field of a request, a parameter, a setting. It begins the message.
+    """
+
+    field: str | None = None
+
+    def __init__(self, message: str = "", *, field: str | None = None) -> None:
+        super().__init__(message if field is None else f"{field}: {message}")
+        if field is not None:
+            self.field = field
 
 
 class SettingsError(TGStudioError):
     """A setting is missing or malformed."""
+
+
+class FieldError(SettingsError):
+    """A field of a request, or a setting of this machine, holds what it may not; the message follows its name."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message, field=field)
+
+    def __reduce__(self) -> tuple[type[FieldError], tuple[str, str]]:
+        """So that it is the same error in another process, though it is made of two arguments and keeps one."""
+        field = self.field or ""
+        return type(self), (field, str(self).removeprefix(f"{field}: "))
 
 
 class NotFoundError(TGStudioError):
@@ -68,7 +90,7 @@ class QuotaError(TGStudioError):
         super().__init__(
             message or f"{name}: used up until {until:%Y-%m-%d %H:%M:%S} UTC; wait, or ask for another plan."
         )
-        self.name = name
+        self.name = self.field = name
         self.until = until
 
 

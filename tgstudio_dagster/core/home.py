@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.errors import FieldError
 from tgstudio_dagster.core.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -32,8 +32,8 @@ def prepare_home(settings: Settings) -> Path:
         if not target.exists() or target.read_text() != text:
             target.write_text(text)
     except OSError as error:
-        raise SettingsError(
-            f"TGSTUDIO_HOME: cannot prepare {folder} from {source}: {error}. Choose a folder you may write."
+        raise FieldError(
+            "TGSTUDIO_HOME", f"cannot prepare {folder} from {source}: {error}. Choose a folder you may write."
         ) from error
     os.environ["DAGSTER_HOME"] = str(folder)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"

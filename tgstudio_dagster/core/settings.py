@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.errors import FieldError
 
 _S = TypeVar("_S", bound=BaseSettings)
 
@@ -47,9 +47,9 @@ class Settings(BaseSettings):
         default=None, description="Address that is sent a POST of JSON when runs fail; it may carry a token."
     )
     first_day: str = Field(
-        default="2020-01-01",
+        default="2013-08-01",
         pattern=r"^\d{4}-\d{2}-\d{2}$",
-        description="First day (UTC) of the `date` partitions; older messages are rejected by name.",
+        description="First day (UTC) that posts are taken from; older ones are rejected. Its month is the first partition.",
     )
     embeddings_model: str = Field(
         default="lexical",
@@ -74,8 +74,9 @@ class Settings(BaseSettings):
         if self.database_url is None:
             return f"sqlite:///{self.home.resolve() / 'catalog.sqlite'}"
         if self.database_url.startswith("postgresql://"):
-            raise SettingsError(
-                "TGSTUDIO_DATABASE_URL: write postgresql+psycopg2://… (SQLAlchemy maps postgresql:// to another driver)."
+            raise FieldError(
+                "TGSTUDIO_DATABASE_URL",
+                "write postgresql+psycopg2://… (SQLAlchemy maps postgresql:// to another driver).",
             )
         return self.database_url
 
@@ -238,4 +239,4 @@ def _read(kind: type[_S]) -> _S:
         first = error.errors()[0]
         prefix = kind.model_config.get("env_prefix", "")
         name = prefix + "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(f"{name}: {first['msg']}. Set it right, or unset it for the default.") from error
+        raise FieldError(name, f"{first['msg']}. Set it right, or unset it for the default.") from error

@@ -25,7 +25,7 @@ _HASH = re.compile(r"[0-9a-f]{32}")
 def check_tenant(tenant: str) -> str:
     """The slug itself; raises LakeError where it could leave its folder."""
     if not _TENANT.fullmatch(tenant):
-        raise LakeError(f"tenant: {tenant!r} is no slug; use lower-case letters and digits.")
+        raise LakeError(f"{tenant!r} is no slug; use lower-case letters and digits.", field="tenant")
     return tenant
 
 
@@ -43,7 +43,7 @@ def partition_path(table: Table, tenant: str, *, day: date | None, order: str | 
     if order is None or day is not None:
         raise LakeError(f"{table.name}: is partitioned by order; name an order.")
     if not _ORDER.fullmatch(order) or not order.startswith(f"{tenant}-"):
-        raise LakeError(f"order: {order!r} is no order of tenant {tenant}.")
+        raise LakeError(f"{order!r} is no order of tenant {tenant}.", field="order")
     return f"{table_folder(table, tenant)}/order={order}/{PART}"
 
 
@@ -56,7 +56,7 @@ def landing_folder(tenant: str, day: date | None = None) -> str:
 def landing_path(tenant: str, day: date, name: str) -> str:
     """The object of one landing; raises LakeError where the name is not a hash of content."""
     if not _HASH.fullmatch(name):
-        raise LakeError(f"landing: {name!r} is no name of a landing; it reads as 32 hex digits.")
+        raise LakeError(f"{name!r} is no name of a landing; it reads as 32 hex digits.", field="landing")
     return f"{landing_folder(tenant, day)}/{name}.parquet"
 
 
@@ -76,7 +76,7 @@ def fetched_path(tenant: str, day: date, name: str) -> str:
 def file_path(tenant: str, uri: str) -> str:
     """The object of a stored file; raises LakeError where the uri is not <sha256>.<extension>."""
     if not _FILE.fullmatch(uri):
-        raise LakeError(f"uri: {uri!r} is no stored file; it reads <sha256>.<extension>.")
+        raise LakeError(f"{uri!r} is no stored file; it reads <sha256>.<extension>.", field="uri")
     return f"files/tenant={tenant}/{uri}"
 
 
@@ -94,7 +94,7 @@ def kept_folder(tenant: str) -> str:
 def kept_path(tenant: str, key: str) -> str:
     """The object of one key; raises LakeError where it is not the hash of what was worked on."""
     if not _HASH.fullmatch(key):
-        raise LakeError(f"kept: {key!r} is no key; it reads as 32 hex digits.")
+        raise LakeError(f"{key!r} is no key; it reads as 32 hex digits.", field="kept")
     return f"{kept_folder(tenant)}/{key}.zip"
 
 

@@ -60,10 +60,10 @@ def run_query(lake: TenantLake, sql: str, *, max_rows: int = MAX_ROWS, timeout: 
         if _EXPLAIN.match(sql):
             plan = connection.execute(sql).fetchall()
             return pl.DataFrame({"plan": [str(text).replace(lake.root, "") for _, text in plan]})
-        found = engine.fetch(connection, sql, limit=max_rows + 1)
-    if found.height > max_rows:
+        rows = engine.fetch(connection, sql, limit=max_rows + 1)
+    if rows.height > max_rows:
         raise QueryError(f"the result has more than {max_rows} rows: add LIMIT, aggregate, or raise the limit.")
-    return found
+    return rows
 
 
 def check(sql: str) -> Needs:
@@ -212,10 +212,10 @@ def _read_show(node: dict[str, Any], needs: Needs) -> None:
 
 
 def _read_relation(path: list[str], within: set[str], needs: Needs) -> None:
-    known = {*TABLES, *views()}
+    names = {*TABLES, *views()}
     if tuple(path) in CATALOG:
         needs.everything = True
-    elif path[-1] in known and path[:-1] in ([], ["main"], ["memory", "main"]):
+    elif path[-1] in names and path[:-1] in ([], ["main"], ["memory", "main"]):
         needs.rows.add(path[-1])
     elif len(path) != 1 or path[0] not in within:
         raise QueryError(f"{'.'.join(path)}: no such view; SHOW TABLES lists them.")
@@ -250,16 +250,16 @@ def _reads(view: str) -> frozenset[str]:
 
 def _in_order(names: Iterable[str]) -> list[str]:
     """The views among the names and those they rest on, each after what it rests on."""
-    found: list[str] = []
+    ordered: list[str] = []
     for name in sorted(names):
         if name in views():
-            found += [other for other in [*_in_order(_reads(name)), name] if other not in found]
-    return found
+            ordered += [other for other in [*_in_order(_reads(name)), name] if other not in ordered]
+    return ordered
 
 
 def _tables(names: Iterable[str]) -> set[str]:
     """The tables among the names and those that the views among them rest on."""
-    wanted = set(names)
-    for view in _in_order(wanted):
-        wanted |= _reads(view)
-    return wanted & set(TABLES)
+    needed = set(names)
+    for view in _in_order(needed):
+        needed |= _reads(view)
+    return needed & set(TABLES)

@@ -1,6 +1,6 @@
 """The third wall around users' SQL: a process of its own, with a limit of memory that no function of SQL gets around.
 
-DuckDB's own limit does not count what a scalar function builds in one go. What is let through at all is `sandbox.py`'s.
+DuckDB's own limit does not count what one scalar function builds. Which statements are allowed is decided in `sandbox.py`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def run_sql(lake: TenantLake, sql: str, *, rows: int, seconds: float, memory: in
     # What is refused is refused at once; the process checks it again.
     check(sql)
     s3 = lake.s3_options
-    asked = {
+    request = {
         "root": lake.root,
         "s3": asdict(s3) if s3 else None,
         "tenant": lake.tenant,
@@ -58,7 +58,7 @@ def run_sql(lake: TenantLake, sql: str, *, rows: int, seconds: float, memory: in
         start_new_session=True,
     )
     try:
-        answer, complaint = process.communicate(json.dumps(asked).encode(), timeout=seconds + GRACE)
+        answer, complaint = process.communicate(json.dumps(request).encode(), timeout=seconds + GRACE)
     except subprocess.TimeoutExpired as error:
         raise QueryError(f"the query took longer than {seconds:g} s: ask for fewer days (day >= DATE '…').") from error
     finally:
@@ -91,5 +91,5 @@ def _read(answer: bytes, complaint: bytes, code: int, memory: int) -> pl.DataFra
 
 
 def _of_memory(complaint: bytes) -> bool:
-    said = complaint.lower()
-    return any(word in said for word in (b"memory", b"bad_alloc", b"allocat"))
+    text = complaint.lower()
+    return any(word in text for word in (b"memory", b"bad_alloc", b"allocat"))

@@ -9,6 +9,7 @@ import hashlib
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -29,9 +30,13 @@ from tgstudio_dagster.lake.vector_cache import VectorCache
 __all__ = ["Lake", "Landing", "S3Options", "StoredFile", "TenantLake", "Written"]
 
 CHUNK = 2**20
+CODE_VERSION = "tgstudio.code_version"
+"""Key of an object's metadata: the version of the code that made it."""
+FIRST_CODE_VERSION = "1"
+"""That of objects which name none: they were written before versions were kept, by the first."""
+MEND = "Materialize it again."
 WRITERS = 4
 """Landings written at once: flushing one to the disk, or its way to S3, takes longer than making it."""
-LAND_TOGETHER = 8
 ROW_GROUP = 4_096
 """Rows are sorted by key: of a small group's rows many are passed over at once when one channel is asked for."""
 
@@ -138,11 +143,30 @@ class TenantLake:
         empty = table.empty().select(wanted)
         return empty.with_columns(partition_columns(table, self.tenant)) if with_partition else empty
 
-    def write(self, table: Table, frame: pl.DataFrame, *, day: date | None = None, order: str | None = None) -> Written:
-        """Replace one partition; raises ContractError before and LakeError during the write, the old object stands."""
+    def count(self, table: Table, *, days: Iterable[date]) -> int:
+        """Rows of the named days, told by their objects' footers: no column is read."""
+        total = 0
+        for path, file in self._objects.fetch(self._paths(table, days, None)):
+            with self._explained(path):
+                total += int(pl.scan_parquet(file).select(pl.len()).collect().item())
+        return total
+
+    def write(
+        self,
+        table: Table,
+        frame: pl.DataFrame,
+        *,
+        day: date | None = None,
+        order: str | None = None,
+        code_version: str | None = None,
+    ) -> Written:
+        """Replace one partition; raises ContractError before and LakeError during the write, the old object stands.
+
+        `code_version`: of the code that made it, kept in the object.
+        """
         path = layout.partition_path(table, self.tenant, day=day, order=order)
         frame = table.conform(frame)
-        content = _parquet(frame)
+        content = _parquet(frame, metadata=None if code_version is None else {CODE_VERSION: code_version})
         self._objects.put(partial(_fill, content=content, path=path))
         TenantLake.writes += 1
         return Written(self._objects.url(path), frame.height, len(content), hashlib.sha256(content).hexdigest())
@@ -171,6 +195,16 @@ class TenantLake:
             for path, version in found.items()
             if path.endswith(f"/{layout.PART}")
         }
+
+    def code_versions(self, table: Table) -> dict[date, str]:
+        """By which version of the code each day's object was made, told by its footer."""
+        paths = self._paths(table, None, None)
+        found = {}
+        for path, file in self._objects.fetch(paths):
+            with self._explained(path):
+                version = pl.read_parquet_metadata(file).get(CODE_VERSION, FIRST_CODE_VERSION)
+            found[date.fromisoformat(layout.partition_value(path))] = version
+        return found
 
     def land(self, frame: pl.DataFrame) -> list[Landing]:
         """Store posts that arrived, one file per day of `date`, oldest first; the same content twice is one file."""
@@ -261,15 +295,22 @@ class TenantLake:
     ) -> Iterator[tuple[str, pl.DataFrame]]:
         schema = {name: table.columns[name].dtype for name in columns}
         for path, file in self._objects.fetch(paths):
-            place, mend = self._objects.url(path), "Materialize it again."
-            try:
+            with self._explained(path):
                 # An opened file, not its path: what is read stays one object while it is replaced.
                 frame = _with_new_columns(pl.scan_parquet(file), table).filter(*where).select(columns).collect()
-            except (pl.exceptions.PolarsError, OSError) as error:
-                raise LakeError(f"{place}: cannot be read ({str(error).splitlines()[0]}). {mend}") from error
             if dict(frame.schema) != schema:
-                raise LakeError(f"{place}: has other columns or types than {table.name} now has. {mend}")
+                place = self._objects.url(path)
+                raise LakeError(f"{place}: has other columns or types than {table.name} now has. {MEND}")
             yield path, frame
+
+    @contextmanager
+    def _explained(self, path: str) -> Iterator[None]:
+        """Say which object cannot be read, and what to do."""
+        try:
+            yield
+        except (pl.exceptions.PolarsError, OSError) as error:
+            place = self._objects.url(path)
+            raise LakeError(f"{place}: cannot be read ({str(error).splitlines()[0]}). {MEND}") from error
 
 
 def partition_columns(table: Table, tenant: str, path: str | None = None) -> list[pl.Expr]:
@@ -290,10 +331,14 @@ def _with_new_columns(stored: pl.LazyFrame, table: Table) -> pl.LazyFrame:
     return stored.with_columns(new) if new else stored
 
 
-def _parquet(frame: pl.DataFrame, compression: Literal["zstd", "lz4"] = "zstd") -> bytes:
-    """The frame as Parquet; equal frames give equal bytes."""
+def _parquet(
+    frame: pl.DataFrame, compression: Literal["zstd", "lz4"] = "zstd", metadata: dict[str, str] | None = None
+) -> bytes:
+    """The frame as Parquet; equal frames and metadata give equal bytes."""
     buffer = io.BytesIO()
-    frame.rechunk().write_parquet(buffer, compression=compression, statistics=True, row_group_size=ROW_GROUP)
+    frame.rechunk().write_parquet(
+        buffer, compression=compression, statistics=True, row_group_size=ROW_GROUP, metadata=metadata
+    )
     return buffer.getvalue()
 
 

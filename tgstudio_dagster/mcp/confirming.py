@@ -41,12 +41,13 @@ def check_token(signer: Signer, token: str, key_id: str, what: Mapping[str, Any]
     seconds, _, nonce = stamp.partition(".")
     if not seconds.isdecimal() or not signer.is_mac(_PURPOSE, _said(key_id, what, stamp), mac):
         raise ConflictError(
-            "confirmation: it is not of this draft. Call again without it, show the new draft, then repeat the call "
-            "unchanged with the new token."
+            "it is not of this draft. Call again without it, show the new draft, then repeat the call "
+            "unchanged with the new token.",
+            field="confirmation",
         )
     until = datetime.fromtimestamp(int(seconds), UTC)
     if now > until:
-        raise ConflictError("confirmation: it has run out. Call again without it for a new draft and token.")
+        raise ConflictError("it has run out. Call again without it for a new draft and token.", field="confirmation")
     return Confirmed(nonce, until)
 
 

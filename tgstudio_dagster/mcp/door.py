@@ -23,7 +23,7 @@ _WRONG_KEYS = 20
 _MESSAGES = 600
 """Messages of a key in a minute, of any kind; calls of tools have the plan's closer limit."""
 _STATE = "mcp_visitor"
-_NO_KEY = "Authorization: send `Bearer tgs_…` with an API key; Settings makes one."
+_NO_KEY = "send `Bearer tgs_…` with an API key; Settings makes one."
 
 
 class Door:
@@ -38,7 +38,7 @@ class Door:
         answer: Response | None = None
         if request.url.path != "/mcp":
             # Clients look for OAuth here first; keys are not handed out that way.
-            answer = problems.problem(404, f"{request.url.path}: there is no OAuth here. {_NO_KEY}")
+            answer = problems.problem(404, f"{request.url.path}: there is no OAuth here. Authorization: {_NO_KEY}")
         elif request.method != "POST":
             # Nothing is ever sent unasked, so there is no stream to open and no session to end.
             answer = problems.problem(405, "/mcp: only POST is served.", headers={"allow": "POST"})
@@ -63,13 +63,13 @@ def visitor_of(platform: Platform, request: Any, calls: Calls | None) -> Visitor
     Raises SignInError, ForbiddenError, QuotaError.
     """
     if not isinstance(request, Request):
-        raise SignInError(_NO_KEY)
+        raise SignInError(_NO_KEY, field="Authorization")
     known = request.scope.get("state", {}).get(_STATE)
     if isinstance(known, Visitor) and calls is None:
         return known
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
-        raise SignInError(_NO_KEY)
+        raise SignInError(_NO_KEY, field="Authorization")
     ip = request.client.host if request.client else ""
     agent = request.headers.get("user-agent", "")
     try:

@@ -37,6 +37,7 @@ from tgstudio_dagster import __version__
 from tgstudio_dagster.catalog.people.api_requests import Note
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import (
+    FieldError,
     ForbiddenError,
     QueryError,
     QuotaError,
@@ -49,6 +50,7 @@ from tgstudio_dagster.mcp.door import Door, visitor_of
 from tgstudio_dagster.mcp.envelope import NOTICE, Answer, neutral, seal
 from tgstudio_dagster.mcp.registry import TOOLS
 from tgstudio_dagster.mcp.tool import Arguments, Call, Tool
+from tgstudio_dagster.services import policy
 from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.web.problems import status_of
 from tgstudio_dagster.web.who import Calls, Visitor, of_key
@@ -193,8 +195,11 @@ def _answer(
         call = Call(platform, visitor, _key(visitor), utc_now())
         if tool is None or tool not in visible(visitor):
             allowed = ", ".join(one.name for one in visible(visitor)) or "none"
-            raise ForbiddenError(f"tool: this key may not use {neutral(name[:60])!r}; it may use {allowed}.")
-        answer = tool.run(call, _parsed(tool.arguments_for(visitor.scopes), given))
+            raise ForbiddenError(f"this key may not use {neutral(name[:60])!r}; it may use {allowed}.", field="tool")
+        arguments = _parsed(tool.arguments_for(visitor.scopes), given)
+        action = policy.of_tool(tool.name, getattr(arguments, "action", None))
+        policy.allowed(action.name, visitor.principal, visitor.scopes)
+        answer = tool.run(call, arguments)
         sealed = seal(answer, secrets.token_hex(16))
         status, results = answer.failed or 200, None if answer.items is None else sealed.shown
         content: list[ContentBlock] = [TextContent(text=sealed.text)]
@@ -233,7 +238,7 @@ def _parsed(arguments: type[Arguments], given: Mapping[str, Any]) -> Arguments:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "arguments"
         mend = "there is no such argument" if first["type"] == "extra_forbidden" else first["msg"]
-        raise SettingsError(f"{where[:100]}: {mend}; the tool's schema names what it takes.") from None
+        raise FieldError(where[:100], f"{mend}; the tool's schema names what it takes.") from None
 
 
 def _failed(says: str, status: int, *, own: bool = True) -> CallToolResult:
@@ -248,7 +253,7 @@ def _noted(tool: Tool | None, given: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments as the history keeps them: those that the tool knows, short, and of hidden ones only the length."""
     if tool is None:
         return {}
-    known = set(tool.arguments.model_fields) | (set(tool.wider[1].model_fields) if tool.wider else set())
+    known = set(tool.arguments.model_fields) | (set(tool.wider[0].model_fields) if tool.wider else set())
     noted: dict[str, Any] = {}
     for name in sorted(known & set(given)):
         value = given[name]

@@ -7,24 +7,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tgstudio_dagster.catalog.people.api_keys import ApiKey
-from tgstudio_dagster.core.errors import QueryError
+from tgstudio_dagster.core.cursor import read_offset, write_offset
 from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.core.scopes import KeyScope
 from tgstudio_dagster.mcp.envelope import Answer, Item
 from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.keys import ApiKey
 from tgstudio_dagster.services.platform import Platform
+from tgstudio_dagster.services.policy import of_tool, wider_scope
 from tgstudio_dagster.web.who import Visitor
 
-Scope = Literal["read", "order", "send", "admin"]
 SHORT = 300
 """Longest title or name that is handed on."""
 _LINK = re.compile(r"https://t\.me/[\w+/-]{1,120}", re.ASCII)
 _NAME = re.compile(r"\w{1,64}", re.ASCII)
-_OFFSET = re.compile(r"[0-9]{1,6}")
 
 
 class Arguments(BaseModel):
@@ -68,16 +68,17 @@ class Call:
 
     @cached_property
     def studio(self) -> Studio:
-        """All that the tenant has."""
-        return self.platform.studio(self.principal)
+        """What the key may do with all that the tenant has."""
+        return self.platform.studio(self.principal, self.visitor.scopes)
 
 
 @dataclass(frozen=True)
 class Tool:
     """A tool as it is listed and run.
 
-    `scope` is needed to see it. With the scope that `wider` names it takes these arguments instead, and no longer only
-    reads. `hidden` are arguments whose value is not kept in the history of requests, only its length.
+    The policy says which scope is needed to see it, and which one lets it do more: with that it takes the arguments of
+    `wider` instead, and no longer only reads. `hidden` are arguments whose value is not kept in the history of requests, only
+    its length.
     """
 
     name: str
@@ -85,23 +86,27 @@ class Tool:
     about: str
     arguments: type[Arguments]
     run: Callable[[Call, Any], Answer]
-    scope: Scope = "read"
-    wider: tuple[Scope, type[Arguments], str] | None = None
+    wider: tuple[type[Arguments], str] | None = None
     open_world: bool = False
     destructive: bool = False
     hidden: frozenset[str] = field(default_factory=frozenset)
 
+    @property
+    def scope(self) -> KeyScope:
+        """The scope that a key needs to see the tool."""
+        return of_tool(self.name).scope or "admin"
+
     def arguments_for(self, scopes: frozenset[str]) -> type[Arguments]:
         """What a key with these scopes may call it with."""
-        return self.wider[1] if self.widened(scopes) and self.wider else self.arguments
+        return self.wider[0] if self.widened(scopes) and self.wider else self.arguments
 
     def widened(self, scopes: frozenset[str]) -> bool:
         """Whether these scopes let it do more than read."""
-        return self.wider is not None and self.wider[0] in scopes
+        return self.wider is not None and wider_scope(self.name) in scopes
 
     def about_for(self, scopes: frozenset[str]) -> str:
         """What it does for a key with these scopes."""
-        return f"{self.about} {self.wider[2]}" if self.wider and self.widened(scopes) else self.about
+        return f"{self.about} {self.wider[1]}" if self.wider and self.widened(scopes) else self.about
 
     def reads_only(self, scopes: frozenset[str]) -> bool:
         """Whether a key with these scopes changes nothing by it."""
@@ -148,18 +153,11 @@ def post(row: Mapping[str, Any], **more: Any) -> Item:
     return Item(facts, words)
 
 
-def offset_of(cursor: str | None) -> int:
-    """How many rows come before the page. Raises QueryError for what is no cursor of a list."""
-    if cursor is None:
-        return 0
-    if not _OFFSET.fullmatch(cursor):
-        raise QueryError("cursor: it is none of this list; leave it out to begin.")
-    return int(cursor)
-
-
 def listed(items: Sequence[Item], cursor: str | None, limit: int, **facts: Any) -> Answer:
     """One page of a list that is at hand, with how many there are in all."""
-    start = offset_of(cursor)
-    further = str(start + limit) if len(items) > start + limit else None
+    start = read_offset(cursor)
+    further = write_offset(start + limit) if len(items) > start + limit else None
     part = items[start : start + limit]
-    return Answer({**facts, "total": len(items)}, items=part, cursor=further, cursor_at=lambda n: str(start + n))
+    return Answer(
+        {**facts, "total": len(items)}, items=part, cursor=further, cursor_at=lambda n: write_offset(start + n)
+    )

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from tgstudio_dagster.ai.offline.phrases import long_date, plural
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName
+from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.lake.tables.newsroom import IMAGE_BRIEFS
 from tgstudio_dagster.newsroom.platforms import PLATFORMS
 

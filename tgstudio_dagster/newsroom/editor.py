@@ -14,10 +14,11 @@ import polars as pl
 from tgstudio_dagster.ai.offline.quotes import shorten
 from tgstudio_dagster.ai.protocols import Sentence, SourceMessage, Writer, WriteRequest, WriteResult, body_text
 from tgstudio_dagster.ai.text import overlap
-from tgstudio_dagster.catalog.people.tenant_settings import Language, Tone
 from tgstudio_dagster.core.errors import NewsroomError
+from tgstudio_dagster.core.vocabulary import Language, Tone
 from tgstudio_dagster.lake.tables.newsroom import EDITOR_RESULTS
 from tgstudio_dagster.newsroom.claims import check_claim, common_words
+from tgstudio_dagster.posts.counting import QUOTABLE
 
 MAX_POSTS = 40  # the representative, each channel's first, then the earliest: enough to write from, cheap to read
 HEADLINE = 90
@@ -79,9 +80,7 @@ def source_messages(messages: pl.DataFrame) -> list[SourceMessage]:
 
     Of more, the first, then each channel's earliest, then the earliest are kept.
     """
-    usable = messages.filter(
-        pl.col("deleted_at").is_null(), pl.col("type") != "service", pl.col("text").str.strip_chars() != ""
-    )
+    usable = messages.filter(QUOTABLE)
     found = [
         SourceMessage(
             channel_id=row["channel_id"],

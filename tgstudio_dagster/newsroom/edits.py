@@ -60,18 +60,18 @@ def check_version(
     if image is not None:
         row = next((row for row in images.iter_rows(named=True) if row["n"] == image), None)
         if row is None:
-            raise NewsroomError(f"image: the order has no image {image}; it has {_listed(images)}.")
+            raise NewsroomError(f"the order has no image {image}; it has {_listed(images)}.", field="image")
         if refused := image_refused(row, target):
-            raise NewsroomError(f"image: {target.title} can't take image {image}: {refused}.")
+            raise NewsroomError(f"{target.title} can't take image {image}: {refused}.", field="image")
     shown = preview(text, target, with_image=with_image or image is not None)
     if not shown.fits:
         what = "is empty" if shown.count == 0 else f"has {shown.count} of {shown.limit} {shown.unit}"
-        raise NewsroomError(f"text: {what}; {target.title} takes 1 to {shown.limit}.")
+        raise NewsroomError(f"{what}; {target.title} takes 1 to {shown.limit}.", field="text")
     if bad := next((tag for tag in hashtags if not tag.isidentifier()), None):
-        raise NewsroomError(f"hashtags: {bad!r} is none; write letters, digits and _ only, not a digit first.")
+        raise NewsroomError(f"{bad!r} is none; write letters, digits and _ only, not a digit first.", field="hashtags")
     if target.hashtag_limit is not None and len(hashtags) > target.hashtag_limit:
         raise NewsroomError(
-            f"hashtags: {len(hashtags)} are given; {target.title} takes at most {target.hashtag_limit}."
+            f"{len(hashtags)} are given; {target.title} takes at most {target.hashtag_limit}.", field="hashtags"
         )
 
 

@@ -14,10 +14,9 @@ from typing import Any, Literal
 
 import polars as pl
 
+from tgstudio_dagster.core.csv import cell
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES
 
-# A cell that begins so may run as a formula: owasp.org/www-community/attacks/CSV_Injection (with the full-width forms).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _EDITOR_COLUMNS = ("topic_id", "language", "headline", "dek", "source_links", "model", "prompt_version", "run_id")
 Made = tuple[str, pl.DataFrame, pl.DataFrame]
 """An order, its CONTENT_PACKAGES and its EDITOR_RESULTS."""
@@ -87,8 +86,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         flat = all(isinstance(item, str) for item in value)
         value = " ".join(value) if flat else json.dumps(value, ensure_ascii=False, sort_keys=True, default=_plain)
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return cell(str(value))
 
 
 def _plain(value: Any) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tgstudio_dagster.catalog.people.tenant_settings import Goal
+from tgstudio_dagster.core.vocabulary import Goal
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables import TABLES
 
@@ -18,8 +18,6 @@ _LAST: dict[Goal, str] = {
     "images": "images",
     "packages": "exports",
 }
-GOALS: tuple[Goal, ...] = tuple(_LAST)
-"""From the nearest to the furthest."""
 
 
 def steps(goal: Goal) -> tuple[str, ...]:

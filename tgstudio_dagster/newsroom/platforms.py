@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName, TenantSettings
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.core.vocabulary import PlatformName
 
 Unit = Literal["utf16", "x", "utf8"]
 

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName, TenantSettings
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES
 from tgstudio_dagster.newsroom.fit import clean, fit
 from tgstudio_dagster.newsroom.moderation import OK, moderate

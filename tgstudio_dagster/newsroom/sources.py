@@ -15,6 +15,7 @@ from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.posts.counting import STANDING
 from tgstudio_dagster.topics.clean import own_texts
 from tgstudio_dagster.topics.footers import repeated_lines
 from tgstudio_dagster.topics.window import as_of, window_days
@@ -69,11 +70,13 @@ def read_chosen(lake: TenantLake, messages: Sequence[tuple[int, int]], day: date
     keys = _keys(messages)
     missing = missing_posts(lake, messages, day)
     if missing:
-        raise NotFoundError(f"messages: {named(missing)} not among the posts of the 7 days that end with {day}.")
+        raise NotFoundError(
+            f"{named(missing)} not among the posts of the 7 days that end with {day}.", field="messages"
+        )
     topic = {"topic_id": chosen_id(messages), "keywords": _keywords(lake, keys, day)}
     source = _source(lake, topic, keys, -pl.col("views").fill_null(0), day)
     if source.messages.is_empty():
-        raise NotFoundError("messages: every one of them has been deleted since. Choose others.")
+        raise NotFoundError("every one of them has been deleted since. Choose others.", field="messages")
     return source
 
 
@@ -105,7 +108,7 @@ def _keys(messages: Sequence[tuple[int, int]]) -> pl.DataFrame:
 def _source(lake: TenantLake, topic: dict[str, Any], members: pl.DataFrame, first: pl.Expr, day: date) -> TopicSource:
     days = window_days(day)
     window = lake.read(MESSAGES, days=days)
-    messages = window.join(members, on=KEY, how="semi").filter(pl.col("deleted_at").is_null())
+    messages = window.join(members, on=KEY, how="semi").filter(STANDING)
     # Where `first` is least, the representative stands in front; the others follow by date.
     messages = messages.sort(first != first.min(), "date", *KEY)
     messages = messages.with_columns(text=own_texts(messages, repeated_lines(window)))

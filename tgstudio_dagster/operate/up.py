@@ -37,7 +37,9 @@ def up(settings: Settings, web: WebSettings, reader: ReaderSettings, say: Callab
         places = Places(settings, web, reader, Path(sockets) / "code", home / "workspace.yaml")
         for variable, port in places.ports().items():
             if is_taken(port):
-                raise ConflictError(f"{variable}: {port} is taken on {HOST}. End what listens there, or set another.")
+                raise ConflictError(
+                    f"{port} is taken on {HOST}. End what listens there, or set another.", field=variable
+                )
         for line in first_start(settings):
             say(line)
         server = {"grpc_server": {"socket": str(places.socket), "location_name": LOCATION}}

@@ -1,26 +1,28 @@
-"""What a person sees of a table at a glance: a few rows, a count or a picture, as Markdown for Dagster's UI."""
+"""What a person sees of a table at a glance in Dagster's UI: a few numbers, or a link. Never a word of a post.
+
+Metadata is stored with every event and read by the operator of all tenants: it is small, and holds no stranger's text.
+"""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 
+import dagster as dg
 import polars as pl
 
+from tgstudio_dagster.core.settings import web_settings
 from tgstudio_dagster.lake.contract import Table
-from tgstudio_dagster.topics.colours import story_colour
 
-ROWS = 8
+ROWS = 5
 CELL = 60
 
 
-def preview(table: Table, frame: pl.DataFrame) -> dict[str, str]:
-    """Markdown by metadata name: `preview` for every table, and what helps for this one."""
-    found = {"preview": markdown(frame.head(ROWS))}
-    if table.name in EXTRAS and not frame.is_empty():
-        name, make = EXTRAS[table.name]
-        found[name] = make(frame)
-    return found
+def preview(table: Table, frame: pl.DataFrame) -> dict[str, dg.MetadataValue]:
+    """What helps for this table's day, by metadata name; nothing where it has no row."""
+    if table.name not in EXTRAS or frame.is_empty():
+        return {}
+    name, make = EXTRAS[table.name]
+    return {name: make(frame)}
 
 
 def markdown(frame: pl.DataFrame) -> str:
@@ -37,47 +39,34 @@ def _cell(value: object) -> str:
     return text if len(text) <= CELL else text[: CELL - 1] + "…"
 
 
-def _by_channel(frame: pl.DataFrame) -> str:
-    counted = (
-        frame.group_by("channel", "type").len("posts").sort("posts", "channel", "type", descending=[True, False, False])
-    )
-    return markdown(counted)
+def _channels(frame: pl.DataFrame) -> dg.MetadataValue:
+    return dg.MetadataValue.int(frame["channel_id"].n_unique())
 
 
-def _by_status(frame: pl.DataFrame) -> str:
-    return markdown(frame.group_by("kind", "status").len("files").sort("kind", "status"))
+def _by_status(frame: pl.DataFrame) -> dg.MetadataValue:
+    counted = frame.group_by("kind", pl.col("status").str.split(":").list.first()).len("files").sort("kind", "status")
+    return dg.MetadataValue.md(markdown(counted.head(ROWS * 2)))
 
 
-def _top(frame: pl.DataFrame) -> str:
-    columns = ["entity_kind", "window", "rank", "entity_id", "score", "popularity", "trend", "channels", "messages"]
-    top = frame.filter(pl.col("rank") <= ROWS).sort("entity_kind", "window", "rank", descending=[True, False, False])
-    return markdown(top.select(columns).with_columns(pl.col("score", "popularity", "trend").round(2)))
+def _top(frame: pl.DataFrame) -> dg.MetadataValue:
+    columns = ["rank", "entity_id", "score", "channels", "messages"]
+    top = frame.filter(pl.col("rank") <= ROWS, entity_kind="topic", window="24h").sort("rank")
+    return dg.MetadataValue.md(markdown(top.select(columns).with_columns(pl.col("score").round(2))))
 
 
-def _largest(frame: pl.DataFrame) -> str:
-    columns = ["title", "messages", "channels", "keywords"]
-    return markdown(frame.sort("messages", "topic_id", descending=[True, False]).select(columns).head(ROWS * 2))
+def _largest(frame: pl.DataFrame) -> dg.MetadataValue:
+    return dg.MetadataValue.int(int(frame["messages"].max() or 0))  # type: ignore[arg-type]
 
 
-def _map_picture(frame: pl.DataFrame) -> str:
-    """A scatter of the posts, coloured by story, as an SVG image in Markdown."""
-    spans = frame.select(pl.col("x", "y").min().name.suffix("0"), pl.col("x", "y").max().name.suffix("1")).row(
-        0, named=True
-    )
-    width, height = (spans["x1"] - spans["x0"]) or 1.0, (spans["y1"] - spans["y0"]) or 1.0
-    dots = "".join(
-        f'<circle cx="{(x - spans["x0"]) / width * 620 + 10:.1f}" cy="{(y - spans["y0"]) / height * 420 + 10:.1f}" '
-        f'r="2.4" fill="{story_colour(story)}"/>'
-        for x, y, story in frame.select("x", "y", "story_id").iter_rows()
-    )
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 440" width="640" height="440">{dots}</svg>'
-    return f"![map](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+def _map_page(_: pl.DataFrame) -> dg.MetadataValue:
+    """Where the studio draws it: a picture of every point would outgrow all other events together."""
+    return dg.MetadataValue.url(f"{web_settings().origin}/map")
 
 
-EXTRAS: dict[str, tuple[str, Callable[[pl.DataFrame], str]]] = {
-    "messages": ("by_channel", _by_channel),
+EXTRAS: dict[str, tuple[str, Callable[[pl.DataFrame], dg.MetadataValue]]] = {
+    "messages": ("channels", _channels),
     "media": ("by_status", _by_status),
     "topics": ("largest", _largest),
-    "topic_map": ("map", _map_picture),
+    "topic_map": ("map", _map_page),
     "rankings": ("top", _top),
 }

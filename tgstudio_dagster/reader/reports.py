@@ -88,4 +88,4 @@ def event(tenant: str, month: date, entry: _Month) -> dict[str, Any]:
         metadata["waits"] = entry.waits
     if errors:
         metadata["errors"] = errors
-    return {"partition": f"{month.isoformat()}|{tenant}", "metadata": metadata}
+    return {"partition": f"{month:%Y-%m}|{tenant}", "metadata": metadata}

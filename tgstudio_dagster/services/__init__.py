@@ -1,8 +1,8 @@
-"""All that a front end may do, for one principal: `Studio(principal, …)`. One module per noun; `facade.py` lists them.
+"""What a person or a program may do: one class a noun on a `Scope`, the rights of each action in policy.py.
 
-Each module holds functions whose first argument is the studio; the facade names them as its methods.
+Pages, routes, tools and commands call `Studio` and nothing else. What is computed stands in the rooms below.
 """
 
-from tgstudio_dagster.services.facade import Studio
+from tgstudio_dagster.services.studio import Studio
 
 __all__ = ["Studio"]

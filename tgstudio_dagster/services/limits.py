@@ -13,7 +13,7 @@ from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 from pydantic import SecretStr
 
-from tgstudio_dagster.core.errors import LimiterError, QuotaError, SettingsError
+from tgstudio_dagster.core.errors import FieldError, LimiterError, QuotaError
 
 _PATIENCE = 2.0
 """Seconds that Redis may take to answer."""
@@ -31,9 +31,9 @@ class Limiter:
             )
         except ConfigurationError as error:
             # The cause may quote the URL with its password.
-            raise SettingsError(
-                f"TGSTUDIO_WEB_REDIS_URL: it can't be used ({type(error).__name__}); write redis://host:6379/0 and install "
-                "the extra `redis`."
+            raise FieldError(
+                "TGSTUDIO_WEB_REDIS_URL",
+                f"it can't be used ({type(error).__name__}); write redis://host:6379/0 and install the extra `redis`.",
             ) from None
         self._window = MovingWindowRateLimiter(storage)
 
@@ -48,6 +48,6 @@ class Limiter:
                 return
             stats = self._window.get_window_stats(limit, name, who)
         except StorageError:
-            raise LimiterError("TGSTUDIO_WEB_REDIS_URL: Redis does not answer; see that it runs.") from None
+            raise LimiterError("Redis does not answer; see that it runs.", field="TGSTUDIO_WEB_REDIS_URL") from None
         reset = datetime.fromtimestamp(stats.reset_time, UTC)
         raise QuotaError(name, reset, f"{name}: {count} in {minutes} min are allowed; wait until {reset:%H:%M:%S} UTC.")

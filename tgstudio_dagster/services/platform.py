@@ -5,33 +5,40 @@ Who asks is not known here (who.py); a page that runs in this process finds it a
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.api_requests import History
 from tgstudio_dagster.catalog.people.logins import ended_among
+from tgstudio_dagster.catalog.people.tenants import get_tenant
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.core.scopes import Scopes
 from tgstudio_dagster.core.settings import Settings, WebSettings, settings, telegram_settings, web_settings
-from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.services import Studio
+from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.services.limits import Limiter
 from tgstudio_dagster.services.remembered import Calls, Remembered
 from tgstudio_dagster.services.runs import RunsClient
+from tgstudio_dagster.services.scope import Scope, open_search
 from tgstudio_dagster.services.sessions import Signer
+from tgstudio_dagster.services.studio import Studio
+from tgstudio_dagster.services.turns import Turns
 from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
+
+if TYPE_CHECKING:
+    from tgstudio_dagster.search.find import Search
 
 _TURNS = max(2, os.cpu_count() or 1)
 """Questions to the lake that are answered at a time: more of them only hold each other up (benchmarks/api.py)."""
 _KEPT = 256
-"""Studios kept open: each has its tenant's search index mapped."""
+"""Searches kept open: each has its tenant's index mapped."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +51,9 @@ class Platform:
     lake: Lake
     signer: Signer
     limiter: Limiter
-    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_TURNS), repr=False)
-    """Taken by routes that read the lake; of the loop of the process's one server."""
-    _studios: OrderedDict[Principal, Studio] = field(default_factory=OrderedDict, repr=False)
+    turns: Turns = field(default_factory=lambda: Turns(_TURNS), repr=False)
+    """Taken where the lake is read, whoever asks: a route, a page or a tool."""
+    _searches: OrderedDict[str, Search] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
@@ -95,19 +102,39 @@ class Platform:
         """What a session's forms carry as `csrf`, its scripts as `X-CSRF-Token`."""
         return self.signer.csrf(sid)
 
-    def studio(self, principal: Principal) -> Studio:
-        """The principal's studio; the same one as before, where it was asked for lately."""
+    def studio(self, principal: Principal, scopes: Scopes | None = None) -> Studio:
+        """The principal's studio; `scopes` are those of who comes by a route or a tool. Raises NotFoundError."""
+        slug = principal.tenant
+        tenant = self.remembered.get(f"tenant {slug}", lambda: get_tenant(self.catalog, slug))
+        return Studio(
+            Scope(
+                principal,
+                tenant,
+                self.catalog,
+                self.lake.tenant(slug),
+                self.runs,
+                scopes,
+                turn=self.turns.take,
+                open_vault=lambda: self.vault,
+                open_desk=lambda: self.desk,
+                open_search=self.search,
+                machine=lambda: self.settings,
+            )
+        )
+
+    def search(self, lake: TenantLake) -> Search:
+        """Search of a tenant's lake; the same one as before, where it was asked for lately."""
         with self._lock:
-            known = self._studios.get(principal)
+            known = self._searches.get(lake.tenant)
             if known is not None:
-                self._studios.move_to_end(principal)
+                self._searches.move_to_end(lake.tenant)
                 return known
-        made = Studio(principal, self.catalog, self.lake, runs=self.runs)
+        opened = open_search(lake)
         with self._lock:
-            self._studios[principal] = made
-            while len(self._studios) > _KEPT:
-                self._studios.popitem(last=False)
-        return made
+            self._searches[lake.tenant] = opened
+            while len(self._searches) > _KEPT:
+                self._searches.popitem(last=False)
+        return opened
 
     def warm(self) -> None:
         """Open what the first who asks would else wait for: a connection to the catalog, the client of Dagster."""

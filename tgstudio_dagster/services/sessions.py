@@ -16,7 +16,7 @@ from pathlib import Path
 import jwt
 from starlette.responses import Response
 
-from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.errors import FieldError
 from tgstudio_dagster.core.settings import Settings, WebSettings
 
 LONGEST = timedelta(days=30)
@@ -31,8 +31,9 @@ class Signer:
 
     def __init__(self, keys: list[str]) -> None:
         if not keys or any(len(key) < _SHORTEST_KEY for key in keys):
-            raise SettingsError(
-                f"TGSTUDIO_WEB_SESSION_KEYS: each key needs {_SHORTEST_KEY} characters or more; `tgstudio keys new` prints one."
+            raise FieldError(
+                "TGSTUDIO_WEB_SESSION_KEYS",
+                f"each key needs {_SHORTEST_KEY} characters or more; `tgstudio keys new` prints one.",
             )
         self._keys = {_number(key): key for key in keys}
         self._first = _number(keys[0])
@@ -50,9 +51,10 @@ class Signer:
             _make(path)
             return cls([path.read_text().strip()])
         except OSError as error:
-            raise SettingsError(
-                f"TGSTUDIO_HOME: the session key {path} can't be kept: {error.strerror}. Choose a folder you may write, or "
-                "set TGSTUDIO_WEB_SESSION_KEYS."
+            raise FieldError(
+                "TGSTUDIO_HOME",
+                f"the session key {path} can't be kept: {error.strerror}. Choose a folder you may write, or "
+                "set TGSTUDIO_WEB_SESSION_KEYS.",
             ) from error
 
     def sign(self, sid: str, user_id: str, now: datetime) -> str:

@@ -7,7 +7,6 @@ of counts for each day and learns from all of them. Cutting the lines out is in 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
 
 import polars as pl
 
@@ -89,12 +88,6 @@ def add_counts(counts: Iterable[pl.DataFrame]) -> pl.DataFrame:
         .select(COUNTS.names())
         .sort("channel_id", "line")
     )
-
-
-def worth_keeping(counts: pl.DataFrame, day: date, days: int = 30) -> pl.DataFrame:
-    """The counts without lines that stood in one post only and are older than `days`: what bounds a kept frame."""
-    old = (pl.lit(day) - pl.col("last_day")).dt.total_days() > days
-    return counts.filter((pl.col("line") == "") | (pl.col("seen") > 1) | ~old)
 
 
 def repeated(counts: pl.DataFrame) -> pl.DataFrame:

@@ -14,8 +14,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response, StreamingResponse
 
-from tgstudio_dagster.services.exporting import MediaFile
-from tgstudio_dagster.web.api.common import Reads
+from tgstudio_dagster.services.files import MediaFile
+from tgstudio_dagster.web.api.common import OwnStudio
 from tgstudio_dagster.web.api.route import ApiRoute, is_known
 from tgstudio_dagster.web.problems import problem, request_id
 
@@ -35,7 +35,7 @@ BINARY: dict[int | str, dict[str, Any]] = {
 @router.get("/files/{uri}", response_class=Response, responses=BINARY, summary="A stored file")
 def stored(
     request: Request,
-    studio: Reads,
+    studio: OwnStudio,
     uri: Annotated[str, Path(pattern=r"^[0-9a-f]{64}\.[a-z0-9]{1,16}$", description="As answers name it.")],
 ) -> Response:
     """A post's medium or thumbnail, or an image; one `Range` of bytes may be asked for. It never changes."""
@@ -43,9 +43,9 @@ def stored(
     keep = {"etag": tag, "cache-control": "private, max-age=86400, immutable"}
     if is_known(request, tag):
         # Whose it is is checked all the same.
-        studio.media_file(uri).stream.close()
+        studio.files.open(uri).stream.close()
         return Response(status_code=304, headers=keep)
-    return serve(request, studio.media_file(uri), keep)
+    return serve(request, studio.files.open(uri), keep)
 
 
 def serve(request: Request, file: MediaFile, headers: dict[str, str]) -> Response:

@@ -60,7 +60,7 @@ class Gate:
         try:
             visitor, sid = await self._who(scope)
             if path.startswith("/_stcore/metrics") and visitor.principal.role != "operator":
-                raise ForbiddenError("role: this is for the operator of this machine.")
+                raise ForbiddenError("this is for the operator of this machine.", field="role")
         except TGStudioError as error:
             await self._refuse(scope, receive, send, path, error)
             return
@@ -95,7 +95,7 @@ class Gate:
         if unsafe:
             origin = headers.get("origin")
             if origin is None:
-                raise ForbiddenError("Origin: a browser says here which page asks; without it nobody gets in.")
+                raise ForbiddenError("a browser says here which page asks; without it nobody gets in.", field="Origin")
             check_origin(self._platform, origin)
         sid = self._platform.signer.sid(_cookie(headers, self._cookie))
         if sid is None:

@@ -45,7 +45,7 @@ def _may_measure(request: Request) -> None:
     who = identify(request)
     who.need("admin")
     if who.principal.role != "operator" and not who.user.is_operator:
-        raise ForbiddenError("role: measurements are for the operator of this machine.")
+        raise ForbiddenError("measurements are for the operator of this machine.", field="role")
 
 
 @router.get("/metrics", dependencies=[Depends(_may_measure)])

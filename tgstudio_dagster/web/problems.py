@@ -58,7 +58,6 @@ _TITLES = {
     502: "Bad gateway",
     503: "Unavailable",
 }
-_FIELD = re.compile(r"([A-Za-z][\w.\-\[\]]*): ")
 _REQUEST_ID = re.compile(r"[\w\-.]{1,64}")
 
 
@@ -100,11 +99,9 @@ def problem(
 
 
 def of_error(error: errors.TGStudioError, request_id: str | None = None) -> JSONResponse:
-    """The answer for a product's error; its message's beginning, `name: …`, is the field."""
-    text = str(error)
-    named = _FIELD.match(text)
+    """The answer for a product's error, with the field that it names."""
     until = getattr(error, "until", None)
-    return problem(status_of(error), text, request_id=request_id, field=named[1] if named else None, until=until)
+    return problem(status_of(error), str(error), request_id=request_id, field=error.field, until=until)
 
 
 def install(app: FastAPI) -> None:

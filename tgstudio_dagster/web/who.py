@@ -1,23 +1,22 @@
 """Who asks, in one request: by session cookie or by API key; and whether they may, from there, so often.
 
-Routes say what they need: `who: Annotated[Visitor, Depends(visitor("order"))]`, or for all that a tenant has
-`Annotated[Studio, Depends(studio("read"))]`. How a session began is auth/'s matter.
+Routes ask for a `Studio` (`Depends(studio)`); what each needs stands in services/policy.py. How a session began is handled
+in auth/.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from ipaddress import ip_address, ip_network
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import Depends, Request
+from fastapi import Request
 
 from tgstudio_dagster.catalog.money.plans import limits_of
-from tgstudio_dagster.catalog.people.api_keys import ApiKey, find_key, scopes_of
+from tgstudio_dagster.catalog.people.api_keys import ApiKey, find_key
 from tgstudio_dagster.catalog.people.logins import own_tenant, read_session, read_user, session_hash, switch_tenant
 from tgstudio_dagster.catalog.people.models import User
 from tgstudio_dagster.catalog.people.principals import principal_of
@@ -25,8 +24,11 @@ from tgstudio_dagster.catalog.people.tenants import tenant_settings
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ForbiddenError, NotFoundError, SignInError
 from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.core.scopes import check_scope, scopes_of
 from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.people import inside
 from tgstudio_dagster.services.platform import Platform
+from tgstudio_dagster.services.policy import allowed, of_route
 from tgstudio_dagster.services.sessions import session_cookie
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -54,11 +56,7 @@ class Visitor:
     def need(self, *scopes: str) -> None:
         """Raises ForbiddenError where the visitor lacks one of these scopes."""
         for scope in scopes:
-            if scope not in self.scopes:
-                who = f"a {self.principal.role} may not {scope}"
-                if self.key is not None and scope in scopes_of(self.principal.role):
-                    who = f"this key has not the scope {scope!r}; it has {', '.join(sorted(self.scopes))}"
-                raise ForbiddenError(f"scope: {who}.")
+            check_scope(scope, self.principal, self.scopes)
 
 
 @cache
@@ -76,27 +74,15 @@ def visitor(*scopes: str) -> Callable[[Request], Visitor]:
     return dependency
 
 
-@cache
-def studio(*scopes: str) -> Callable[[Request], Studio]:
-    """A route's dependency: the studio of its visitor, who has all of these scopes. Raises as `visitor` does."""
-    find = visitor(*scopes)
+def studio(request: Request) -> Studio:
+    """A route's dependency: the studio of its visitor, whom the policy lets do what the route does.
 
-    def dependency(request: Request) -> Studio:
-        return platform_of(request).studio(find(request).principal)
-
-    return dependency
-
-
-@cache
-def operator_visitor() -> Callable[..., Visitor]:
-    """A route's dependency: an operator, signed in. For all others it raises ForbiddenError."""
-
-    def dependency(who: Annotated[Visitor, Depends(visitor("read"))]) -> Visitor:
-        if who.principal.role != "operator":
-            raise ForbiddenError("role: this is for the operator of this machine.")
-        return who
-
-    return dependency
+    Raises as `visitor` does, and ForbiddenError.
+    """
+    found = identify(request)
+    action = of_route(f"{request.method} {request.scope['route'].path}")
+    allowed(action.name, found.principal, found.scopes)
+    return platform_of(request).studio(found.principal, found.scopes)
 
 
 def platform_of(request: Request) -> Platform:
@@ -133,7 +119,7 @@ def _identify(request: Request) -> Visitor:
     if request.method not in SAFE:
         check_origin(platform, request.headers.get("origin"))
         if not platform.signer.is_csrf(sid, request.headers.get(CSRF_HEADER)):
-            raise ForbiddenError("X-CSRF-Token: missing or wrong; GET /v1/me gives the session's.")
+            raise ForbiddenError("missing or wrong; GET /v1/me gives the session's.", field="X-CSRF-Token")
     return of_session(platform, sid, now, ip=ip, language=language, slide=WATCH_HEADER not in request.headers)
 
 
@@ -161,7 +147,7 @@ def _session(platform: Platform, sid: str, now: datetime, *, slide: bool) -> tup
     except NotFoundError:
         slug = own_tenant(platform.catalog, user)
         if slug is None:
-            raise ForbiddenError("tenant: you belong to none; ask the operator of this studio.") from None
+            raise ForbiddenError("you belong to none; ask the operator of this studio.", field="tenant") from None
         principal = switch_tenant(platform.catalog, sid, slug)
     return principal, user, tenant_settings(platform.catalog, principal.tenant).allowed_ips
 
@@ -186,9 +172,9 @@ def of_key(
     if ip is not None:
         _check_inside(principal.tenant, ip, allowed)
         if key.ips and not inside(ip, key.ips):
-            raise ForbiddenError(f"ips: this key may not be used from {ip}.")
+            raise ForbiddenError(f"this key may not be used from {ip}.", field="ips")
         if key.user_agents and not any(user_agent.lower().startswith(one.lower()) for one in key.user_agents):
-            raise ForbiddenError("user_agents: this key may not be used by this program.")
+            raise ForbiddenError("this key may not be used by this program.", field="user_agents")
     if calls is not None:
         platform.limiter.take("calls_per_minute", key.id, min(most, key.rate_per_minute or most))
         platform.calls.take(principal.tenant, calls, now.date())
@@ -211,23 +197,17 @@ def check_address(platform: Platform, tenant: str, ip: str) -> None:
 
 def _check_inside(tenant: str, ip: str, allowed: tuple[str, ...]) -> None:
     if allowed and not inside(ip, allowed):
-        raise ForbiddenError(f"allowed_ips: tenant {tenant} may not be used from {ip}; its owner says from where.")
+        raise ForbiddenError(
+            f"tenant {tenant} may not be used from {ip}; its owner says from where.", field="allowed_ips"
+        )
 
 
 def check_origin(platform: Platform, origin: str | None) -> None:
     """Raises ForbiddenError for a request that a page of another origin has sent; none at all is no browser's."""
     if origin is not None and origin not in platform.web_settings.origins:
-        raise ForbiddenError("Origin: this page belongs to another site; TGSTUDIO_WEB_PUBLIC_URL names this one.")
-
-
-def inside(ip: str, networks: Iterable[str]) -> bool:
-    """Whether an address is in one of the networks; what is no address is in none."""
-    try:
-        address = ip_address(ip)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return any(mapped in ip_network(network, strict=False) for network in networks)
+        raise ForbiddenError(
+            "this page belongs to another site; TGSTUDIO_WEB_PUBLIC_URL names this one.", field="Origin"
+        )
 
 
 def preferred_language(accept: str | None) -> Literal["ru", "en"]:

@@ -45,7 +45,7 @@ def key(post: dict[str, Any]) -> tuple[int, int]:
 
 
 def test_the_pages_of_the_feed_are_all_posts_each_once(shared_site: Site, program: Client) -> None:
-    posts = shared_site.studio("demo").lake.read(MESSAGES)
+    posts = shared_site.studio("demo").scope.lake.read(MESSAGES)
     expected = posts.filter(pl.col("type") != "service", pl.col("comment_on").is_null())
     found = walk(program, "/v1/feed", limit=97)
     assert len(found) == expected.height > 1_000
@@ -189,7 +189,7 @@ def test_the_data_s_new_version_is_a_new_answer(sample_site: Site) -> None:
     program = sample_site.program("demo", "read")
     first = program.get("/v1/feed?limit=1")
     (post,) = first.json()["items"]
-    lake = sample_site.studio("demo").lake
+    lake = sample_site.studio("demo").scope.lake
     day = lake.days(MESSAGES)[-1]
     frame = lake.read(MESSAGES, days=[day])
     own = (pl.col("channel_id") == post["channel_id"]) & (pl.col("msg_id") == post["msg_id"])

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from tgstudio_dagster.ai.text import quoted_spans
-from tgstudio_dagster.catalog.people.tenant_settings import Language, Tone
+from tgstudio_dagster.core.vocabulary import Language, Tone
 
 _RU_MONTHS = "января февраля марта апреля мая июня июля августа сентября октября ноября декабря"
 _EN_MONTHS = "January February March April May June July August September October November December"

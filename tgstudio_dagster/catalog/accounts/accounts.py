@@ -67,7 +67,8 @@ def add_account(
             used = rows.scalar(select(func.count()).select_from(TgAccount).where(TgAccount.status != "removed")) or 0
             if used >= limit:
                 raise ConflictError(
-                    f"accounts: the tenant's plan allows {limit}, and {used} are paired; remove one, or change the plan."
+                    f"the tenant's plan allows {limit}, and {used} are paired; remove one, or change the plan.",
+                    field="accounts",
                 )
         if account is None:
             account = TgAccount(id=new_id(), tenant=tenant, telegram_id=telegram_id)

@@ -20,6 +20,7 @@ from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError
 from tgstudio_dagster.core.ids import new_id
 from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.core.vocabulary import PAIRING_ENDS
 
 __all__ = [
     "Pairing",
@@ -36,12 +37,11 @@ PairingStatus = Literal[
     "PENDING", "CODE_NEEDED", "PASSWORD_NEEDED", "CONFIRM_NEEDED", "AUTHORIZED", "FAILED", "EXPIRED"
 ]
 
-_FINISHED = frozenset({"AUTHORIZED", "FAILED", "EXPIRED"})
 _MOVES: dict[str, frozenset[str]] = {
-    "PENDING": frozenset({"PENDING", "CODE_NEEDED", "PASSWORD_NEEDED", "CONFIRM_NEEDED"}) | _FINISHED,
-    "CODE_NEEDED": frozenset({"CODE_NEEDED", "PASSWORD_NEEDED", "CONFIRM_NEEDED"}) | _FINISHED,
-    "PASSWORD_NEEDED": frozenset({"PASSWORD_NEEDED", "CONFIRM_NEEDED"}) | _FINISHED,
-    "CONFIRM_NEEDED": frozenset({"CONFIRM_NEEDED"}) | _FINISHED,
+    "PENDING": frozenset({"PENDING", "CODE_NEEDED", "PASSWORD_NEEDED", "CONFIRM_NEEDED"}) | PAIRING_ENDS,
+    "CODE_NEEDED": frozenset({"CODE_NEEDED", "PASSWORD_NEEDED", "CONFIRM_NEEDED"}) | PAIRING_ENDS,
+    "PASSWORD_NEEDED": frozenset({"PASSWORD_NEEDED", "CONFIRM_NEEDED"}) | PAIRING_ENDS,
+    "CONFIRM_NEEDED": frozenset({"CONFIRM_NEEDED"}) | PAIRING_ENDS,
 }
 _TO_START = timedelta(seconds=60)
 """How long a new pairing may be without its process's lease before it counts as abandoned."""
@@ -71,7 +71,9 @@ def open_pairing(
 ) -> Pairing:
     """A new pairing, PENDING. Raises ConflictError for a viewer."""
     if not principal.may_edit:
-        raise ConflictError("role: a viewer may read, not pair an account; ask an editor or an owner of the tenant.")
+        raise ConflictError(
+            "a viewer may read, not pair an account; ask an editor or an owner of the tenant.", field="role"
+        )
     pairing = Pairing(
         id=new_id(),
         tenant=principal.tenant,
@@ -99,10 +101,12 @@ def update_pairing(catalog: Catalog, tenant: str, pairing_id: str, **changes: Un
         if status not in _MOVES.get(pairing.status, ()):
             raise ConflictError(f"Pairing {pairing_id} is {pairing.status} and can't become {status}; start a new one.")
         if changes.get("attempts_left", 0) > pairing.attempts_left:
-            raise ConflictError(f"attempts_left: pairing {pairing_id} has {pairing.attempts_left}, and gets none back.")
+            raise ConflictError(
+                f"pairing {pairing_id} has {pairing.attempts_left}, and gets none back.", field="attempts_left"
+            )
         for name, value in changes.items():
             setattr(pairing, name, value)
-        if status in _FINISHED:
+        if status in PAIRING_ENDS:
             pairing.url, pairing.url_expires_at = None, None
         return pairing
 
@@ -127,7 +131,7 @@ def fail_orphans(catalog: Catalog) -> int:
     query = (
         select(Pairing.tenant, Pairing.id)
         .join(Tenant, Tenant.slug == Pairing.tenant)
-        .where(Pairing.status.not_in(_FINISHED), Tenant.deleted_at.is_(None))
+        .where(Pairing.status.not_in(PAIRING_ENDS), Tenant.deleted_at.is_(None))
         .order_by(Pairing.id)
     )
     with catalog.reading() as session:
@@ -140,7 +144,7 @@ def _fail_orphan(catalog: Catalog, tenant: str, pairing_id: str) -> bool:
     with catalog.tenant_session(tenant, writing=True) as session:
         # Locked before the lease is looked at: its process writes the end of a pairing while it holds the lease.
         pairing = session.get_one(Pairing, pairing_id, with_for_update=True)
-        if pairing.status in _FINISHED or is_held(catalog, name):
+        if pairing.status in PAIRING_ENDS or is_held(catalog, name):
             return False
         started = session.scalar(select(LeaseRow.token).where(LeaseRow.name == name, LeaseRow.token > 0))
         if started is None and utc_now() < pairing.created_at + _TO_START:

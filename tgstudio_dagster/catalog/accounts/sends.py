@@ -27,7 +27,7 @@ def begin_send(catalog: Catalog, principal: Principal, *, key: str, account_id: 
     used for another text, chat or account.
     """
     if not principal.may_edit:
-        raise ConflictError("role: a viewer may read, not send; ask an editor or an owner of the tenant.")
+        raise ConflictError("a viewer may read, not send; ask an editor or an owner of the tenant.", field="role")
     text_hash = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     with catalog.tenant_session(principal, writing=True) as session:
         lock_tenant(session, principal)
@@ -35,7 +35,9 @@ def begin_send(catalog: Catalog, principal: Principal, *, key: str, account_id: 
         if known is not None:
             # Another account too: Telegram knows a double within one account only.
             if (known.account_id, known.chat, known.text_hash) != (account_id, chat, text_hash):
-                raise ConflictError(f"key: {key!r} was used for another text, chat or account; choose a new key.")
+                raise ConflictError(
+                    f"{key!r} was used for another text, chat or account; choose a new key.", field="key"
+                )
             return known
         account = session.get(TgAccount, account_id)
         if account is None:

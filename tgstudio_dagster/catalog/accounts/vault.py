@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from tgstudio_dagster.core.errors import SettingsError, VaultError
+from tgstudio_dagster.core.errors import FieldError, VaultError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -39,12 +39,12 @@ class Vault:
 
     def __init__(self, keys: Mapping[int, bytes]) -> None:
         if not keys:
-            raise SettingsError(f"SESSION_KEY_1: it is not set, so no Telegram session can be stored; {_MEND}.")
+            raise FieldError("SESSION_KEY_1", f"it is not set, so no Telegram session can be stored; {_MEND}.")
         for number, key in keys.items():
             if not 1 <= number <= _LARGEST:
-                raise SettingsError(f"SESSION_KEY_{number}: keys are numbered from 1 to {_LARGEST}; rename it.")
+                raise FieldError(f"SESSION_KEY_{number}", f"keys are numbered from 1 to {_LARGEST}; rename it.")
             if len(key) != _KEY:
-                raise SettingsError(f"SESSION_KEY_{number}: it has {len(key)} bytes instead of {_KEY}; {_MEND}.")
+                raise FieldError(f"SESSION_KEY_{number}", f"it has {len(key)} bytes instead of {_KEY}; {_MEND}.")
         self._keys = dict(keys)
         self.newest = max(self._keys)
 
@@ -58,12 +58,12 @@ class Vault:
         for name in sorted(name for name in environ if name.startswith("SESSION_KEY_")):
             match = _VARIABLE.fullmatch(name)
             if match is None:
-                raise SettingsError(f"{name}: keys are named SESSION_KEY_1, SESSION_KEY_2, …; rename it.")
+                raise FieldError(name, "keys are named SESSION_KEY_1, SESSION_KEY_2, …; rename it.")
             try:
                 keys[int(match[1])] = base64.b64decode(environ[name].strip(), validate=True)
             except (binascii.Error, ValueError):
                 # The cause is left out: it may quote what the variable holds.
-                raise SettingsError(f"{name}: it is not the base64 of {_KEY} bytes; {_MEND}.") from None
+                raise FieldError(name, f"it is not the base64 of {_KEY} bytes; {_MEND}.") from None
         return cls(keys)
 
     def seal(self, session: SecretStr, *, tenant: str, account_id: str) -> bytes:

@@ -23,7 +23,7 @@ from tgstudio_dagster.catalog.money.plans import limits_within, lock_tenant, nex
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import AuditEntry
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.core.errors import ConflictError, NotFoundError, QuotaError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, FieldError, NotFoundError, QuotaError
 from tgstudio_dagster.core.principal import Principal
 
 __all__ = [
@@ -102,7 +102,7 @@ def request_subscription(
     _may_edit(principal)
     reference = reference.strip()
     if not 0 < len(reference) <= _LONGEST_REFERENCE:
-        raise SettingsError("reference: write @name, t.me/name, t.me/+invite or a channel's id.")
+        raise FieldError("reference", "write @name, t.me/name, t.me/+invite or a channel's id.")
     with catalog.tenant_session(principal, writing=True) as session:
         lock_tenant(session, principal)
         if account_id is not None:
@@ -354,4 +354,4 @@ def _active_account(session: Session, account_id: str) -> None:
 
 def _may_edit(principal: Principal) -> None:
     if not principal.may_edit:
-        raise ConflictError("role: a viewer may read, not subscribe; ask an editor or an owner of the tenant.")
+        raise ConflictError("a viewer may read, not subscribe; ask an editor or an owner of the tenant.", field="role")

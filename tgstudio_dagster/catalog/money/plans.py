@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.models import Plan, Quota, QuotaUsage
 from tgstudio_dagster.catalog.people.models import Tenant
-from tgstudio_dagster.core.errors import NotFoundError, QuotaError, SettingsError
+from tgstudio_dagster.core.errors import FieldError, NotFoundError, QuotaError, SettingsError
 from tgstudio_dagster.core.principal import Principal
 
 __all__ = [
@@ -64,7 +64,7 @@ def limits_within(session: Session, tenant: Principal | str) -> Limits:
     name = session.get_one(Tenant, slug).plan or DEFAULT_PLAN
     plan = session.get(Plan, name)
     if plan is None:
-        raise SettingsError(f"plan: tenant {slug!r} is on {name!r}, which the catalog's table `plans` lacks; add it.")
+        raise FieldError("plan", f"tenant {slug!r} is on {name!r}, which the catalog's table `plans` lacks; add it.")
     quotas = {row.name: row.limit for row in session.scalars(select(Quota))}
     try:
         return Limits.model_validate({**plan.limits, **quotas})
@@ -88,7 +88,7 @@ def set_plan(catalog: Catalog, tenant: str, name: str) -> None:
     with catalog.tenant_session(tenant, writing=True) as session:
         if session.get(Plan, name) is None:
             known = ", ".join(session.scalars(select(Plan.name).order_by(Plan.name)))
-            raise NotFoundError(f"plan: there is no {name!r}; choose from {known}.")
+            raise NotFoundError(f"there is no {name!r}; choose from {known}.", field="plan")
         session.get_one(Tenant, tenant).plan = name
 
 

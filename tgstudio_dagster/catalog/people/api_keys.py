@@ -17,25 +17,13 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import ApiKey
 from tgstudio_dagster.catalog.people.principals import principal_of
-from tgstudio_dagster.core.errors import ForbiddenError, NotFoundError, SettingsError, SignInError
+from tgstudio_dagster.core.errors import FieldError, ForbiddenError, NotFoundError, SignInError
 from tgstudio_dagster.core.principal import Principal, Role
+from tgstudio_dagster.core.scopes import RANK, SCOPES, scopes_of
 
-__all__ = ["SCOPES", "ApiKey", "create_key", "find_key", "list_keys", "revoke_key", "scopes_of"]
+__all__ = ["ApiKey", "create_key", "find_key", "list_keys", "revoke_key"]
 
-SCOPES = ("read", "order", "send", "admin")
-_SCOPES_OF: dict[Role, frozenset[str]] = {
-    "viewer": frozenset({"read"}),
-    "editor": frozenset({"read", "order", "send"}),
-    "owner": frozenset(SCOPES),
-    "operator": frozenset(SCOPES),
-}
-_RANK: dict[Role, int] = {"viewer": 0, "editor": 1, "owner": 2, "operator": 3}
 _SEEN = timedelta(minutes=1)
-
-
-def scopes_of(role: Role) -> frozenset[str]:
-    """What a role may do: a viewer reads; an editor also orders and sends; an owner also administers."""
-    return _SCOPES_OF[role]
 
 
 def create_key(
@@ -60,22 +48,22 @@ def create_key(
     if principal.user_id is None:
         raise ForbiddenError("A key acts for a user; the operator of the command line is none. Make it signed in.")
     if not name.strip() or len(name) > 200:
-        raise SettingsError("name: give the key a name of 1 to 200 characters that tells what uses it.")
+        raise FieldError("name", "give the key a name of 1 to 200 characters that tells what uses it.")
     if not wanted or not wanted <= set(SCOPES):
-        raise SettingsError(f"scopes: choose one or more of {', '.join(SCOPES)}.")
+        raise FieldError("scopes", f"choose one or more of {', '.join(SCOPES)}.")
     if beyond := sorted(wanted - scopes_of(principal.role)):
-        raise ForbiddenError(f"scopes: a {principal.role} may not {', '.join(beyond)}; leave that out.")
+        raise ForbiddenError(f"a {principal.role} may not {', '.join(beyond)}; leave that out.", field="scopes")
     if rate_per_minute is not None and rate_per_minute < 1:
-        raise SettingsError("rate_per_minute: at least 1, or leave it out for the plan's.")
+        raise FieldError("rate_per_minute", "at least 1, or leave it out for the plan's.")
     if expires_at is not None and expires_at <= now:
-        raise SettingsError("expires_at: it is past; choose a later time, or leave it out.")
+        raise FieldError("expires_at", "it is past; choose a later time, or leave it out.")
     networks = list(ips) if ips else None
     for network in networks or ():
         try:
             ip_network(network, strict=False)
         except ValueError as error:
-            raise SettingsError(
-                f"ips: {network!r} is no address or network; write 192.0.2.7 or 192.0.2.0/24."
+            raise FieldError(
+                "ips", f"{network!r} is no address or network; write 192.0.2.7 or 192.0.2.0/24."
             ) from error
     secret = f"tgs_{secrets.token_urlsafe(32)}"
     key = ApiKey(
@@ -117,7 +105,7 @@ def find_key(catalog: Catalog, secret: str, now: datetime) -> tuple[ApiKey, Prin
     if key.last_used_at is None or now - key.last_used_at >= _SEEN:
         with catalog.tenant_session(key.tenant, writing=True) as writing:
             writing.get_one(ApiKey, key.id).last_used_at = now
-    role: Role = key.role if _RANK[key.role] < _RANK[user.role] else user.role  # type: ignore[index, assignment]
+    role: Role = key.role if RANK[key.role] < RANK[user.role] else user.role  # type: ignore[index, assignment]
     return key, Principal(key.tenant, key.user_id, role)
 
 

@@ -8,18 +8,13 @@ from __future__ import annotations
 from datetime import date
 from functools import cache
 from ipaddress import ip_network
-from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tgstudio_dagster.catalog.people.ranking_weights import RankingWeights
-from tgstudio_dagster.core.errors import SettingsError
-
-Language = Literal["ru", "en"]
-Tone = Literal["neutral", "lively", "formal"]
-Goal = Literal["text", "briefs", "images", "packages"]
-PlatformName = Literal["tg", "vk", "x", "ig", "threads", "fb", "li"]
+from tgstudio_dagster.core.errors import FieldError
+from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName, Tone
 
 
 class Filters(BaseModel):
@@ -115,6 +110,6 @@ class OrderRequest(BaseModel):
             return cls.model_validate({"platforms": names, "language": language, "tone": tone, "goal": goal})
         except ValidationError as error:
             first = error.errors()[0]
-            raise SettingsError(
-                f"{first['loc'][0]}: {first['input']!r} is not known; {first['msg'].lower()}."
+            raise FieldError(
+                str(first["loc"][0]), f"{first['input']!r} is not known; {first['msg'].lower()}."
             ) from error

@@ -6,7 +6,6 @@ What may be set stands in tenant_settings.py; who may do what in principals.py.
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 from pydantic import ValidationError
 from sqlalchemy import select
@@ -17,7 +16,8 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.models import Membership, Tenant, TenantSettingsRow, User
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.core.errors import ConflictError, NotFoundError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, FieldError, NotFoundError, SettingsError
+from tgstudio_dagster.core.vocabulary import MemberRole
 
 __all__ = [
     "Tenant",
@@ -33,15 +33,13 @@ __all__ = [
     "tenant_settings",
 ]
 
-MemberRole = Literal["owner", "editor", "viewer"]
-
 
 def add_tenant(catalog: Catalog, slug: str, name: str, *, settings: TenantSettings | None = None) -> Tenant:
     """Add a tenant. Raises SettingsError for a bad slug, ConflictError for one that is or was in use."""
     if len(slug) > SLUG_LENGTH or not re.fullmatch(r"[a-z0-9]+", slug):
-        raise SettingsError(f"slug: {slug!r} must be 1 to {SLUG_LENGTH} letters a-z and digits, for example news1.")
+        raise FieldError("slug", f"{slug!r} must be 1 to {SLUG_LENGTH} letters a-z and digits, for example news1.")
     if not name.strip():
-        raise SettingsError("name: it is empty; give the tenant a name that people read.")
+        raise FieldError("name", "it is empty; give the tenant a name that people read.")
     try:
         with catalog.session() as session:
             known = session.get(Tenant, slug)
@@ -115,7 +113,7 @@ def add_user(
             session.flush()
             return user
     except IntegrityError as error:
-        raise ConflictError(f"telegram_id: a user with {telegram_id} exists already.") from error
+        raise ConflictError(f"a user with {telegram_id} exists already.", field="telegram_id") from error
 
 
 def add_member(catalog: Catalog, tenant: str, user_id: str, role: MemberRole) -> None:
@@ -140,5 +138,5 @@ def list_members(catalog: Catalog, tenant: str) -> list[tuple[User, str]]:
 
 def _slug_taken(slug: str, *, deleted: bool) -> ConflictError:
     if deleted:
-        return ConflictError(f"slug: {slug!r} belonged to a tenant that was deleted, and is never used again.")
-    return ConflictError(f"slug: there is a tenant {slug!r} already.")
+        return ConflictError(f"{slug!r} belonged to a tenant that was deleted, and is never used again.", field="slug")
+    return ConflictError(f"there is a tenant {slug!r} already.", field="slug")

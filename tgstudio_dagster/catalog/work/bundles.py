@@ -17,14 +17,14 @@ from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import Tenant
 from tgstudio_dagster.catalog.work.models import Bundle
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFoundError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, FieldError, ForbiddenError, NotFoundError
 from tgstudio_dagster.core.ids import new_id
 from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.core.vocabulary import BundleFormat
 
 __all__ = [
     "MAX_WAITING",
     "Bundle",
-    "BundleFormat",
     "BundleStatus",
     "create_bundle",
     "get_bundle",
@@ -33,7 +33,6 @@ __all__ = [
     "pending_bundles",
 ]
 
-BundleFormat = Literal["parquet", "csv", "both"]
 BundleStatus = Literal["queued", "running", "done", "failed"]
 MAX_WAITING = 3
 """Bundles of one tenant that may wait or be built at once: each reads the lake from end to end."""
@@ -52,16 +51,18 @@ def create_bundle(
     """Queue a bundle. Raises SettingsError for days or a format that make none, ForbiddenError for a viewer,
     ConflictError where too many wait already."""
     if not principal.may_edit:
-        raise ForbiddenError("role: a viewer may read, not ask for bundles; ask an editor or an owner of the tenant.")
+        raise ForbiddenError(
+            "a viewer may read, not ask for bundles; ask an editor or an owner of the tenant.", field="role"
+        )
     if format not in get_args(BundleFormat):
-        raise SettingsError(f"format: {format!r} is unknown; choose from {', '.join(get_args(BundleFormat))}.")
+        raise FieldError("format", f"{format!r} is unknown; choose from {', '.join(get_args(BundleFormat))}.")
     if last < first:
-        raise SettingsError(f"last: {last} is before the first day, {first}.")
+        raise FieldError("last", f"{last} is before the first day, {first}.")
     unfinished = select(Bundle.id).where(Bundle.status.in_(("queued", "running")))
     with catalog.tenant_session(principal, writing=True) as session:
         lock_tenant(session, principal)
         if len(session.scalars(unfinished).all()) >= MAX_WAITING:
-            raise ConflictError(f"bundles: {MAX_WAITING} are being made already; wait for one of them.")
+            raise ConflictError(f"{MAX_WAITING} are being made already; wait for one of them.", field="bundles")
         bundle = Bundle(
             id=f"{principal.tenant}-{new_id()}",
             tenant=principal.tenant,

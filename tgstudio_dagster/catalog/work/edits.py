@@ -13,10 +13,10 @@ from sqlalchemy import func, select
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.plans import lock_tenant
 from tgstudio_dagster.catalog.people.audit import audit
-from tgstudio_dagster.catalog.people.tenant_settings import PlatformName
 from tgstudio_dagster.catalog.work.models import Order, PackageEdit
 from tgstudio_dagster.core.errors import ForbiddenError, NotFoundError
 from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.core.vocabulary import PlatformName
 
 __all__ = ["PackageEdit", "add_edit", "edits_of", "latest_edits"]
 
@@ -37,7 +37,7 @@ def add_edit(
     Raises NotFoundError for an unknown order, ForbiddenError for a viewer.
     """
     if not principal.may_edit:
-        raise ForbiddenError("role: a viewer may read, not edit; ask an editor or an owner of the tenant.")
+        raise ForbiddenError("a viewer may read, not edit; ask an editor or an owner of the tenant.", field="role")
     newest = (
         select(PackageEdit)
         .where(PackageEdit.order_id == order_id, PackageEdit.platform == platform)

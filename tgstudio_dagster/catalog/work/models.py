@@ -12,9 +12,9 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Str
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tgstudio_dagster.catalog.base import ID_LENGTH, KEY_LENGTH, Base, TenantOwned, one_of
-from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.ids import new_id
+from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName, Tone
 
 
 class Order(TenantOwned, Base):

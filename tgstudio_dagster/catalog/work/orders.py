@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Literal, get_args
+from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,17 +16,16 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.plans import lock_tenant, take_within
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import Tenant
-from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.catalog.work.models import Order
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NewsroomError, NotFoundError, StoppedError
 from tgstudio_dagster.core.ids import new_id
 from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.core.vocabulary import GOALS, LANGUAGES, PLATFORMS, TONES, Goal, OrderStatus
 
 __all__ = [
     "MAX_MESSAGES",
     "Order",
-    "Status",
     "begin_order",
     "cancel_order",
     "create_order",
@@ -39,10 +38,8 @@ __all__ = [
     "settle_order",
 ]
 
-Status = Literal["queued", "running", "done", "failed", "cancelled"]
 MAX_MESSAGES = 200
 """Chosen messages of one order: a lasso takes more than a text can be written from (`newsroom.editor.MAX_POSTS`)."""
-_GOALS: tuple[Goal, ...] = get_args(Goal)
 
 
 def create_order(
@@ -71,17 +68,17 @@ def create_order(
         raise NewsroomError("topic_id, messages: name either a topic or messages.")
     chosen = None if messages is None else [list(key) for key in dict.fromkeys((int(c), int(m)) for c, m in messages)]
     if chosen is not None and not 1 <= len(chosen) <= MAX_MESSAGES:
-        raise NewsroomError(f"messages: {len(chosen)} are named; choose 1 to {MAX_MESSAGES}.")
+        raise NewsroomError(f"{len(chosen)} are named; choose 1 to {MAX_MESSAGES}.", field="messages")
     if not platforms:
-        raise NewsroomError(f"platforms: none is named; choose from {', '.join(get_args(PlatformName))}.")
+        raise NewsroomError(f"none is named; choose from {', '.join(PLATFORMS)}.", field="platforms")
     for field, known, value in (
-        *(("platforms", get_args(PlatformName), platform) for platform in platforms),
-        ("language", get_args(Language), language),
-        ("tone", get_args(Tone), tone),
-        ("goal", _GOALS, goal),
+        *(("platforms", PLATFORMS, platform) for platform in platforms),
+        ("language", LANGUAGES, language),
+        ("tone", TONES, tone),
+        ("goal", GOALS, goal),
     ):
         if value not in known:
-            raise NewsroomError(f"{field}: {value!r} is unknown; choose from {', '.join(known)}.")
+            raise NewsroomError(f"{value!r} is unknown; choose from {', '.join(known)}.", field=field)
     order = Order(
         id=f"{principal.tenant}-{new_id()}",
         tenant=principal.tenant,
@@ -119,7 +116,7 @@ def list_orders(
     catalog: Catalog,
     tenant: Principal | str,
     *,
-    status: Status | None = None,
+    status: OrderStatus | None = None,
     topic_id: str | None = None,
     rule_id: str | None = None,
 ) -> list[Order]:
@@ -168,12 +165,12 @@ def requeue_order(
     ConflictError while it runs.
     """
     _may_edit(principal)
-    if goal not in _GOALS:
-        raise NewsroomError(f"goal: {goal!r} is unknown; choose from {', '.join(_GOALS)}.")
+    if goal not in GOALS:
+        raise NewsroomError(f"{goal!r} is unknown; choose from {', '.join(GOALS)}.", field="goal")
     with catalog.tenant_session(principal, writing=True) as session:
         lock_tenant(session, principal)
         order = _locked(session, order_id)
-        further = _GOALS.index(goal) > _GOALS.index(order.goal)
+        further = GOALS.index(goal) > GOALS.index(order.goal)
         if order.status == "done" and not further:
             return order
         if order.status == "running":
@@ -240,7 +237,7 @@ def settle_order(
 
 
 def mark_order(
-    catalog: Catalog, order_id: str, status: Status, *, run_id: str | None = None, error: str | None = None
+    catalog: Catalog, order_id: str, status: OrderStatus, *, run_id: str | None = None, error: str | None = None
 ) -> Order:
     """Say how far the order has come; `run_id` stays as it was where none is given, `error` goes unless given again.
 
@@ -267,7 +264,7 @@ def _locked(session: Session, order_id: str) -> Order:
 
 def _may_edit(principal: Principal) -> None:
     if not principal.may_edit:
-        raise ForbiddenError("role: a viewer may read, not order; ask an editor or an owner of the tenant.")
+        raise ForbiddenError("a viewer may read, not order; ask an editor or an owner of the tenant.", field="role")
 
 
 def _unknown(order_id: str) -> NotFoundError:

@@ -14,10 +14,10 @@ from sqlalchemy import select
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.plans import lock_tenant
 from tgstudio_dagster.catalog.people.audit import audit
-from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.catalog.work.models import Order, Rule
-from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFoundError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, FieldError, ForbiddenError, NotFoundError, SettingsError
 from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName, Tone
 
 __all__ = ["KIND", "Rule", "TopicRule", "delete_rule", "list_rules", "put_rule", "topic_rule"]
 
@@ -84,12 +84,12 @@ def put_rule(
     """
     _may_edit(principal)
     if not 0 < len(name.strip()) <= 200:
-        raise SettingsError("name: give the rule a name of at most 200 characters.")
+        raise FieldError("name", "give the rule a name of at most 200 characters.")
     with catalog.tenant_session(principal, writing=True) as session:
         lock_tenant(session, principal)
         if rule_id is None:
             if len(session.scalars(select(Rule.id)).all()) >= MAX_RULES:
-                raise ConflictError(f"rules: there are {MAX_RULES} already; delete one first.")
+                raise ConflictError(f"there are {MAX_RULES} already; delete one first.", field="rules")
             rule = Rule(tenant=principal.tenant, kind=KIND, created_by=principal.user_id, created_at=now)
             session.add(rule)
         else:
@@ -120,7 +120,7 @@ def delete_rule(catalog: Catalog, principal: Principal, rule_id: str) -> None:
 
 def _may_edit(principal: Principal) -> None:
     if not principal.may_edit:
-        raise ForbiddenError("role: a viewer may read, not set rules; ask an editor or an owner of the tenant.")
+        raise ForbiddenError("a viewer may read, not set rules; ask an editor or an owner of the tenant.", field="role")
 
 
 def _unknown(rule_id: str) -> NotFoundError:

@@ -16,7 +16,7 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.plans import lock_tenant
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.work.models import Watch
-from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NotFoundError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, FieldError, ForbiddenError, NotFoundError
 from tgstudio_dagster.core.ids import new_id
 from tgstudio_dagster.core.principal import Principal
 
@@ -54,7 +54,7 @@ class WatchRule(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "rule"
-            raise SettingsError(f"{where}: {first['msg'].removeprefix('Value error, ')}.") from error
+            raise FieldError(where, f"{first['msg'].removeprefix('Value error, ')}.") from error
 
 
 def add_watch(catalog: Catalog, principal: Principal, name: str, rule: WatchRule, *, seen: str, now: datetime) -> Watch:
@@ -66,13 +66,13 @@ def add_watch(catalog: Catalog, principal: Principal, name: str, rule: WatchRule
     _may_edit(principal)
     name = name.strip()
     if not 0 < len(name) <= _LONGEST_NAME:
-        raise SettingsError(f"name: give the watch a name of 1 to {_LONGEST_NAME} characters.")
+        raise FieldError("name", f"give the watch a name of 1 to {_LONGEST_NAME} characters.")
     with catalog.tenant_session(principal, writing=True) as session:
         lock_tenant(session, principal)
         if session.scalar(select(Watch.id).where(Watch.name == name)) is not None:
-            raise ConflictError(f"name: there is a watch {name!r} already; choose another, or delete that one.")
+            raise ConflictError(f"there is a watch {name!r} already; choose another, or delete that one.", field="name")
         if (session.scalar(select(func.count()).select_from(Watch)) or 0) >= MAX_WATCHES:
-            raise ConflictError(f"watches: a tenant has {MAX_WATCHES} at most; delete one that is not needed.")
+            raise ConflictError(f"a tenant has {MAX_WATCHES} at most; delete one that is not needed.", field="watches")
         watch = Watch(
             id=new_id(),
             tenant=principal.tenant,
@@ -130,5 +130,5 @@ def _get(session: Session, named: str) -> Watch:
 def _may_edit(principal: Principal) -> None:
     if not principal.may_edit:
         raise ForbiddenError(
-            "role: a viewer may read watches, not change them; ask an editor or an owner of the tenant."
+            "a viewer may read watches, not change them; ask an editor or an owner of the tenant.", field="role"
         )

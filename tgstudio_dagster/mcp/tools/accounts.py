@@ -8,11 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tgstudio_dagster.catalog.accounts.accounts import list_accounts
-from tgstudio_dagster.catalog.accounts.pairings import Pairing, get_pairing
-from tgstudio_dagster.core.errors import NotFoundError, SettingsError
+from tgstudio_dagster.core.errors import FieldError
 from tgstudio_dagster.mcp.envelope import Answer, Item
 from tgstudio_dagster.mcp.tool import Arguments, Call, Tool, short, username
+from tgstudio_dagster.services.accounts import Pairing
 
 _WAIT_SECONDS = 8.0
 """How long a call waits for Telegram to give the code of a pairing that was just begun."""
@@ -54,43 +53,34 @@ class PairArguments(Arguments):
 def _auth(call: Call, given: Arguments) -> Answer:
     if not isinstance(given, PairArguments) or given.action == "status":
         return _status(call)
-    call.visitor.need("admin")
-    desk = call.platform.desk
+    pairings = call.studio.pairings
     if given.action == "pair":
-        return _shown(_with_code(call, desk.start_qr(call.principal)))
+        return _shown(_with_code(call, pairings.begin_qr()))
     if given.pairing_id is None:
-        raise SettingsError("pairing_id: name the pairing, as action=pair gave it.")
+        raise FieldError("pairing_id", "name the pairing, as action=pair gave it.")
     match given.action:
         case "confirm":
-            row = desk.confirm(call.principal, given.pairing_id)
+            row = pairings.confirm(given.pairing_id)
         case "decline":
-            row = desk.decline(call.principal, given.pairing_id)
+            row = pairings.decline(given.pairing_id)
         case "cancel":
-            row = desk.cancel(call.principal, given.pairing_id)
+            row = pairings.cancel(given.pairing_id)
         case _:
-            row = _own(call, given.pairing_id)
+            row = pairings.get(given.pairing_id)
     return _shown(row)
 
 
 def _status(call: Call) -> Answer:
-    waits = call.studio.waits(call.now)
+    waits = call.studio.accounts.waits(call.now)
     items = []
-    for one in list_accounts(call.platform.catalog, call.principal):
+    for one in call.studio.accounts.all():
         if one.status == "removed":
             continue
         held = [{"method": wait.method, "until": wait.not_before} for wait in waits if wait.account_id == one.id]
         facts = {"account": one.id, "status": one.status, "username": username(one.username), "waits": held}
         items.append(Item(facts, {"name": short(one.name)} | ({"error": short(one.error)} if one.error else {})))
-    sending = call.studio.settings.sending
+    sending = call.studio.settings.get().sending
     return Answer({"accounts": len(items), "sending": "on" if sending else "off"}, items=items)
-
-
-def _own(call: Call, pairing_id: str) -> Pairing:
-    """The pairing, if the key's own user began it: its code is a key to their account."""
-    row = get_pairing(call.platform.catalog, call.principal, pairing_id)
-    if row.created_by != call.principal.user_id:
-        raise NotFoundError(f"There is no pairing {pairing_id!r} of yours.")
-    return row
 
 
 def _with_code(call: Call, row: Pairing) -> Pairing:
@@ -98,7 +88,7 @@ def _with_code(call: Call, row: Pairing) -> Pairing:
     give_up = time.monotonic() + _WAIT_SECONDS
     while row.status == "PENDING" and not row.url and time.monotonic() < give_up:
         time.sleep(_LOOK_SECONDS)
-        row = get_pairing(call.platform.catalog, call.principal, row.id)
+        row = call.studio.pairings.get(row.id)
     return row
 
 
@@ -132,6 +122,6 @@ TELEGRAM_AUTH = Tool(
     about="Tells which Telegram accounts are paired, whether they work, and what Telegram makes them wait for.",
     arguments=StatusArguments,
     run=_auth,
-    wider=("admin", PairArguments, "With action=pair it begins to pair an account by a QR code that a person scans."),
+    wider=(PairArguments, "With action=pair it begins to pair an account by a QR code that a person scans."),
     open_world=True,
 )

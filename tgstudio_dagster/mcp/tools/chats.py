@@ -25,7 +25,7 @@ class ChatsArguments(Arguments):
 
 
 def _chats(call: Call, given: ChatsArguments) -> Answer:
-    followed = call.studio.subscriptions()
+    followed = call.studio.follows.all()
     ids = {one.channel_id for one in followed}
     rows: list[dict[str, Any]] = [
         {
@@ -51,7 +51,7 @@ def _chats(call: Call, given: ChatsArguments) -> Answer:
             "title": one.title,
             "error": None,
         }
-        for one in call.studio.chats()
+        for one in call.studio.chats.all()
         if one.channel_id not in ids
     ]
     wanted = (given.name or "").removeprefix("@").casefold()

@@ -45,7 +45,7 @@ class MediaArguments(Arguments):
 
 def _media(call: Call, given: MediaArguments) -> Answer:
     def ask(limit: int) -> FeedPage:
-        return call.studio.feed_page(
+        return call.studio.posts.feed(
             first=given.first,
             last=given.last,
             channels=given.channels,
@@ -89,7 +89,7 @@ def _image(call: Call, one: dict[str, Any]) -> tuple[str, str] | None:
         if mime is None:
             continue
         try:
-            file = call.studio.media_file(uri)
+            file = call.studio.files.open(uri)
         except NotFoundError:
             continue
         with file.stream as stream:

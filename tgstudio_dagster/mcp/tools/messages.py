@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tgstudio_dagster.core.errors import ForbiddenError, SettingsError
-from tgstudio_dagster.core.settings import telegram_settings
 from tgstudio_dagster.mcp.confirming import check_token, draw_token
 from tgstudio_dagster.mcp.envelope import Answer
 from tgstudio_dagster.mcp.tool import Arguments, Call, Channels, Cursor, First, Langs, Last, Tool, post, short, username
 from tgstudio_dagster.posts.feed import FeedPage
-from tgstudio_dagster.telegram.live import sending
 
 _Word = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -72,7 +69,7 @@ def _messages(call: Call, given: ReadArguments) -> Answer:
         _only_for(given, "send", ("to", "text", "reply_to", "account", "confirmation"))
 
     def ask(limit: int) -> FeedPage:
-        return call.studio.feed_page(
+        return call.studio.posts.feed(
             first=given.first,
             last=given.last,
             channels=given.channels,
@@ -90,19 +87,9 @@ def _messages(call: Call, given: ReadArguments) -> Answer:
 
 
 def _send(call: Call, given: SendArguments) -> Answer:
-    call.visitor.need("send")
     if not given.to or not given.text:
         raise SettingsError("to and text: both are needed to send; nothing was posted.")
-    reached: dict[str, Any] = {
-        "catalog": call.platform.catalog,
-        "vault": call.platform.vault,
-        "settings": telegram_settings(),
-    }
-    draft = asyncio.run(
-        sending.draft(
-            call.principal, to=given.to, text=given.text, reply_to=given.reply_to, account_id=given.account, **reached
-        )
-    )
+    draft = call.studio.chats.draft(to=given.to, text=given.text, reply_to=given.reply_to, account_id=given.account)
     # The chat's own id, not how it was named: a username may move to another chat between draft and confirmation.
     what = {
         "send": draft.text,
@@ -125,7 +112,7 @@ def _send(call: Call, given: SendArguments) -> Answer:
         says = "Nothing is posted yet. Show this draft to a person; post it by the same call with this confirmation."
         return Answer({"status": "draft", "next": says, **shown, "confirmation": token, "until": until}, names)
     confirmed = check_token(call.platform.signer, given.confirmation, call.key.id, what, call.now)
-    sent = asyncio.run(sending.send(call.principal, draft, key=f"mcp-{confirmed.nonce}", confirmed=True, **reached))
+    sent = call.studio.chats.send(draft, key=f"mcp-{confirmed.nonce}", confirmed=True)
     status = "posted before" if sent.again else "posted"
     return Answer({"status": status, **shown, "msg_id": sent.msg_id, "permalink": sent.url}, names)
 
@@ -134,7 +121,7 @@ def _only_for(given: SendArguments, action: str, fields: tuple[str, ...]) -> Non
     """Raises ForbiddenError where arguments of another action were given: a call that looks like it sends must say so."""
     stray = [name for name in fields if getattr(given, name) is not None]
     if stray:
-        raise ForbiddenError(f"{stray[0]}: is for action={action!r} only; this call would only have read.")
+        raise ForbiddenError(f"is for action={action!r} only; this call would only have read.", field=stray[0])
 
 
 TELEGRAM_MESSAGES = Tool(
@@ -143,7 +130,7 @@ TELEGRAM_MESSAGES = Tool(
     about="Reads posts, newest first, by channels, days, words, languages and types; whole texts with permalinks.",
     arguments=ReadArguments,
     run=_messages,
-    wider=("send", SendArguments, "With action=send it posts a text to a chat, after a confirmation."),
+    wider=(SendArguments, "With action=send it posts a text to a chat, after a confirmation."),
     open_world=True,
     destructive=True,
     hidden=frozenset({"text", "confirmation"}),

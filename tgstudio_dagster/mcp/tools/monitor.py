@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tgstudio_dagster.catalog.work.watches import Watch, WatchRule
-from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.errors import FieldError
 from tgstudio_dagster.mcp.envelope import Answer, Item
 from tgstudio_dagster.mcp.tool import Arguments, Call, Cursor, Tool, listed, post
+from tgstudio_dagster.services.watches import Watch, WatchRule
 
 _Name = Annotated[str | None, Field(default=None, min_length=1, max_length=100, description="Name or id of the watch.")]
 
@@ -48,33 +48,30 @@ class KeepArguments(MonitorArguments):
 def _monitor(call: Call, given: MonitorArguments) -> Answer:
     match given.action:
         case "list":
-            items = [_item(one) for one in call.studio.watches()]
+            items = [_item(one) for one in call.studio.watches.all()]
             return listed(items, given.cursor, 50)
         case "new":
             return _new(call, given)
-    call.visitor.need("order")
     name = _named(given)
     match given.action:
         case "create":
             rule = given.rule if isinstance(given, KeepArguments) else None
             if rule is None:
-                raise SettingsError(
-                    "rule: say which posts to watch for, by words, any_words, channels, langs or types."
-                )
-            made = call.studio.watch(name, rule, call.now)
+                raise FieldError("rule", "say which posts to watch for, by words, any_words, channels, langs or types.")
+            made = call.studio.watches.add(name, rule, call.now)
             return Answer({"status": "created"}, items=[_item(made)])
         case "seen":
             if not given.cursor:
-                raise SettingsError("cursor: give the next_cursor of the last page of new that was dealt with.")
-            moved = call.studio.seen(name, given.cursor, call.now)
+                raise FieldError("cursor", "give the next_cursor of the last page of new that was dealt with.")
+            moved = call.studio.watches.seen(name, given.cursor, call.now)
             return Answer({"status": "seen", "watch": moved.id})
         case _:
-            gone = call.studio.unwatch(name)
+            gone = call.studio.watches.remove(name)
             return Answer({"status": "deleted", "watch": gone.id})
 
 
 def _new(call: Call, given: MonitorArguments) -> Answer:
-    watch, found = call.studio.news(_named(given), cursor=given.cursor, limit=given.limit)
+    watch, found = call.studio.watches.news(_named(given), cursor=given.cursor, limit=given.limit)
     items = [post(row, seen_at=row["seen_at"]) for row in found.rows.iter_rows(named=True)]
     facts = {"watch": watch.id, "more": found.more}
     return Answer(facts, items=items, cursor=found.cursor, cursor_at=lambda n: found.cursors[n - 1])
@@ -82,7 +79,7 @@ def _new(call: Call, given: MonitorArguments) -> Answer:
 
 def _named(given: MonitorArguments) -> str:
     if given.watch is None:
-        raise SettingsError("watch: name the watch; action=list tells which there are.")
+        raise FieldError("watch", "name the watch; action=list tells which there are.")
     return given.watch
 
 
@@ -101,5 +98,5 @@ TELEGRAM_MONITOR = Tool(
     ),
     arguments=MonitorArguments,
     run=_monitor,
-    wider=("order", KeepArguments, "action=create and delete keep watches, action=seen moves a watch's own cursor."),
+    wider=(KeepArguments, "action=create and delete keep watches, action=seen moves a watch's own cursor."),
 )

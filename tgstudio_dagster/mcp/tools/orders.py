@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from tgstudio_dagster.catalog.people.logins import burn
-from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
-from tgstudio_dagster.catalog.work.models import Order
 from tgstudio_dagster.core.errors import ConflictError, SettingsError
+from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.mcp.confirming import check_token, draw_token
 from tgstudio_dagster.mcp.envelope import Answer, Item
 from tgstudio_dagster.mcp.tool import Arguments, Call, Cursor, Day, Tool, link, listed, short
+from tgstudio_dagster.services.orders import Order
 
 _MessageRef = Annotated[tuple[int, int], Field(description="channel_id and msg_id")]
 
@@ -60,17 +60,16 @@ class PackagesArguments(Arguments):
 
 
 def _order(call: Call, given: OrderArguments) -> Answer:
-    call.visitor.need("order")
     if (given.topic_id is None) == (given.messages is None):
         raise SettingsError("topic_id or messages: give one of them.")
-    day = given.day or call.studio.newest_day()
+    day = given.day or call.studio.topics.newest_day()
     subject: dict[str, Any] = {"topic_id": given.topic_id, "messages": given.messages, "day": day, "goal": given.goal}
     what = {
         "order": given.model_dump(mode="json", exclude={"confirmation"}) | {"day": str(day)},
         "tenant": call.principal.tenant,
     }
     if given.confirmation is None:
-        estimate = call.studio.estimate(given.platforms, now=call.now, language=given.language, **subject)
+        estimate = call.studio.orders.estimate(given.platforms, now=call.now, language=given.language, **subject)
         token, until = draw_token(call.platform.signer, call.key.id, what, call.now)
         facts = {
             "status": "estimate",
@@ -89,8 +88,10 @@ def _order(call: Call, given: OrderArguments) -> Answer:
     try:
         burn(call.platform.catalog, f"mcp-order/{confirmed.nonce}", confirmed.until, call.now)
     except ConflictError as error:
-        raise ConflictError("confirmation: it was used already; the tool `packages` lists the orders.") from error
-    made = call.studio.order(
+        raise ConflictError(
+            "it was used already; the tool `packages` lists the orders.", field="confirmation"
+        ) from error
+    made = call.studio.orders.request(
         now=call.now, platforms=given.platforms, language=given.language, tone=given.tone, **subject
     )
     return Answer({"next": "packages with this order_id tells how far it is.", **_order_facts(made)})
@@ -100,17 +101,17 @@ def _packages(call: Call, given: PackagesArguments) -> Answer:
     if given.package_id is not None:
         return _package(call, given.package_id)
     if given.order_id is None:
-        return listed([Item(*_order_parts(one)) for one in call.studio.orders()], given.cursor, given.limit)
-    status = call.studio.order_status(given.order_id)
+        return listed([Item(*_order_parts(one)) for one in call.studio.orders.all()], given.cursor, given.limit)
+    status = call.studio.orders.status(given.order_id)
     facts, words = _order_parts(status.order)
     facts["steps"] = {step.name: step.status for step in status.steps}
-    rows = call.studio.packages(given.order_id).iter_rows(named=True)
+    rows = call.studio.packages.all(given.order_id).iter_rows(named=True)
     answer = listed([_package_item(row) for row in rows], given.cursor, given.limit, **facts)
     return Answer(answer.facts, words, answer.items, answer.cursor, answer.cursor_at)
 
 
 def _package(call: Call, package_id: str) -> Answer:
-    found = call.studio.package(package_id)
+    found = call.studio.packages.get(package_id)
     facts = {
         "package_id": found.package_id,
         "order_id": found.order_id,
@@ -177,7 +178,6 @@ ORDER_PACKAGE = Tool(
     ),
     arguments=OrderArguments,
     run=_order,
-    scope="order",
     hidden=frozenset({"confirmation"}),
 )
 PACKAGES = Tool(

@@ -37,7 +37,7 @@ class SearchArguments(Arguments):
 
 def _search(call: Call, given: SearchArguments) -> Answer:
     def ask(limit: int) -> Page:
-        return call.studio.search(
+        return call.studio.posts.search(
             given.query,
             by=given.by,
             first=given.first,

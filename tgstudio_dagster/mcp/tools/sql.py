@@ -29,7 +29,7 @@ class SqlArguments(Arguments):
 
 def _sql(call: Call, given: SqlArguments) -> Answer:
     try:
-        found = call.studio.sql(given.query, rows=MAX_ROWS, seconds=SECONDS)
+        found = call.studio.posts.sql(given.query, rows=MAX_ROWS, seconds=SECONDS)
     except QueryError as error:
         # DuckDB quotes the value that it could not convert: a stranger's words.
         return Answer({"refused": True}, {"error": str(error)}, failed=422)

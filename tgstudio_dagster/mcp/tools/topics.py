@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from tgstudio_dagster.core.cursor import read_offset
 from tgstudio_dagster.mcp.envelope import Answer, Item
-from tgstudio_dagster.mcp.tool import Arguments, Call, Cursor, Day, Tool, link, listed, offset_of, post, short, username
+from tgstudio_dagster.mcp.tool import Arguments, Call, Cursor, Day, Tool, link, listed, post, short, username
 
 _MOST = 1_000
 _REPEATS = 10
@@ -44,14 +45,14 @@ class RankingsArguments(Arguments):
 
 
 def _topics(call: Call, given: TopicsArguments) -> Answer:
-    day = given.day or call.studio.newest_day()
-    found = call.studio.topics(day=day, limit=_MOST)
+    day = given.day or call.studio.topics.newest_day()
+    found = call.studio.topics.all(day=day, limit=_MOST)
     return listed([_topic_item(row) for row in found.iter_rows(named=True)], given.cursor, given.limit, day=day)
 
 
 def _topic(call: Call, given: TopicArguments) -> Answer:
-    day = given.day or call.studio.newest_day()
-    found = call.studio.topic(given.topic_id, day=day)
+    day = given.day or call.studio.topics.newest_day()
+    found = call.studio.topics.get(given.topic_id, day=day)
     about = _topic_item(found.topic.row(0, named=True))
     items = [
         post(row, similarity=row["similarity"], repeated_at=_repeats(row["repeats"]))
@@ -71,10 +72,10 @@ def _repeats(posts: list[dict[str, Any]] | None) -> list[str]:
 
 
 def _rankings(call: Call, given: RankingsArguments) -> Answer:
-    day = given.day or call.studio.newest_day()
-    start = offset_of(given.cursor)
+    day = given.day or call.studio.topics.newest_day()
+    start = read_offset(given.cursor)
     asked = start + given.limit
-    found = call.studio.top(by=given.by, window=given.window, day=day, limit=asked + 1)
+    found = call.studio.topics.top(by=given.by, window=given.window, day=day, limit=asked + 1)
     items = [_ranked(row, given.by) for row in found.slice(start, given.limit).iter_rows(named=True)]
     further = str(asked) if found.height > asked else None
     facts = {"day": day, "by": given.by, "window": given.window}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from tgstudio_dagster.core.days import DayRange
+from tgstudio_dagster.core.days import DayRange, as_ranges
 
 SLICE_DAYS = 31
 
@@ -25,13 +25,13 @@ class Place:
     """A run to start. `version` names the news it found."""
 
     tenant: str
-    days: DayRange
+    days: tuple[DayRange, ...]
     version: str
 
     @property
     def run_key(self) -> str:
         """Unique per news: what was told is gone."""
-        return f"{self.tenant}:media:{self.days.first}:{self.days.last}:{self.version}"
+        return f"{self.tenant}:media:{self.days[-1].last}:{self.version}"
 
 
 def decide(news: Sequence[News], *, busy: set[str]) -> list[Place]:
@@ -44,5 +44,5 @@ def decide(news: Sequence[News], *, busy: set[str]) -> list[Place]:
         days = sorted(day for day in one.days if day > last - timedelta(days=SLICE_DAYS))
         names = "\n".join(name for day in days for name in sorted(one.days[day]))
         version = hashlib.sha256(names.encode()).hexdigest()[:16]
-        runs.append(Place(one.tenant, DayRange(days[0], last), version))
+        runs.append(Place(one.tenant, tuple(as_ranges(days)), version))
     return runs

@@ -17,7 +17,7 @@ from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.newsroom.pipeline import made_of, missing
 from tgstudio_dagster.orchestration.decide import orders as order_rule
 from tgstudio_dagster.orchestration.failures import failure_reason
-from tgstudio_dagster.orchestration.jobs import fulfil_order
+from tgstudio_dagster.orchestration.jobs import blocking_checks, fulfil_order
 from tgstudio_dagster.orchestration.partitions import ORDER_TAG, orders
 from tgstudio_dagster.orchestration.tags import ASKED_TAG, order_tags
 
@@ -62,6 +62,7 @@ def orders_sensor(
                 run_key=start.run_key,
                 partition_key=start.order,
                 asset_selection=[dg.AssetKey(name) for name in start.assets],
+                asset_check_keys=blocking_checks(start.assets),
                 tags=order_tags(start.tenant, start.order) | {ASKED_TAG: start.asked_at},
             )
             for start in starts
@@ -126,11 +127,6 @@ def order_failed(context: dg.RunFailureSensorContext, catalog: dg.ResourceParam[
 def order_cancelled(context: dg.RunStatusSensorContext, catalog: dg.ResourceParam[Catalog]) -> None:
     """Says in the catalog that the order was stopped: by its user, or by the operator in Dagster's UI."""
     _settle(catalog, context.dagster_run, "cancelled", None)
-
-
-def _waiting(lake: Lake, order: Order) -> order_rule.Waiting:
-    lacking = missing(order.goal, made_of(lake.tenant(order.tenant), order.id))
-    return order_rule.Waiting(order.id, order.tenant, order.updated_at, lacking)
 
 
 def _settle(

@@ -23,7 +23,7 @@ from tgstudio_dagster.orchestration.partitions import ORDER_TAG, TENANT_TAG, ten
 from tgstudio_dagster.orchestration.sensors.alerts import run_failed
 from tgstudio_dagster.orchestration.sensors.orders import ORDER_SENSORS
 from tgstudio_dagster.orchestration.sensors.rules import rules_sensor
-from tgstudio_dagster.orchestration.tags import VERSION_TAG, range_tags
+from tgstudio_dagster.orchestration.tags import VERSION_TAG, days_tags
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -84,9 +84,7 @@ def landings_sensor(
 
 def _run(one: refresh_rule.Refresh | files.Place, job: str) -> dg.RunRequest:
     return dg.RunRequest(
-        run_key=one.run_key,
-        job_name=job,
-        tags=range_tags(one.tenant, one.days.first, one.days.last) | {VERSION_TAG: one.version},
+        run_key=one.run_key, job_name=job, tags=days_tags(one.tenant, one.days) | {VERSION_TAG: one.version}
     )
 
 

@@ -26,11 +26,11 @@ from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError, SettingsError
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import TelegramSettings
+from tgstudio_dagster.core.vocabulary import PAIRING_ENDS
 from tgstudio_dagster.telegram.accounts.pairing import Pairing, What
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
-FINISHED = frozenset({"AUTHORIZED", "FAILED", "EXPIRED"})
 
 
 class PairingDesk:
@@ -152,7 +152,7 @@ class PairingDesk:
 
     def _enter(self, principal: Principal, pairing_id: str, what: What, value: SecretStr, status: str) -> PairingRow:
         row = self._finished_or_ours(principal, pairing_id)
-        if row.status in FINISHED:
+        if row.status in PAIRING_ENDS:
             return row
         if row.status != status:
             raise ConflictError(f"Pairing {pairing_id} is {row.status}; that can be answered when it is {status}.")
@@ -164,7 +164,7 @@ class PairingDesk:
     def _finished_or_ours(self, principal: Principal, pairing_id: str) -> PairingRow:
         ours = pairing_id in self._at_work
         row = self._row(principal, pairing_id)
-        if not ours and row.status not in FINISHED:
+        if not ours and row.status not in PAIRING_ENDS:
             raise ConflictError(f"Pairing {pairing_id} is led by another process; answer it there.")
         return row
 

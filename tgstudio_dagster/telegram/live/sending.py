@@ -109,7 +109,9 @@ async def send(
 
     _check_may_send(catalog, principal)
     if not confirmed:
-        raise ConflictError("confirmed: a message is posted only when somebody has confirmed what is sent where.")
+        raise ConflictError(
+            "a message is posted only when somebody has confirmed what is sent where.", field="confirmed"
+        )
     chat = str(draft.peer.channel_id) if draft.reply_to is None else f"{draft.peer.channel_id}/{draft.reply_to}"
     row = begin_send(catalog, principal, key=key, account_id=draft.account_id, chat=chat, text=draft.text)
     if row.status == "sent":
@@ -143,11 +145,12 @@ async def send(
 
 def _check_may_send(catalog: Catalog, principal: Principal) -> None:
     if not principal.may_edit:
-        raise ConflictError("role: a viewer may read, not send; ask an editor or an owner of the tenant.")
+        raise ConflictError("a viewer may read, not send; ask an editor or an owner of the tenant.", field="role")
     if not tenant_settings(catalog, principal.tenant).sending:
         raise ConflictError(
-            f"sending: off for tenant {principal.tenant!r}; "
-            f"`tgstudio tenant settings {principal.tenant} --set sending=true` switches it on."
+            f"off for tenant {principal.tenant!r}; "
+            f"`tgstudio tenant settings {principal.tenant} --set sending=true` switches it on.",
+            field="sending",
         )
 
 
@@ -155,7 +158,9 @@ def _choose(catalog: Catalog, principal: Principal, account_id: str | None) -> T
     if account_id is not None:
         account = get_account(catalog, principal, account_id)
         if account.status != "active":
-            raise ConflictError(f"account: {account_id} ({account.name}) is {account.status}; pair it again first.")
+            raise ConflictError(
+                f"{account_id} ({account.name}) is {account.status}; pair it again first.", field="account"
+            )
         return account
     active = [account for account in list_accounts(catalog, principal) if account.status == "active"]
     if not active:
@@ -164,7 +169,7 @@ def _choose(catalog: Catalog, principal: Principal, account_id: str | None) -> T
         )
     if len(active) > 1:
         names = ", ".join(f"{account.id} ({account.name})" for account in active)
-        raise ConflictError(f"account: say which one is to post: {names}.")
+        raise ConflictError(f"say which one is to post: {names}.", field="account")
     return active[0]
 
 

@@ -19,7 +19,7 @@ from telethon.network import ConnectionTcpAbridged, ConnectionTcpFull, Connectio
 from telethon.sessions import StringSession
 
 from tgstudio_dagster import __version__
-from tgstudio_dagster.core.errors import AuthorityLostError, SettingsError
+from tgstudio_dagster.core.errors import AuthorityLostError, FieldError, SettingsError
 from tgstudio_dagster.core.settings import TelegramSettings
 
 _TRANSPORTS = {
@@ -76,18 +76,19 @@ def _store(session: SecretStr | None) -> StringSession:
 def _use_data_centre(settings: TelegramSettings, store: StringSession) -> None:
     assert settings.dc is not None
     if settings.rsa_public_key_file is None:
-        raise SettingsError("TELEGRAM_RSA_PUBLIC_KEY_FILE: not set; a data centre of TELEGRAM_DC has its own key.")
+        raise FieldError("TELEGRAM_RSA_PUBLIC_KEY_FILE", "not set; a data centre of TELEGRAM_DC has its own key.")
     number, host, port = settings.dc.split(":")
     if int(port) > 65535:
-        raise SettingsError(f"TELEGRAM_DC: {port} is no port; write id:host:port.")
+        raise FieldError("TELEGRAM_DC", f"{port} is no port; write id:host:port.")
     try:
         pem = settings.rsa_public_key_file.read_text()
         load_pem_public_key(pem.encode())  # says what is wrong; telethon's reader raises whatever its parser does
         rsa.add_key(pem, old=False)
     except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"TELEGRAM_RSA_PUBLIC_KEY_FILE: {settings.rsa_public_key_file} can't be read as a public key in PEM (PKCS#1, "
-            f"BEGIN RSA PUBLIC KEY): {error}."
+        raise FieldError(
+            "TELEGRAM_RSA_PUBLIC_KEY_FILE",
+            f"{settings.rsa_public_key_file} can't be read as a public key in PEM (PKCS#1, "
+            f"BEGIN RSA PUBLIC KEY): {error}.",
         ) from error
     if store.auth_key is None:
         store.set_dc(int(number), host, int(port))
@@ -98,14 +99,14 @@ def _proxy(settings: TelegramSettings) -> dict[str, Any] | None:
         return None
     if importlib.util.find_spec("python_socks") is None:
         # Telethon would only warn, and connect without the proxy.
-        raise SettingsError("TELEGRAM_PROXY: needs the library python-socks; pip install 'tgstudio[proxy]'.")
+        raise FieldError("TELEGRAM_PROXY", "needs the library python-socks; pip install 'tgstudio[proxy]'.")
     try:
         parts = urlsplit(settings.proxy.get_secret_value())
         known = parts.scheme in ("socks5", "socks4", "http") and parts.hostname and parts.port
     except ValueError:
         known = None
     if not known:
-        raise SettingsError("TELEGRAM_PROXY: write socks5://user:password@host:port (or socks4, http).")
+        raise FieldError("TELEGRAM_PROXY", "write socks5://user:password@host:port (or socks4, http).")
     return {
         "proxy_type": parts.scheme,
         "addr": parts.hostname,

@@ -64,9 +64,11 @@ def check_text(text: str) -> None:
     """Raise ConflictError for a text that is empty or longer than Telegram takes."""
     length = len(text.encode("utf-16-le", "surrogatepass")) // 2
     if not text.strip():
-        raise ConflictError("text: it is empty; there is nothing to send.")
+        raise ConflictError("it is empty; there is nothing to send.", field="text")
     if length > LONGEST:
-        raise ConflictError(f"text: it has {length} characters, and Telegram takes {LONGEST}; shorten or split it.")
+        raise ConflictError(
+            f"it has {length} characters, and Telegram takes {LONGEST}; shorten or split it.", field="text"
+        )
 
 
 async def _sent_before(client: Client, key: PeerKey, text: str, since: datetime) -> int | None:

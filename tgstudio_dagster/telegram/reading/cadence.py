@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.errors import FieldError
 
 _STEP = re.compile(r"(\d+)([mh]):(\d+)([mh])")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1)}
@@ -44,15 +44,15 @@ class Cadence:
         for part in text.split(","):
             match = _STEP.fullmatch(part.strip())
             if match is None:
-                raise SettingsError(
-                    f"TELEGRAM_OBSERVE: {part!r} is no step; write age:interval, for example 1h:10m,48h:2h."
+                raise FieldError(
+                    "TELEGRAM_OBSERVE", f"{part!r} is no step; write age:interval, for example 1h:10m,48h:2h."
                 )
             age, age_unit, every, every_unit = match.groups()
             steps.append(Step(int(age) * _UNITS[age_unit], int(every) * _UNITS[every_unit]))
         if any(before.age >= after.age for before, after in pairwise(steps)):
-            raise SettingsError(f"TELEGRAM_OBSERVE: {text!r} has ages that do not grow; put the youngest first.")
+            raise FieldError("TELEGRAM_OBSERVE", f"{text!r} has ages that do not grow; put the youngest first.")
         if any(not step.every for step in steps):
-            raise SettingsError(f"TELEGRAM_OBSERVE: {text!r} has an interval of 0; write at least 1m.")
+            raise FieldError("TELEGRAM_OBSERVE", f"{text!r} has an interval of 0; write at least 1m.")
         return cls(tuple(steps))
 
     @property

@@ -5,16 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import Field
 
-from tgstudio_dagster.catalog.accounts.accounts import TgAccount, list_accounts
-from tgstudio_dagster.catalog.accounts.waits import Wait
-from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.services.telegram import remove_account
-from tgstudio_dagster.web.api.common import AdministeringVisitor, Cursor, Id, Limit, Page, Reads, Told, paged
+from tgstudio_dagster.core.cursor import paged
+from tgstudio_dagster.services.accounts import TgAccount, Wait
+from tgstudio_dagster.web.api.common import Cursor, Id, Limit, OwnStudio, Page, Told
 from tgstudio_dagster.web.api.route import ApiRoute
-from tgstudio_dagster.web.who import platform_of
 
 router = APIRouter(route_class=ApiRoute, prefix="/v1/accounts")
 
@@ -48,18 +45,18 @@ class RemovedAccount(Told):
 
 
 @router.get("", summary="The tenant's accounts")
-def accounts(studio: Reads, limit: Limit = 50, cursor: Cursor = None) -> Page[Account]:
+def accounts(studio: OwnStudio, limit: Limit = 50, cursor: Cursor = None) -> Page[Account]:
     """Removed ones too, oldest first."""
-    waits = studio.waits(utc_now())
-    found = list_accounts(studio.catalog, studio.principal)
+    waits = studio.accounts.waits()
+    found = studio.accounts.all()
     some, further = paged(found, lambda one: [one.created_at.isoformat(), one.id], cursor=cursor, limit=limit)
     return Page[Account](items=[_account(one, waits) for one in some], cursor=further)
 
 
 @router.delete("/{account_id}", summary="Remove an account")
-def remove(request: Request, who: AdministeringVisitor, account_id: Id) -> RemovedAccount:
+def remove(studio: OwnStudio, account_id: Id) -> RemovedAccount:
     """It is logged out at Telegram and its session erased. What it has read stays; what it read is paused."""
-    done = remove_account(platform_of(request), who.principal, account_id)
+    done = studio.accounts.remove(account_id)
     return RemovedAccount(id=done.account.id, name=done.account.name, still_in=done.still_in)
 
 

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field, StringConstraints
 
-from tgstudio_dagster.catalog.follows.subscriptions import SubscriptionRequest, SubscriptionView
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Id, Limit, Orders, Page, Reads, Told, paged
+from tgstudio_dagster.core.cursor import paged
+from tgstudio_dagster.services.follows import SubscriptionRequest, SubscriptionView
+from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Id, Limit, OwnStudio, Page, Told
 from tgstudio_dagster.web.api.route import ApiRoute
 
 router = APIRouter(route_class=ApiRoute, prefix="/v1/channels")
@@ -81,30 +82,29 @@ class MyChannels(Page[Subscription]):
 
 
 @router.post("/subscribe", status_code=202, summary="Follow channels")
-def subscribe(studio: Orders, asked: Subscribe) -> Wishes:
+def subscribe(studio: OwnStudio, asked: Subscribe) -> Wishes:
     """The next reading of Telegram settles what is asked: `GET /v1/channels/my` tells."""
     since = None if asked.everything else asked.since or utc_now().date() - timedelta(days=DAYS)
-    wished = studio.subscribe(asked.channels, since=since, comments=asked.comments, account_id=asked.account_id)
+    wished = studio.follows.request(asked.channels, since=since, comments=asked.comments, account_id=asked.account_id)
     return Wishes(items=[_wish(one) for one in wished])
 
 
 @router.delete("/unsubscribe", summary="Follow a channel no longer")
 def unsubscribe(
-    studio: Orders,
+    studio: OwnStudio,
     channel: Annotated[Reference, Query(description="@name or id, as `GET /v1/channels/my` shows it.")],
 ) -> Subscription:
     """What was read stays."""
-    ended = studio.unsubscribe(channel)
-    return _subscription(studio.subscription(str(ended.channel_id)))
+    return _subscription(studio.follows.end(channel))
 
 
 @router.get("/my", summary="The channels that the tenant follows")
-def mine(studio: Reads, limit: Limit = 50, cursor: Cursor = None) -> MyChannels:
+def mine(studio: OwnStudio, limit: Limit = 50, cursor: Cursor = None) -> MyChannels:
     """With their status, how far they are read, and errors."""
-    found = studio.subscriptions()
+    found = studio.follows.all()
     found.sort(key=lambda one: (one.title, one.channel_id))
     some, further = paged(found, lambda one: [one.title, one.channel_id], cursor=cursor, limit=limit)
-    wished = studio.subscription_requests() if cursor is None else []
+    wished = studio.follows.requests() if cursor is None else []
     return MyChannels(
         items=[_subscription(one) for one in some], cursor=further, requests=[_wish(one) for one in wished]
     )

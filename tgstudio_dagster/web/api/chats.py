@@ -9,25 +9,22 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import Field, StringConstraints
 
 from tgstudio_dagster.catalog.people.idempotency import hash_of
+from tgstudio_dagster.core.cursor import paged
 from tgstudio_dagster.core.ids import new_id
-from tgstudio_dagster.services.telegram import post_message, sync_chats
-from tgstudio_dagster.telegram.live.sending import Draft, Sent
+from tgstudio_dagster.services.chats import Draft, Sent
 from tgstudio_dagster.web.api.answers import by_version
 from tgstudio_dagster.web.api.common import (
     Asked,
     Cursor,
     Id,
     Limit,
-    OrderingVisitor,
+    OwnStudio,
     Page,
-    Reads,
-    SendingVisitor,
     Told,
-    paged,
 )
 from tgstudio_dagster.web.api.posts import Feed, First, Last, Words, feed_of
 from tgstudio_dagster.web.api.route import ApiRoute
-from tgstudio_dagster.web.who import platform_of
+from tgstudio_dagster.web.who import identify
 
 router = APIRouter(route_class=ApiRoute, prefix="/v1")
 ChatId = Annotated[
@@ -98,25 +95,25 @@ class Posting(Told):
 
 
 @router.get("/chats", summary="The chats that accounts have")
-def chats(studio: Reads, limit: Limit = 50, cursor: Cursor = None) -> Page[Chat]:
+def chats(studio: OwnStudio, limit: Limit = 50, cursor: Cursor = None) -> Page[Chat]:
     """As they were seen last, by title; Telegram is not asked."""
-    found = sorted(studio.chats(), key=lambda one: (one.title, one.channel_id))
+    found = sorted(studio.chats.all(), key=lambda one: (one.title, one.channel_id))
     some, further = paged(found, lambda one: [one.title, one.channel_id], cursor=cursor, limit=limit)
     return Page[Chat](items=[Chat.model_validate(one) for one in some], cursor=further)
 
 
 @router.post("/sync/chats", summary="Ask Telegram for an account's chats")
-def sync(request: Request, who: OrderingVisitor, asked: Sync | None = None) -> Synced:
+def sync(studio: OwnStudio, asked: Sync | None = None) -> Synced:
     """Keeps what the account shows. Telegram lets it be asked about once a minute: 429 says when again."""
     asked = asked or Sync()
-    found = sync_chats(platform_of(request), who.principal, account_id=asked.account_id, folder=asked.folder)
+    found = studio.chats.sync(account_id=asked.account_id, folder=asked.folder)
     return Synced(channels=found)
 
 
 @router.get("/chats/{chat_id}/messages", response_model=Feed, summary="What was posted in a chat")
 def messages(
     request: Request,
-    studio: Reads,
+    studio: OwnStudio,
     chat_id: ChatId,
     word: Words,
     first: First = None,
@@ -125,22 +122,22 @@ def messages(
     cursor: Cursor = None,
 ) -> Response:
     """Posts, newest first, as far as they were read."""
-    channel = str(studio.chat(chat_id).channel_id)
+    channel = str(studio.chats.get(chat_id).channel_id)
 
     def make() -> Feed:
-        page = studio.feed_page(
+        page = studio.posts.feed(
             first=first, last=last, channels=[channel], words=word, cursor=cursor, limit=limit
         )  # fmt: skip
         return feed_of(page)
 
-    return by_version(request, studio.version(), make)
+    return by_version(request, studio.posts.version(), make)
 
 
 @router.post("/chats/{chat_id}/messages", summary="Post a message", responses={201: {"description": "It was posted."}})
 def post(
     request: Request,
     response: Response,
-    who: SendingVisitor,
+    studio: OwnStudio,
     chat_id: ChatId,
     asked: NewMessage,
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
@@ -150,12 +147,13 @@ def post(
 
     Send an Idempotency-Key: with the same one a message is posted once, whatever became of the first answer.
     """
+    who = identify(request)
     mine = who.key.id if who.key else who.user.id
     key = f"api-{hash_of(mine, idempotency_key)[:40] if idempotency_key else new_id()}"
-    draft, sent = post_message(
-        platform_of(request), who.principal, to=chat_id, text=asked.text, reply_to=asked.reply_to,
-        account_id=asked.account_id, key=key, confirmed=asked.confirm,
+    draft = studio.chats.draft(
+        to=chat_id, text=asked.text, reply_to=asked.reply_to, account_id=asked.account_id
     )  # fmt: skip
+    sent = studio.chats.send(draft, key=key, confirmed=True) if asked.confirm else None
     if sent is not None:
         response.status_code = 201
     return Posting(draft=_draft(draft), sent=sent and _sent(sent))

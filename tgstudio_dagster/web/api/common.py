@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import re
-from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.web.who import Visitor, studio, visitor
+from tgstudio_dagster.web.who import studio
 
 T = TypeVar("T")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -28,12 +23,8 @@ def iso_day(given: object) -> object:
     return date.fromisoformat(given) if isinstance(given, str) else given
 
 
-Reads = Annotated[Studio, Depends(studio("read"))]
-Orders = Annotated[Studio, Depends(studio("order"))]
-Administers = Annotated[Studio, Depends(studio("admin"))]
-OrderingVisitor = Annotated[Visitor, Depends(visitor("order"))]
-SendingVisitor = Annotated[Visitor, Depends(visitor("send"))]
-AdministeringVisitor = Annotated[Visitor, Depends(visitor("admin"))]
+OwnStudio = Annotated[Studio, Depends(studio)]
+"""The visitor's studio, once the policy lets them do what the route does."""
 
 Day = Annotated[date, BeforeValidator(iso_day)]
 """A day as ISO 8601 has it, and nothing else that could be taken for one: a bare number would be a Unix time."""
@@ -74,38 +65,6 @@ class MessageRef(Asked):
 
     channel_id: int = Field(ge=1, le=MAX_ID, examples=[1500000001])
     msg_id: int = Field(ge=1, le=2**31 - 1, examples=[42])
-
-
-def paged(
-    items: Sequence[T], place: Callable[[T], Sequence[str | int]], *, cursor: str | None, limit: int
-) -> tuple[list[T], str | None]:
-    """A page of a list that is sorted by `place` (each item's own, of the same types), and the next one's cursor.
-
-    What is added or goes meanwhile moves nothing: a page begins after the place where the one before ended.
-    """
-    if cursor is not None:
-        after = read_cursor(cursor, tuple(type(one) for one in place(items[0])) if items else None)
-        items = [one for one in items if list(place(one)) > after]
-    if len(items) <= limit:
-        return list(items), None
-    return list(items[:limit]), write_cursor(place(items[limit - 1]))
-
-
-def write_cursor(place: Sequence[str | int]) -> str:
-    """A place as a cursor."""
-    content = json.dumps(list(place), separators=(",", ":"))
-    return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str, types: tuple[type, ...] | None) -> list[Any]:
-    """The place that a cursor of `paged` stands for. Raises QueryError for one that is of another list."""
-    try:
-        found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, RecursionError, binascii.Error):
-        found = None
-    if not isinstance(found, list) or (types is not None and tuple(type(one) for one in found) != types):
-        raise QueryError("cursor: it is none of this list's; ask for the first page again.")
-    return found
 
 
 def file_path(uri: str | None) -> str | None:

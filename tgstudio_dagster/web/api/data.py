@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field, StringConstraints
 
-from tgstudio_dagster.catalog.work.bundles import Bundle as BundleRow
-from tgstudio_dagster.catalog.work.bundles import BundleFormat, get_bundle
-from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Limit, Orders, Page, Reads, Told, paged
+from tgstudio_dagster.core.cursor import paged
+from tgstudio_dagster.core.vocabulary import BundleFormat
+from tgstudio_dagster.services.bundles import Bundle as BundleRow
+from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Limit, OwnStudio, Page, Told
 from tgstudio_dagster.web.api.route import ApiRoute
 from tgstudio_dagster.web.files import BINARY, serve
 
@@ -49,31 +49,31 @@ class Bundle(Told):
 
 
 @router.get("", summary="The tenant's bundles")
-def bundles(studio: Reads, limit: Limit = 50, cursor: Cursor = None) -> Page[Bundle]:
+def bundles(studio: OwnStudio, limit: Limit = 50, cursor: Cursor = None) -> Page[Bundle]:
     """Newest first."""
     place = lambda one: [-round(one.created_at.timestamp() * 1e6), one.id]  # noqa: E731
-    some, further = paged(sorted(studio.bundles(), key=place), place, cursor=cursor, limit=limit)
+    some, further = paged(sorted(studio.bundles.all(), key=place), place, cursor=cursor, limit=limit)
     return Page[Bundle](items=[_bundle(one) for one in some], cursor=further)
 
 
 @router.post("", status_code=202, summary="Ask for a bundle")
-def ask(studio: Orders, response: Response, asked: NewBundle) -> Bundle:
+def ask(studio: OwnStudio, response: Response, asked: NewBundle) -> Bundle:
     """It is built by a run; `GET /v1/bundles/{bundle_id}` tells when it is there."""
-    made = studio.request_bundle(asked.first, asked.last, asked.tables, asked.format, now=utc_now())
+    made = studio.bundles.request(asked.first, asked.last, asked.tables, asked.format)
     response.headers["location"] = f"/v1/bundles/{made.id}"
     return _bundle(made)
 
 
 @router.get("/{bundle_id}", summary="How far a bundle has come")
-def state(studio: Reads, bundle_id: BundleId) -> Bundle:
+def state(studio: OwnStudio, bundle_id: BundleId) -> Bundle:
     """Its status, and its file's path once it is done."""
-    return _bundle(get_bundle(studio.catalog, studio.principal, bundle_id))
+    return _bundle(studio.bundles.get(bundle_id))
 
 
 @router.get("/{bundle_id}/file", response_class=Response, responses=BINARY, summary="A bundle's archive")
-def download(request: Request, studio: Reads, bundle_id: BundleId) -> Response:
+def download(request: Request, studio: OwnStudio, bundle_id: BundleId) -> Response:
     """A zip; one `Range` of bytes may be asked for."""
-    return serve(request, studio.open_bundle(bundle_id), {"etag": f'"{bundle_id}"'})
+    return serve(request, studio.bundles.open(bundle_id), {"etag": f'"{bundle_id}"'})
 
 
 def _bundle(row: BundleRow) -> Bundle:

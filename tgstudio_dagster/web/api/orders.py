@@ -5,34 +5,29 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-import polars as pl
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, model_validator
 
-from tgstudio_dagster.catalog.people.tenant_settings import Goal, Language, PlatformName, Tone
-from tgstudio_dagster.catalog.work.orders import Order as OrderRow
-from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, IMAGE_BRIEFS, IMAGES
+from tgstudio_dagster.core.cursor import paged
+from tgstudio_dagster.core.vocabulary import Goal, Language, OrderStatus, PlatformName, Tone
 from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.orders import Order as OrderRow
 from tgstudio_dagster.web.api.common import (
     Asked,
     Cursor,
     Day,
     Limit,
     MessageRef,
-    Orders,
+    OwnStudio,
     Page,
-    Reads,
     Told,
     file_path,
-    paged,
     permalink,
 )
 from tgstudio_dagster.web.api.route import ApiRoute
 
 router = APIRouter(route_class=ApiRoute, prefix="/v1")
 OrderId = Annotated[str, Path(pattern=r"^[a-z0-9]{1,63}-[a-z0-9]{1,63}$", examples=["demo-01jq0000000000000000000000"])]
-Status = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
 class Work(Asked):
@@ -69,7 +64,7 @@ class Order(Told):
     language: Language
     tone: Tone
     goal: Goal
-    status: Status
+    status: OrderStatus
     error: str | None
     rule_id: str | None = Field(description="The rule that made it, if one did.")
     created_by: str | None
@@ -143,47 +138,47 @@ class OrderState(Told):
 
 
 @router.post("/transform", status_code=202, summary="Have a text written")
-def transform(studio: Orders, response: Response, asked: Work) -> Order:
+def transform(studio: OwnStudio, response: Response, asked: Work) -> Order:
     """An order that ends with the text; `GET /v1/orders/{order_id}` tells when it is there."""
     return _asked(studio, response, asked, "text")
 
 
 @router.post("/image-brief", status_code=202, summary="Have image briefs made")
-def image_brief(studio: Orders, response: Response, asked: Work) -> Order:
+def image_brief(studio: OwnStudio, response: Response, asked: Work) -> Order:
     """An order that ends with the briefs of its images."""
     return _asked(studio, response, asked, "briefs")
 
 
 @router.post("/images", status_code=202, summary="Have images drawn")
-def images(studio: Orders, response: Response, asked: Work) -> Order:
+def images(studio: OwnStudio, response: Response, asked: Work) -> Order:
     """An order that ends with its images."""
     return _asked(studio, response, asked, "images")
 
 
 @router.post("/package", status_code=202, summary="Have packages made")
-def package(studio: Orders, response: Response, asked: Work) -> Order:
+def package(studio: OwnStudio, response: Response, asked: Work) -> Order:
     """An order that ends with packages, ready to publish."""
     return _asked(studio, response, asked, "packages")
 
 
 @router.get("/orders", summary="The tenant's orders")
 def orders(
-    studio: Reads,
-    status: Annotated[Status | None, Query(description="Only those of this status.")] = None,
+    studio: OwnStudio,
+    status: Annotated[OrderStatus | None, Query(description="Only those of this status.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[Order]:
     """Newest first."""
-    found = [one for one in studio.orders() if status is None or one.status == status]
+    found = [one for one in studio.orders.all() if status is None or one.status == status]
     place = lambda one: [-round(one.created_at.timestamp() * 1e6), one.id]  # noqa: E731
     some, further = paged(sorted(found, key=place), place, cursor=cursor, limit=limit)
     return Page[Order](items=[_order(one) for one in some], cursor=further)
 
 
 @router.get("/orders/{order_id}", summary="How far an order has come")
-def state(studio: Reads, order_id: OrderId) -> OrderState:
+def state(studio: OwnStudio, order_id: OrderId) -> OrderState:
     """Its status, its steps, and what it has made so far."""
-    found = studio.order_status(order_id)
+    found = studio.orders.status(order_id)
     return OrderState(
         order=_order(found.order),
         steps=[Step.model_validate(step) for step in found.steps],
@@ -194,20 +189,18 @@ def state(studio: Reads, order_id: OrderId) -> OrderState:
 
 
 @router.post("/orders/{order_id}/cancel", summary="Stop an order")
-def cancel(studio: Orders, order_id: OrderId) -> Order:
+def cancel(studio: OwnStudio, order_id: OrderId) -> Order:
     """At once where it waits; else its run is asked to end. What it has made stays."""
-    return _order(studio.cancel(order_id, utc_now()))
+    return _order(studio.orders.cancel(order_id))
 
 
 def _asked(studio: Studio, response: Response, asked: Work, goal: Goal) -> Order:
-    now = utc_now()
     if asked.order_id is not None:
-        found = studio.raise_goal(asked.order_id, goal, now)
+        found = studio.orders.raise_goal(asked.order_id, goal)
     else:
-        found = studio.order(
+        found = studio.orders.request(
             asked.topic_id,
             [(one.channel_id, one.msg_id) for one in asked.messages] if asked.messages else None,
-            now=now,
             day=asked.day,
             platforms=asked.platforms,
             language=asked.language,
@@ -227,23 +220,17 @@ def _order(row: OrderRow) -> Order:
 
 
 def _made(studio: Studio, order_id: str) -> dict[str, Any]:
-    texts = _rows(studio.lake.read(EDITOR_RESULTS, order=order_id))
-    briefs = _rows(studio.lake.read(IMAGE_BRIEFS, order=order_id))
-    images = _rows(studio.lake.read(IMAGES, order=order_id))
-    packages = studio.lake.read(CONTENT_PACKAGES, order=order_id, columns=["package_id"])
+    results = studio.orders.results(order_id)
+    texts = results.texts.to_dicts()
     return {
         "text": _text(texts[0]) if texts else None,
-        "briefs": [Brief(**{name: row[name] for name in Brief.model_fields}) for row in briefs],
+        "briefs": [Brief(**{name: row[name] for name in Brief.model_fields}) for row in results.briefs.to_dicts()],
         "images": [
             Image(**{name: row[name] for name in Image.model_fields if name != "file"}, file=file_path(row["uri"]))
-            for row in images
+            for row in results.images.to_dicts()
         ],
-        "packages": packages["package_id"].to_list(),
+        "packages": list(results.packages),
     }
-
-
-def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    return frame.to_dicts()
 
 
 def _text(row: dict[str, Any]) -> Text:

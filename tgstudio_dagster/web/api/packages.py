@@ -10,21 +10,18 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, StringConstraints
 
-from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.services.exporting import Export, Format
-from tgstudio_dagster.services.packaging import Package as MadePackage
-from tgstudio_dagster.services.packaging import split_id
+from tgstudio_dagster.core.cursor import read_place, write_place
+from tgstudio_dagster.core.vocabulary import ExportFormat
+from tgstudio_dagster.services.packages import Export, split_id
+from tgstudio_dagster.services.packages import Package as MadePackage
 from tgstudio_dagster.web.api.common import (
     Asked,
     Cursor,
-    Orders,
+    OwnStudio,
     Page,
-    Reads,
     Told,
     file_path,
     permalink,
-    read_cursor,
-    write_cursor,
 )
 from tgstudio_dagster.web.api.orders import OrderId
 from tgstudio_dagster.web.api.route import ApiRoute
@@ -34,7 +31,7 @@ PackageId = Annotated[
     str,
     Path(pattern=r"^[a-z0-9]{1,63}-[a-z0-9]{1,63}-[a-z]{1,10}$", examples=["demo-01jq0000000000000000000000-tg"]),
 ]
-FileFormat = Annotated[Format, Query(alias="format", description="What kind of file.")]
+FileFormat = Annotated[ExportFormat, Query(alias="format", description="What kind of file.")]
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The file.",
@@ -163,7 +160,7 @@ class NewVersion(Asked):
 
 @router.get("/packages", summary="What is ready to publish")
 def packages(
-    studio: Reads,
+    studio: OwnStudio,
     order: Annotated[
         str | None, Query(pattern=r"^[a-z0-9]{1,63}-[a-z0-9]{1,63}$", description="Only this one's.")
     ] = None,
@@ -171,46 +168,46 @@ def packages(
     cursor: Cursor = None,
 ) -> Page[Listed]:
     """Newest order first, people's versions laid over. A page ends between orders."""
-    before = None if cursor is None else read_cursor(cursor, (str,))[0]
+    before = None if cursor is None else read_place(cursor, (str,))[0]
     # One more than is shown: whether there are more is known without counting them.
-    found = studio.packages(order, limit=limit + 1, before=before) if order is None else studio.packages(order)
+    found = studio.packages.all(order, limit=limit + 1, before=before) if order is None else studio.packages.all(order)
     shown = found["order_id"].unique(maintain_order=True).to_list()[:limit]
-    further = write_cursor([shown[-1]]) if order is None and found["order_id"].n_unique() > limit else None
+    further = write_place([shown[-1]]) if order is None and found["order_id"].n_unique() > limit else None
     rows = [row for row in found.to_dicts() if row["order_id"] in shown]
     return Page[Listed](items=[_listed(row) for row in rows], cursor=further)
 
 
 @router.get("/packages/{package_id}", summary="One package")
-def package(studio: Reads, package_id: PackageId) -> Package:
+def package(studio: OwnStudio, package_id: PackageId) -> Package:
     """How its platform shows it, its checks, the sources of each sentence, and people's versions."""
-    return _package(studio.package(package_id))
+    return _package(studio.packages.get(package_id))
 
 
 @router.put("/packages/{package_id}", summary="Edit a package")
-def edit(studio: Orders, package_id: PackageId, asked: NewVersion) -> Package:
+def edit(studio: OwnStudio, package_id: PackageId, asked: NewVersion) -> Package:
     """A new version; earlier ones stay in `edits`. What the platform would not take is refused, with the counted figure."""
-    made = studio.edit_package(package_id, asked.text, asked.hashtags, asked.image, now=utc_now())
+    made = studio.packages.edit(package_id, asked.text, asked.hashtags, asked.image)
     return _package(made)
 
 
 @router.get("/packages/{package_id}/export", response_class=Response, responses=_FILE, summary="A package as a file")
-def export(studio: Reads, package_id: PackageId, file_format: FileFormat = "json") -> Response:
+def export(studio: OwnStudio, package_id: PackageId, file_format: FileFormat = "json") -> Response:
     """With the latest version laid over; `zip` holds the text, the image, JSON and CSV."""
     order_id, platform = split_id(package_id)
-    return _download(studio.export([order_id], file_format, platforms=[platform]))
+    return _download(studio.packages.export([order_id], file_format, platforms=[platform]))
 
 
 @router.get(
     "/orders/{order_id}/export", response_class=Response, responses=_FILE, summary="An order's packages as a file"
 )
-def export_order(studio: Reads, order_id: OrderId, file_format: FileFormat = "zip") -> Response:
+def export_order(studio: OwnStudio, order_id: OrderId, file_format: FileFormat = "zip") -> Response:
     """As of one package, of all platforms."""
-    return _download(studio.export([order_id], file_format))
+    return _download(studio.packages.export([order_id], file_format))
 
 
 @router.get("/exports", response_class=Response, responses=_FILE, summary="Several orders' packages as a file")
 def export_orders(
-    studio: Reads,
+    studio: OwnStudio,
     order: Annotated[
         list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,63}-[a-z0-9]{1,63}$")]],
         Query(min_length=1, max_length=100, description="Ids of the orders."),
@@ -218,7 +215,7 @@ def export_orders(
     file_format: FileFormat = "zip",
 ) -> Response:
     """One file of all of them; in a `zip` a folder for each."""
-    return _download(studio.export(order, file_format))
+    return _download(studio.packages.export(order, file_format))
 
 
 def _download(file: Export) -> Response:

@@ -8,16 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import Field, SecretStr
 
-from tgstudio_dagster.catalog.accounts.pairings import Pairing, get_pairing
-from tgstudio_dagster.core.errors import NotFoundError
-from tgstudio_dagster.core.principal import Principal
-from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
-from tgstudio_dagster.web.api.common import AdministeringVisitor, Asked, Id, Told
+from tgstudio_dagster.services.accounts import Pairing
+from tgstudio_dagster.web.api.common import Asked, Id, OwnStudio, Told
 from tgstudio_dagster.web.api.route import SecretRoute
-from tgstudio_dagster.web.who import Visitor, platform_of
 
 router = APIRouter(route_class=SecretRoute, prefix="/v1/auth")
 
@@ -63,72 +59,60 @@ class Login(Told):
 
 
 @router.post("/qr", status_code=201, summary="Begin a pairing by QR code")
-def begin_qr(request: Request, response: Response, who: AdministeringVisitor) -> Login:
+def begin_qr(response: Response, studio: OwnStudio) -> Login:
     """Show what `url` holds as a QR code, and ask for the state every second. A pairing of yours that is at work ends."""
-    return _begun(response, _desk(request).start_qr(who.principal))
+    return _begun(response, studio.pairings.begin_qr())
 
 
 @router.post("/phone", status_code=201, summary="Begin a pairing by phone number")
-def begin_phone(request: Request, response: Response, who: AdministeringVisitor, asked: Phone) -> Login:
+def begin_phone(response: Response, studio: OwnStudio, asked: Phone) -> Login:
     """Telegram sends a code to the account's other devices, or by SMS."""
-    return _begun(response, _desk(request).start_phone(who.principal, asked.phone))
+    return _begun(response, studio.pairings.begin_phone(asked.phone))
 
 
 @router.get("/qr/{login_id}", summary="How far a pairing has come")
 @router.get("/phone/{login_id}", summary="How far a pairing has come")
-def state(request: Request, who: AdministeringVisitor, login_id: Id) -> Login:
+def state(studio: OwnStudio, login_id: Id) -> Login:
     """Ask every second until it is AUTHORIZED, FAILED or EXPIRED."""
-    return _login(get_pairing(platform_of(request).catalog, _mine(request, who, login_id), login_id))
+    return _login(studio.pairings.get(login_id))
 
 
 @router.post("/phone/{login_id}/code", summary="Enter the code")
-def enter_code(request: Request, who: AdministeringVisitor, login_id: Id, asked: Code) -> Login:
+def enter_code(studio: OwnStudio, login_id: Id, asked: Code) -> Login:
     """The code that Telegram sent."""
-    return _login(_desk(request).submit_code(_mine(request, who, login_id), login_id, asked.code))
+    return _login(studio.pairings.submit_code(login_id, asked.code))
 
 
 @router.post("/phone/{login_id}/resend", summary="Have the code sent again")
-def resend(request: Request, who: AdministeringVisitor, login_id: Id) -> Login:
+def resend(studio: OwnStudio, login_id: Id) -> Login:
     """Another way, where Telegram has one."""
-    return _login(_desk(request).resend_code(_mine(request, who, login_id), login_id))
+    return _login(studio.pairings.resend_code(login_id))
 
 
 @router.post("/qr/{login_id}/password", summary="Enter the two-factor password")
 @router.post("/phone/{login_id}/password", summary="Enter the two-factor password")
-def enter_password(request: Request, who: AdministeringVisitor, login_id: Id, asked: Password) -> Login:
+def enter_password(studio: OwnStudio, login_id: Id, asked: Password) -> Login:
     """It goes to Telegram as a proof, never as it is."""
-    return _login(_desk(request).submit_password(_mine(request, who, login_id), login_id, asked.password))
+    return _login(studio.pairings.submit_password(login_id, asked.password))
 
 
 @router.post("/qr/{login_id}/confirm", summary="Accept who has scanned")
-def confirm(request: Request, who: AdministeringVisitor, login_id: Id) -> Login:
+def confirm(studio: OwnStudio, login_id: Id) -> Login:
     """The account named by the pairing is paired."""
-    return _login(_desk(request).confirm(_mine(request, who, login_id), login_id))
+    return _login(studio.pairings.confirm(login_id))
 
 
 @router.post("/qr/{login_id}/decline", summary="Refuse who has scanned")
-def decline(request: Request, who: AdministeringVisitor, login_id: Id) -> Login:
+def decline(studio: OwnStudio, login_id: Id) -> Login:
     """The new session is logged out; nothing is stored."""
-    return _login(_desk(request).decline(_mine(request, who, login_id), login_id))
+    return _login(studio.pairings.decline(login_id))
 
 
 @router.post("/qr/{login_id}/cancel", summary="End a pairing")
 @router.post("/phone/{login_id}/cancel", summary="End a pairing")
-def cancel(request: Request, who: AdministeringVisitor, login_id: Id) -> Login:
+def cancel(studio: OwnStudio, login_id: Id) -> Login:
     """Whatever it waits for."""
-    return _login(_desk(request).cancel(_mine(request, who, login_id), login_id))
-
-
-def _desk(request: Request) -> PairingDesk:
-    return platform_of(request).desk
-
-
-def _mine(request: Request, who: Visitor, login_id: str) -> Principal:
-    """The principal, where it began the pairing. Raises NotFoundError; what another one began is nobody else's."""
-    row = get_pairing(platform_of(request).catalog, who.principal, login_id)
-    if who.principal.role != "operator" and row.created_by != who.principal.user_id:
-        raise NotFoundError(f"There is no pairing {login_id!r} of yours.")
-    return who.principal
+    return _login(studio.pairings.cancel(login_id))
 
 
 def _begun(response: Response, row: Pairing) -> Login:

@@ -12,10 +12,10 @@ from starlette.responses import Response
 from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.posts.feed import FeedPage
 from tgstudio_dagster.web.api.answers import by_version
-from tgstudio_dagster.web.api.common import ChannelName, Cursor, Day, FilePath, Lang, Limit, Permalink, Reads, Told
-from tgstudio_dagster.web.api.route import ReadingRoute
+from tgstudio_dagster.web.api.common import ChannelName, Cursor, Day, FilePath, Lang, Limit, OwnStudio, Permalink, Told
+from tgstudio_dagster.web.api.route import ApiRoute
 
-router = APIRouter(route_class=ReadingRoute, prefix="/v1")
+router = APIRouter(route_class=ApiRoute, prefix="/v1")
 PostType = Literal[
     "text", "photo", "video", "animation", "album", "document", "audio", "voice", "video_note", "sticker", "poll",
     "location", "contact", "other", "service",
@@ -123,7 +123,7 @@ class Found(Told):
 @router.get("/feed", response_model=Feed, summary="Posts, newest first")
 def feed(
     request: Request,
-    studio: Reads,
+    studio: OwnStudio,
     channel: Channels,
     lang: Langs,
     word: Words,
@@ -139,17 +139,17 @@ def feed(
     """Posts with their media, edits and deletions. Pages neither repeat nor leave out a post when new ones come."""
 
     def make() -> Feed:
-        page = studio.feed_page(
+        page = studio.posts.feed(
             first=first, last=last, channels=channel, langs=lang, types=type, words=word, cursor=cursor, limit=limit
         )
         return feed_of(page)
 
-    return by_version(request, studio.version(), make)
+    return by_version(request, studio.posts.version(), make)
 
 
 @router.get("/search", response_model=Found, summary="Search posts by words or by meaning")
 def search(
-    studio: Reads,
+    studio: OwnStudio,
     channel: Channels,
     lang: Langs,
     q: Annotated[
@@ -165,8 +165,8 @@ def search(
 ) -> Found:
     """Posts of the whole history, best first."""
     if "\x00" in q:
-        raise QueryError("q: it holds a character that is no text.")
-    page = studio.search(
+        raise QueryError("it holds a character that is no text.", field="q")
+    page = studio.posts.search(
         q, by=by, first=first, last=last, channels=channel, langs=lang, comments=comments, deleted=deleted,
         limit=limit, cursor=cursor,
     )  # fmt: skip

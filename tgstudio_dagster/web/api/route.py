@@ -21,9 +21,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from tgstudio_dagster.catalog.people.api_requests import Note
-from tgstudio_dagster.catalog.people.idempotency import Answer, begin_answer, drop_answer, finish_answer, hash_of
+from tgstudio_dagster.catalog.people.idempotency import (
+    IdempotentAnswer,
+    begin_answer,
+    drop_answer,
+    finish_answer,
+    hash_of,
+)
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.core.errors import SettingsError, TGStudioError
+from tgstudio_dagster.core.errors import FieldError, TGStudioError
 from tgstudio_dagster.web.problems import status_of
 from tgstudio_dagster.web.who import Visitor, identify, platform_of
 
@@ -77,7 +83,7 @@ class ApiRoute(APIRoute):
         if key is None or request.method != "POST" or not self.once:
             return await handler(request)
         if not _KEY.fullmatch(key):
-            raise SettingsError("Idempotency-Key: write 1 to 200 printable characters, for example a UUID.")
+            raise FieldError("Idempotency-Key", "write 1 to 200 printable characters, for example a UUID.")
         visitor = await run_in_threadpool(identify, request)
         catalog, tenant = platform_of(request).catalog, visitor.principal.tenant
         mine = hash_of(visitor.key.id if visitor.key else visitor.user.id, key)
@@ -88,19 +94,11 @@ class ApiRoute(APIRoute):
         try:
             response = await handler(request)
             kept = _without(bytes(response.body), self.unkept)
-            await run_in_threadpool(finish_answer, catalog, tenant, mine, Answer(response.status_code, kept))
+            await run_in_threadpool(finish_answer, catalog, tenant, mine, IdempotentAnswer(response.status_code, kept))
         except BaseException:
             await run_in_threadpool(drop_answer, catalog, tenant, mine)
             raise
         return response
-
-
-class ReadingRoute(ApiRoute):
-    """A route that reads the lake. `Platform.turns` says how many do so at a time; the others wait in line."""
-
-    async def _once(self, request: Request, handler: Handler) -> Response:
-        async with platform_of(request).turns:
-            return await super()._once(request, handler)
 
 
 class SecretRoute(ApiRoute):

@@ -1,6 +1,6 @@
 """The description of the REST interface: what FastAPI knows of the routes, with the errors and keys that all of them share.
 
-It is served at `/v1/openapi.json`; `reference.py` makes pages for people of it.
+It is served at `/v1/openapi.json`; `rendering.py` makes pages for people of it.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 from inspect import getdoc
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse
 
 from tgstudio_dagster.web.api.common import Page
+from tgstudio_dagster.web.api.rendering import page
 from tgstudio_dagster.web.who import CSRF_HEADER
 
 router = APIRouter()
@@ -73,12 +74,13 @@ class Problem(BaseModel):
 
 
 @router.get("/v1/docs", include_in_schema=False)
-def docs() -> HTMLResponse:
+def docs(request: Request) -> HTMLResponse:
     """The reference as a page; it needs no script, and nothing from elsewhere."""
-    from tgstudio_dagster.web.api import reference
-
+    state = request.app.state
+    if not hasattr(state, "api_reference"):
+        state.api_reference = page(request.app.openapi())
     headers = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
-    return HTMLResponse(reference.page(), headers=headers)
+    return HTMLResponse(state.api_reference, headers=headers)
 
 
 def install(app: FastAPI) -> None:

@@ -8,27 +8,25 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
-from tgstudio_dagster.catalog.work.rules import Rule as RuleRow
-from tgstudio_dagster.catalog.work.rules import TopicRule, topic_rule
-from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.cursor import paged
+from tgstudio_dagster.core.scopes import KeyScope
+from tgstudio_dagster.core.vocabulary import CallKind
+from tgstudio_dagster.services.rules import Rule as RuleRow
+from tgstudio_dagster.services.rules import TopicRule, topic_rule
+from tgstudio_dagster.services.settings import TenantSettings
 from tgstudio_dagster.web.api.common import (
-    Administers,
     Asked,
     Cursor,
     Id,
     Limit,
     Name,
-    Orders,
+    OwnStudio,
     Page,
-    Reads,
     Told,
-    paged,
 )
 from tgstudio_dagster.web.api.route import ApiRoute
 
 router = APIRouter(route_class=ApiRoute, prefix="/v1")
-Scope = Literal["read", "order", "send", "admin"]
 
 
 class NewRule(Asked):
@@ -54,7 +52,7 @@ class NewKey(Asked):
     """A key for a program. It may never do more than its user."""
 
     name: Name = Field(examples=["nightly export"])
-    scopes: list[Scope] = Field(min_length=1, max_length=4, examples=[["read"]])
+    scopes: list[KeyScope] = Field(min_length=1, max_length=4, examples=[["read"]])
     rate_per_minute: int | None = Field(default=None, ge=1, le=10_000, description="Calls a minute; null: the plan's.")
     ips: list[Annotated[str, StringConstraints(min_length=2, max_length=50)]] | None = Field(
         default=None, max_length=50, description="Addresses or networks that may use it; null: any."
@@ -74,7 +72,7 @@ class Key(Told):
     id: str
     name: str
     prefix: str = Field(description="How the secret begins.")
-    scopes: list[Scope]
+    scopes: list[KeyScope]
     role: str
     rate_per_minute: int | None
     ips: list[str] | None
@@ -149,90 +147,90 @@ class Usage(Told):
 
 
 @router.get("/settings", summary="What the tenant has set")
-def settings(studio: Reads) -> TenantSettings:
+def settings(studio: OwnStudio) -> TenantSettings:
     """Language, tone, time zone, platforms, filters, addresses that are let in."""
-    return studio.settings
+    return studio.settings.get()
 
 
 @router.put("/settings", summary="Replace the settings")
-def put_settings(studio: Administers, asked: TenantSettings) -> TenantSettings:
+def put_settings(studio: OwnStudio, asked: TenantSettings) -> TenantSettings:
     """All of them: what is left out becomes the default. What is in force already is read first."""
-    return studio.put_settings(asked)
+    return studio.settings.put(asked)
 
 
 @router.get("/rules", summary="The tenant's rules")
-def rules(studio: Reads) -> Page[Rule]:
+def rules(studio: OwnStudio) -> Page[Rule]:
     """Oldest first; there are few."""
-    return Page[Rule](items=[_rule(one) for one in studio.rules()], cursor=None)
+    return Page[Rule](items=[_rule(one) for one in studio.rules.all()], cursor=None)
 
 
 @router.post("/rules", status_code=201, summary="Add a rule")
-def add_rule(studio: Orders, response: Response, asked: NewRule) -> Rule:
+def add_rule(studio: OwnStudio, response: Response, asked: NewRule) -> Rule:
     """It is looked at whenever rankings are made."""
-    made = studio.put_rule(asked.name, asked.definition, enabled=asked.enabled, now=utc_now())
+    made = studio.rules.put(asked.name, asked.definition, enabled=asked.enabled)
     response.headers["location"] = f"/v1/rules/{made.id}"
     return _rule(made)
 
 
 @router.put("/rules/{rule_id}", summary="Replace a rule")
-def put_rule(studio: Orders, rule_id: Id, asked: NewRule) -> Rule:
+def put_rule(studio: OwnStudio, rule_id: Id, asked: NewRule) -> Rule:
     """All of it."""
-    return _rule(studio.put_rule(asked.name, asked.definition, enabled=asked.enabled, rule_id=rule_id, now=utc_now()))
+    return _rule(studio.rules.put(asked.name, asked.definition, enabled=asked.enabled, rule_id=rule_id))
 
 
 @router.delete("/rules/{rule_id}", status_code=204, response_class=Response, summary="End a rule")
-def delete_rule(studio: Orders, rule_id: Id) -> Response:
+def delete_rule(studio: OwnStudio, rule_id: Id) -> Response:
     """The orders it made stay."""
-    studio.delete_rule(rule_id)
+    studio.rules.delete(rule_id)
     return Response(status_code=204)
 
 
 @router.get("/keys", summary="API keys")
-def keys(studio: Administers, limit: Limit = 50, cursor: Cursor = None) -> Page[Key]:
+def keys(studio: OwnStudio, limit: Limit = 50, cursor: Cursor = None) -> Page[Key]:
     """Newest first, ended ones too; never their secrets."""
     place = lambda one: [-round(one.created_at.timestamp() * 1e6), one.id]  # noqa: E731
-    some, further = paged(sorted(studio.keys(), key=place), place, cursor=cursor, limit=limit)
+    some, further = paged(sorted(studio.keys.all(), key=place), place, cursor=cursor, limit=limit)
     return Page[Key](items=[Key.model_validate(one) for one in some], cursor=further)
 
 
 @router.post("/keys", status_code=201, summary="Make an API key")
-def make_key(studio: Administers, asked: NewKey) -> MadeKey:
+def make_key(studio: OwnStudio, asked: NewKey) -> MadeKey:
     """The answer shows its secret, this once."""
-    made, secret = studio.create_key(
+    made, secret = studio.keys.create(
         asked.name, asked.scopes, rate_per_minute=asked.rate_per_minute, ips=asked.ips,
-        user_agents=asked.user_agents, tools=asked.tools, expires_at=asked.expires_at, now=utc_now(),
+        user_agents=asked.user_agents, tools=asked.tools, expires_at=asked.expires_at,
     )  # fmt: skip
     return MadeKey(**Key.model_validate(made).model_dump(), secret=secret)
 
 
 @router.delete("/keys/{key_id}", status_code=204, response_class=Response, summary="End an API key")
-def end_key(studio: Administers, key_id: Id) -> Response:
+def end_key(studio: OwnStudio, key_id: Id) -> Response:
     """At once; one that has ended stays ended."""
-    studio.revoke_key(key_id, utc_now())
+    studio.keys.revoke(key_id)
     return Response(status_code=204)
 
 
 @router.get("/requests", summary="The history of calls")
 def requests(
-    studio: Administers,
-    kind: Annotated[Literal["api", "mcp"] | None, Query(description="Only calls of the API, or of tools.")] = None,
+    studio: OwnStudio,
+    kind: Annotated[CallKind | None, Query(description="Only calls of the API, or of tools.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[Call]:
     """What programs asked with the tenant's keys, newest first; kept for 90 days."""
-    found, further = studio.requests(kind, limit, cursor)
+    found, further = studio.keys.calls(kind, limit, cursor)
     return Page[Call](items=[Call.model_validate(one) for one in found], cursor=further)
 
 
 @router.get("/usage", summary="What was used")
 def usage(
-    studio: Reads,
+    studio: OwnStudio,
     window: Annotated[
         str, Query(pattern=r"^([1-9]|[1-9]\d|[12]\d\d|3[0-5]\d|36[0-6])d$", description="Days, today included.")
     ] = "30d",
 ) -> Usage:
     """Tokens, images, cost, calls and quotas."""
-    found = studio.usage(int(window[:-1]), utc_now())
+    found = studio.usage.report(int(window[:-1]))
     names = [name for name in Usage.model_fields if name not in {"by_day", "quotas", "by_model"}]
     return Usage(
         **{name: getattr(found, name) for name in names},

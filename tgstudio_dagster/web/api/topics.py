@@ -10,23 +10,20 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from tgstudio_dagster.core.errors import QueryError
+from tgstudio_dagster.core.cursor import paged, read_place, refused, write_place
 from tgstudio_dagster.web.api.answers import by_version
 from tgstudio_dagster.web.api.common import (
     Cursor,
     Day,
     Limit,
+    OwnStudio,
     Page,
     Permalink,
-    Reads,
     Told,
-    paged,
-    read_cursor,
-    write_cursor,
 )
-from tgstudio_dagster.web.api.route import ReadingRoute
+from tgstudio_dagster.web.api.route import ApiRoute
 
-router = APIRouter(route_class=ReadingRoute, prefix="/v1")
+router = APIRouter(route_class=ApiRoute, prefix="/v1")
 DEPTH = 500
 """How far down the rankings one may page."""
 MAX_POINTS = 20_000
@@ -200,7 +197,7 @@ class Map(Told):
 @router.get("/top", response_model=Top, summary="What leads, and why")
 def top(
     request: Request,
-    studio: Reads,
+    studio: OwnStudio,
     window: Annotated[Literal["24h", "7d"], Query(description="Ending with the day's newest observation.")] = "24h",
     by: Annotated[Literal["message", "topic"], Query(description="Posts or topics.")] = "message",
     day: OfDay = None,
@@ -211,38 +208,40 @@ def top(
 
     def make() -> Top:
         # The day stands in the cursor: the pages of one that is no longer the newest go on with it.
-        shown = day or (_day_of(cursor) if cursor else studio.newest_day())
-        rows = studio.top(by=by, window=window, day=shown, limit=DEPTH)
-        after = read_cursor(cursor, (str, int))[1] if cursor else 0
+        shown = day or (_day_of(cursor) if cursor else studio.topics.newest_day())
+        rows = studio.topics.top(by=by, window=window, day=shown, limit=DEPTH)
+        after = read_place(cursor, (str, int))[1] if cursor else 0
         some = rows.filter(pl.col("rank") > after).head(limit + 1)
-        further = write_cursor([str(shown), some["rank"][limit - 1]]) if some.height > limit else None
+        further = write_place([str(shown), some["rank"][limit - 1]]) if some.height > limit else None
         as_of = rows["as_of"][0] if rows.height else None
         items = _ranked(some.head(limit))
         return Top.model_validate({"day": shown, "as_of": as_of, "items": items, "cursor": further})
 
-    return by_version(request, studio.version(), make)
+    return by_version(request, studio.posts.version(), make)
 
 
 @router.get("/topics", response_model=Page[Topic], summary="What is talked about")
-def topics(request: Request, studio: Reads, day: OfDay = None, limit: Limit = 50, cursor: Cursor = None) -> Response:
+def topics(
+    request: Request, studio: OwnStudio, day: OfDay = None, limit: Limit = 50, cursor: Cursor = None
+) -> Response:
     """Topics of the 7 days that end with the day, largest first."""
 
     def make() -> Page[Topic]:
-        rows = studio.topics(day=day, limit=10_000).to_dicts()
+        rows = studio.topics.all(day=day, limit=10_000).to_dicts()
         place = lambda row: [-row["messages"], -row["channels"], row["topic_id"]]  # noqa: E731
         some, further = paged(rows, place, cursor=cursor, limit=limit)
         return Page[Topic](items=[Topic(**row) for row in some], cursor=further)
 
-    return by_version(request, studio.version(), make)
+    return by_version(request, studio.posts.version(), make)
 
 
 @router.get("/topics/{topic_id}", response_model=TopicPage, summary="One topic")
-def topic(request: Request, studio: Reads, topic_id: TopicId, day: OfDay = None) -> Response:
+def topic(request: Request, studio: OwnStudio, topic_id: TopicId, day: OfDay = None) -> Response:
     """Its posts with repeats folded, its timeline by channel, its splits and merges."""
 
     def make() -> TopicPage:
-        shown = day or studio.newest_day()
-        page = studio.topic(topic_id, day=shown)
+        shown = day or studio.topics.newest_day()
+        page = studio.topics.get(topic_id, day=shown)
         return TopicPage(
             day=shown,
             topic=Topic(**page.topic.row(0, named=True)),
@@ -251,21 +250,21 @@ def topic(request: Request, studio: Reads, topic_id: TopicId, day: OfDay = None)
             changes=[Change(**row) for row in page.changes.to_dicts()],
         )
 
-    return by_version(request, studio.version(), make)
+    return by_version(request, studio.posts.version(), make)
 
 
 @router.get("/map", response_model=Map, summary="The map of posts by meaning")
 def topic_map(
     request: Request,
-    studio: Reads,
+    studio: OwnStudio,
     day: OfDay = None,
     limit: Annotated[int, Query(ge=1, le=MAX_POINTS, description="Most points.")] = 5_000,
 ) -> Response:
     """Where posts of the 7 days that end with the day stand, by topic and story."""
 
     def make() -> Map:
-        shown = day or studio.newest_day()
-        page = studio.topic_map(day=shown)
+        shown = day or studio.topics.newest_day()
+        page = studio.topics.map(day=shown)
         step = -(-page.points.height // limit)
         points = page.points.gather_every(step) if step > 1 else page.points
         return Map(
@@ -275,14 +274,14 @@ def topic_map(
             points=[Point.model_validate(row) for row in points.to_dicts()],
         )
 
-    return by_version(request, studio.version(), make)
+    return by_version(request, studio.posts.version(), make)
 
 
 def _day_of(cursor: str) -> date:
     try:
-        return date.fromisoformat(read_cursor(cursor, (str, int))[0])
+        return date.fromisoformat(read_place(cursor, (str, int))[0])
     except ValueError as error:
-        raise QueryError("cursor: it is none of this list's; ask for the first page again.") from error
+        raise refused("none of this list's") from error
 
 
 def _ranked(rows: pl.DataFrame) -> list[dict[str, Any]]:

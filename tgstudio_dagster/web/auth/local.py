@@ -23,7 +23,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from tgstudio_dagster.core.errors import NotFoundError, SettingsError, SignInError
+from tgstudio_dagster.core.errors import FieldError, NotFoundError, SettingsError, SignInError
 from tgstudio_dagster.core.settings import Settings
 
 FILE = "operators.yaml"
@@ -71,18 +71,18 @@ class LocalAccounts:
         # A login that is not known takes as long.
         right = _matches(typed, row.password if row else _decoy())
         if row is None or not right:
-            raise SignInError("login: the login or the password is wrong.")
+            raise SignInError("the login or the password is wrong.", field="login")
         return _account(key, row)
 
     def put(self, login: str, name: str, password: SecretStr, *, operator: bool) -> None:
         """Set an account's password, adding the account where it is new. Raises SettingsError that names the field."""
         if not _LOGIN.fullmatch(login):
-            raise SettingsError(
-                f"login: {login!r} must be 1 to 64 of a-z, 0-9, dot, hyphen, _ and @; begin with a letter."
+            raise FieldError(
+                "login", f"{login!r} must be 1 to 64 of a-z, 0-9, dot, hyphen, _ and @; begin with a letter."
             )
         length = len(password.get_secret_value().encode())
         if not _SHORTEST <= length <= _LONGEST:
-            raise SettingsError(f"password: it has {length} bytes; choose {_SHORTEST} to {_LONGEST}.")
+            raise FieldError("password", f"it has {length} bytes; choose {_SHORTEST} to {_LONGEST}.")
         whole = self._load()
         roles = ["operator"] if operator else []
         users = whole.setdefault("credentials", {}).setdefault("usernames", {})
@@ -94,7 +94,7 @@ class LocalAccounts:
         known = {one.login: one for one in self.all()}
         if login not in known:
             raise NotFoundError(
-                f"login: there is no {login!r} in {self.path}; there are: {', '.join(known) or 'none'}."
+                f"there is no {login!r} in {self.path}; there are: {', '.join(known) or 'none'}.", field="login"
             )
         account = known[login]
         self.put(login, account.name, password, operator=account.is_operator)

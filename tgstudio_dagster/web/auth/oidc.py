@@ -129,11 +129,11 @@ class Telegram:
                 return self._known[1]
             found = self._call("GET", f"{self._issuer}/.well-known/openid-configuration")
             if found.get("issuer") != self._issuer:
-                raise SignInError("TGSTUDIO_WEB_OIDC_ISSUER: the issuer there goes by another name.")
+                raise SignInError("the issuer there goes by another name.", field="TGSTUDIO_WEB_OIDC_ISSUER")
             try:
                 issuer = _Issuer(found["authorization_endpoint"], found["token_endpoint"], found["jwks_uri"])
             except KeyError as error:
-                raise SignInError(f"TGSTUDIO_WEB_OIDC_ISSUER: the issuer does not say its {error}.") from None
+                raise SignInError(f"the issuer does not say its {error}.", field="TGSTUDIO_WEB_OIDC_ISSUER") from None
             self._known = time.monotonic(), issuer
             return issuer
 

@@ -31,6 +31,7 @@ from tgstudio_dagster.catalog.people.principals import principal_of
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import (
     ConflictError,
+    FieldError,
     ForbiddenError,
     QuotaError,
     SettingsError,
@@ -236,7 +237,7 @@ def _person(request: Request, platform: Platform, attempt: Attempt, way: Way) ->
         return _telegram(platform).person(codes[0], attempt)
     token = platform.web_settings.bot_token
     if token is None:
-        raise SettingsError("TGSTUDIO_WEB_BOT_TOKEN: not set, so the widget's answers can't be checked.")
+        raise FieldError("TGSTUDIO_WEB_BOT_TOKEN", "not set, so the widget's answers can't be checked.")
     return verify_widget(request.query_params.multi_items(), token, utc_now())
 
 
@@ -302,7 +303,7 @@ def _page(request: Request, attempt: Attempt, lang: Lang | None, **shown: Any) -
 def _check_form(request: Request, platform: Platform, sid: str, csrf: str) -> None:
     check_origin(platform, request.headers.get("origin"))
     if not platform.signer.is_csrf(sid, csrf or request.headers.get(CSRF_HEADER)):
-        raise ForbiddenError("csrf: missing or wrong; load the page again.")
+        raise ForbiddenError("missing or wrong; load the page again.", field="csrf")
 
 
 def _sid(request: Request, platform: Platform) -> str | None:

@@ -1,0 +1,45 @@
+"""Standing wishes: a topic that passes a threshold is ordered by itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tgstudio_dagster.catalog.work.rules import Rule, TopicRule, delete_rule, list_rules, put_rule, topic_rule
+from tgstudio_dagster.services.scope import Service, does
+
+__all__ = ["Rule", "Rules", "TopicRule", "topic_rule"]
+
+
+class Rules(Service):
+    """The tenant's rules."""
+
+    @does("rules.all")
+    def all(self) -> list[Rule]:
+        """The tenant's rules, oldest first; `topic_rule(rule)` reads what one says."""
+        return list_rules(self.scope.catalog, self.scope.principal)
+
+    @does("rules.put")
+    def put(
+        self,
+        name: str,
+        definition: TopicRule,
+        *,
+        now: datetime | None = None,
+        enabled: bool = True,
+        rule_id: str | None = None,
+    ) -> Rule:
+        """Add a rule, or (with `rule_id`) replace one. Raises SettingsError for a bad name, NotFoundError."""
+        return put_rule(
+            self.scope.catalog,
+            self.scope.principal,
+            name,
+            definition,
+            enabled=enabled,
+            rule_id=rule_id,
+            now=now or self.scope.clock(),
+        )
+
+    @does("rules.delete")
+    def delete(self, rule_id: str) -> None:
+        """End a rule; the orders it made stay. Raises NotFoundError."""
+        delete_rule(self.scope.catalog, self.scope.principal, rule_id)

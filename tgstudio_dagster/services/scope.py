@@ -1,0 +1,123 @@
+"""In what scope a service works: who asks, the tenant and its lake, and what the process has open.
+
+Every noun's class is made on a `Scope` and its public methods are `does("noun.method")`: the policy is asked before the
+method runs, whichever door it is called through. No noun belongs here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.people.models import Tenant
+from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.catalog.people.tenants import get_tenant, tenant_settings
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.core.scopes import Scopes
+from tgstudio_dagster.core.settings import Settings, settings
+from tgstudio_dagster.lake.store import Lake, TenantLake
+from tgstudio_dagster.services import policy
+
+if TYPE_CHECKING:
+    from tgstudio_dagster.catalog.accounts.vault import Vault
+    from tgstudio_dagster.search.find import Search
+    from tgstudio_dagster.services.runs import RunsClient
+    from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _open_vault() -> Vault:
+    import os
+
+    from tgstudio_dagster.catalog.accounts.vault import Vault
+
+    return Vault.from_environment(os.environ)
+
+
+def _no_desk() -> PairingDesk:
+    raise SettingsError("Pairings are led by the web app or by `tgstudio login`; begin one there.")
+
+
+def open_search(lake: TenantLake) -> Search:
+    """Search of one tenant's lake, with its local copy in this machine's home."""
+    from tgstudio_dagster.search.find import Search
+    from tgstudio_dagster.topics.sentence import open_encoder
+
+    return Search(lake, settings().home.resolve(), open_encoder(settings()))
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One principal's view of the platform.
+
+    `scopes` are the visitor's at a route or a tool, None where no scope is asked for. Without `runs` it is told by what runs
+    have left in the lake how far they have come. `turn` is held while much of the lake is read.
+    """
+
+    principal: Principal
+    tenant: Tenant
+    catalog: Catalog
+    lake: TenantLake
+    runs: RunsClient | None = None
+    scopes: Scopes | None = None
+    clock: Callable[[], datetime] = utc_now
+    turn: Callable[[], AbstractContextManager[object]] = nullcontext
+    open_vault: Callable[[], Vault] = _open_vault
+    open_desk: Callable[[], PairingDesk] = _no_desk
+    open_search: Callable[[TenantLake], Search] = open_search
+    machine: Callable[[], Settings] = settings
+
+    @classmethod
+    def open(cls, principal: Principal, catalog: Catalog, lake: Lake, *, runs: RunsClient | None = None) -> Scope:
+        """The scope of a command or a test, whose process serves nobody else. Raises NotFoundError for an unknown tenant."""
+        return cls(principal, get_tenant(catalog, principal.tenant), catalog, lake.tenant(principal.tenant), runs)
+
+    def settings(self) -> TenantSettings:
+        """What the tenant has set. Asks for no right: whatever is done is done by it."""
+        return tenant_settings(self.catalog, self.tenant.slug)
+
+    def may(self, action: str) -> bool:
+        """Whether the policy lets the principal do this: what a page asks to show a control."""
+        return policy.may(action, self.principal, self.scopes)
+
+    def allow(self, action: str) -> None:
+        """Raises ForbiddenError where the policy does not let the principal do this."""
+        policy.allowed(action, self.principal, self.scopes)
+
+
+class Service:
+    """What may be done with one noun in a scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+
+S = TypeVar("S", bound=Service)
+
+
+def does(
+    action: str,
+) -> Callable[[Callable[Concatenate[S, P], T]], Callable[Concatenate[S, P], T]]:
+    """The method is this action: it runs where the policy allows it, and in a turn where the policy says so."""
+    row = policy.POLICY[action]
+
+    def decorate(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+        @wraps(method)
+        def checked(service: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            service.scope.allow(row.name)
+            with service.scope.turn() if row.turn else nullcontext():
+                return method(service, *args, **kwargs)
+
+        checked.__dict__["action"] = row.name
+        return checked
+
+    return decorate

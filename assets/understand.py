@@ -15,6 +15,7 @@ from tgstudio_dagster.ai.metered import MeteredEncoder
 from tgstudio_dagster.ai.offline.encoder import OfflineEncoder
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.tenants import tenant_settings
+from tgstudio_dagster.core.settings import web_settings
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables.posts import CHANNEL_LINES, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
@@ -152,6 +153,7 @@ def topics(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], run_
         kinds="umap",
         deps=["topics", "topic_messages", *window(EMBEDDINGS)],
         notes="Anchored on the previous day's layout where there is one.",
+        links={"map": dg.MetadataValue.url(f"{web_settings().origin}/map")},
     ),
 )
 def topic_map(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], run_days: RunDays) -> Results:

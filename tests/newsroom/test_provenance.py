@@ -13,9 +13,8 @@ from tgstudio_dagster.ai.protocols import MessageKey
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.lake.tables.posts import MESSAGE_VERSIONS
-from tgstudio_dagster.newsroom.provenance import explain
+from tgstudio_dagster.newsroom.provenance import explain, staleness
 from tgstudio_dagster.newsroom.publisher import publish
-from tgstudio_dagster.newsroom.records.editor_result import EditorResult
 from tgstudio_dagster.newsroom.records.package import Package
 
 
@@ -93,29 +92,18 @@ def test_a_source_shows_the_version_that_was_cited_not_the_newest() -> None:
     assert "STALE" in explanation.as_text()
 
 
-def test_an_edited_deleted_or_missing_post_makes_its_claims_stale() -> None:
-    result, posts = edited(), russian_topic()
-    assert stale_sources(result, posts) == {}
-    later = posts.with_columns(
+def test_the_sources_of_claims_that_no_longer_stand_are_told_without_their_texts() -> None:
+    claims = edited().claims
+    posts = russian_topic()
+    assert staleness(claims, posts) == {}
+    deleted = posts.with_columns(
         pl.when(pl.col("channel_id") == 1).then(pl.lit(at(12, 0))).otherwise("deleted_at").alias("deleted_at"),
         pl.when(pl.col("channel_id") == 3).then(pl.lit(4, pl.Int32)).otherwise("version").alias("version"),
     ).filter(pl.col("channel_id") != 4)
-    assert stale_sources(result, later) == {
+    assert staleness(claims, deleted) == {
         MessageKey(1, 10, 2): "deleted",
         MessageKey(3, 5, 1): "edited",
         MessageKey(4, 9, 1): "missing",
-    }
-
-
-def stale_sources(result: EditorResult, posts: pl.DataFrame) -> dict[MessageKey, str]:
-    """The cited texts that no longer stand, and why."""
-    sources = (
-        source
-        for sentence in explain(result, posts, versions(russian_topic())).sentences
-        for source in sentence.sources
-    )
-    return {
-        MessageKey(source.channel_id, source.msg_id, source.version): source.stale for source in sources if source.stale
     }
 
 

@@ -110,6 +110,13 @@ class QuotaError(TGStudioError):
         self.until = until
 
 
+class LimitError(ConflictError):
+    """A standing limit (channels, accounts, work at once) is spent; `field` is its name. Time does not mend it.
+
+    What the tenant holds must get less, or its plan larger.
+    """
+
+
 class LimiterError(TGStudioError):
     """What counts calls for several processes (Redis) does not answer; nobody is let in uncounted."""
 

@@ -3,6 +3,7 @@
 {asset}/tenant={tenant}/date={date}/part-0.parquet        {asset}/tenant={tenant}/order={order}/part-0.parquet
 landing/tenant={tenant}/date={date}/{content hash}.parquet        files/tenant={tenant}/{sha256}.{ext}
 vectors/model={name}-{hash}/{date}.parquet        kept/tenant={tenant}/{hash}.zip
+uploads/tenant={tenant}/{tenant}-{ulid}.{ext}
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ VECTORS = "vectors"
 _TENANT = re.compile(r"[a-z0-9]{1,63}")
 _ORDER = re.compile(r"[a-z0-9]{1,63}-[a-z0-9]{1,63}")
 _FILE = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,16}")
+_UPLOAD = re.compile(r"[a-z0-9]{1,63}-[a-z0-9]{1,63}\.[a-z0-9]{1,16}")
 _HASH = re.compile(r"[0-9a-f]{32}")
 
 
@@ -65,6 +67,18 @@ def file_path(tenant: str, uri: str) -> str:
     if not _FILE.fullmatch(uri):
         raise LakeError(f"{uri!r} is no stored file; it reads <sha256>.<extension>.", field="uri")
     return f"files/tenant={tenant}/{uri}"
+
+
+def upload_folder(tenant: str) -> str:
+    """The folder of a tenant's files that wait to be imported."""
+    return f"uploads/tenant={tenant}"
+
+
+def upload_path(tenant: str, name: str) -> str:
+    """The object of one upload; raises LakeError where the name is not <tenant>-<ulid>.<extension>."""
+    if not _UPLOAD.fullmatch(name) or not name.startswith(f"{tenant}-"):
+        raise LakeError(f"upload: {name!r} is no upload of tenant {tenant}.")
+    return f"{upload_folder(tenant)}/{name}"
 
 
 def vectors_path(model: str, day: date) -> str:

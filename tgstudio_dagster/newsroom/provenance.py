@@ -117,6 +117,12 @@ def explain(
     )
 
 
+def staleness(claims: Sequence[Claim], messages: pl.DataFrame) -> dict[MessageKey, StaleReason]:
+    """The cited texts that no longer stand, and why: edited, deleted, or missing from `messages`."""
+    sources = _sources(claims, messages, None)
+    return {key: source.stale for key, source in sources.items() if source.stale is not None}
+
+
 def _stale_reason(version: int, current_version: int | None, deleted: bool) -> StaleReason | None:
     """Why a cited text no longer stands: its post was deleted, edited, or isn't in the lake; None while it stands."""
     if current_version is None:

@@ -17,6 +17,7 @@ from tgstudio_dagster.ai.offline.writer import OfflineWriter
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.work.turns import check_run
 from tgstudio_dagster.core.settings import settings
+from tgstudio_dagster.lake.frame_cache import FrameCache
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.orchestration.io_manager import LakeIOManager
 from tgstudio_dagster.orchestration.run_days import RunDays
@@ -28,8 +29,8 @@ class LakeResource(dg.ConfigurableResource[Lake]):
     """The lake of the settings."""
 
     def create_resource(self, context: dg.InitResourceContext) -> Lake:
-        """Opened for one run; nothing is touched before the first use."""
-        return Lake.open(settings())
+        """Opened for one run, whose steps share what they have read; nothing is touched before the first use."""
+        return Lake.open(settings(), cache=FrameCache())
 
 
 class CatalogResource(dg.ConfigurableResource[Catalog]):
@@ -69,20 +70,20 @@ class WriterResource(dg.ConfigurableResource[OfflineWriter]):
         return OfflineWriter()
 
 
+class ModeratorResource(dg.ConfigurableResource[OfflineModerator]):
+    """Who judges what is drawn and published."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> OfflineModerator:
+        """The moderator that needs no network."""
+        return OfflineModerator()
+
+
 class PainterResource(dg.ConfigurableResource[OfflinePainter]):
     """Who draws pictures."""
 
     def create_resource(self, context: dg.InitResourceContext) -> OfflinePainter:
         """The painter that needs no network."""
         return OfflinePainter()
-
-
-class ModeratorResource(dg.ConfigurableResource[OfflineModerator]):
-    """Who says what must not be published."""
-
-    def create_resource(self, context: dg.InitResourceContext) -> OfflineModerator:
-        """The moderator that needs no network."""
-        return OfflineModerator()
 
 
 def default_resources() -> dict[str, object]:

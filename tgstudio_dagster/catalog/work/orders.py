@@ -19,6 +19,7 @@ from tgstudio_dagster.catalog.money.plans import lock_tenant, take_within
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import Tenant
 from tgstudio_dagster.catalog.work.models import Order
+from tgstudio_dagster.catalog.work.order_events import record_end, record_order
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import (
     ConflictError,
@@ -42,7 +43,9 @@ __all__ = [
     "create_order",
     "get_order",
     "list_orders",
+    "orders_done",
     "orders_to_stop",
+    "page_orders",
     "pending_orders",
     "requeue_order",
     "settle_order",
@@ -69,13 +72,14 @@ def create_order(
     goal: str = "packages",
     images: int = 0,
     rule_id: str | None = None,
+    subject: str | None = None,
     now: datetime,
 ) -> Order:
     """Queue an order for a topic, or for messages (channel_id, msg_id), of the 7 days that end with `day`.
 
-    Its id is `<tenant>-<ulid in lower case>`; `images` is how many it will have drawn. Raises NewsroomError for what is
-    unknown or can't be made, ForbiddenError where the principal may only read, QuotaError where the day's orders or
-    images are used up.
+    Its id is `<tenant>-<ulid in lower case>`; `images` is how many it will have drawn; `subject` is the topic's title. Raises
+    NewsroomError for what is unknown or can't be made, ForbiddenError where the principal may only read, QuotaError where the
+    day's orders or images are used up.
     """
     _may_edit(principal)
     if (topic_id is None) == (messages is None):
@@ -97,6 +101,7 @@ def create_order(
         id=f"{principal.tenant}-{new_id()}",
         tenant=principal.tenant,
         topic_id=topic_id,
+        subject=subject,
         messages=chosen,
         day=day,
         platforms=list(dict.fromkeys(platforms)),
@@ -114,6 +119,7 @@ def create_order(
         _take_images(session, principal, images, now)
         session.add(order)
         audit(session, principal, "order.create", order.id, {"topic_id": topic_id, "goal": goal, "rule_id": rule_id})
+        record_order(session, order)
     return order
 
 
@@ -146,6 +152,25 @@ def list_orders(
         return list(session.scalars(query))
 
 
+def page_orders(
+    catalog: Catalog,
+    tenant: Principal | str,
+    *,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
+    status: OrderStatus | None = None,
+) -> list[Order]:
+    """At most `limit` of the tenant's orders, newest first, of equally new ones by id; those after a place in that order."""
+    query = select(Order).order_by(Order.created_at.desc(), Order.id).limit(limit)
+    if status is not None:
+        query = query.where(Order.status == status)
+    if after is not None:
+        at, order_id = after
+        query = query.where((Order.created_at < at) | ((Order.created_at == at) & (Order.id > order_id)))
+    with catalog.tenant_session(tenant) as session:
+        return list(session.scalars(query))
+
+
 def pending_orders(catalog: Catalog) -> list[Order]:
     """Queued orders of all tenants that are not deleted, oldest first: what the sensor starts runs for."""
     query = (
@@ -165,6 +190,18 @@ def orders_to_stop(catalog: Catalog, since: datetime) -> list[Order]:
         .where(Order.cancel_at.is_not(None))
         .where((Order.status == "running") | ((Order.status == "cancelled") & (Order.cancel_at >= since)))
         .order_by(Order.id)
+    )
+    with catalog.reading() as session:
+        return list(session.scalars(query))
+
+
+def orders_done(catalog: Catalog, since: datetime) -> list[Order]:
+    """Orders of all tenants that are not deleted that were made since then and are done, oldest first."""
+    query = (
+        select(Order)
+        .join(Tenant, Tenant.slug == Order.tenant)
+        .where(Order.status == "done", Order.created_at >= since, Tenant.deleted_at.is_(None))
+        .order_by(Order.created_at, Order.id)
     )
     with catalog.reading() as session:
         return list(session.scalars(query))
@@ -217,6 +254,7 @@ def cancel_order(catalog: Catalog, principal: Principal, order_id: str, *, now: 
         gone = order.status == "running" and _abandoned(order, database_now(session.connection()))
         if order.status == "queued" or gone:
             order.status = "cancelled"
+            record_end(session, order)
         return order
 
 
@@ -283,6 +321,7 @@ def settle_order(
             order.status, order.error = ("cancelled", None) if stopped else (status, error)
             order.run_id, order.updated_at = run_id or order.run_id, utc_now()
             order.holder = order.holder_started = order.held_until = None
+            record_end(session, order)
         return order
 
 

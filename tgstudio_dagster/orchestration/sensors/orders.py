@@ -12,6 +12,7 @@ from typing import Literal
 import dagster as dg
 
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.money.switches import NEWSROOM, tenants_with
 from tgstudio_dagster.catalog.work.orders import Order, abandoned_orders, orders_to_stop, pending_orders, settle_order
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.newsroom.pipeline import made_of, missing
@@ -51,7 +52,7 @@ def orders_sensor(
         order_rule.Waiting(
             order.id, order.tenant, order.updated_at, missing(order.goal, made_of(lake.tenant(order.tenant), order.id))
         )
-        for order in pending_orders(catalog)
+        for order in _of_newsrooms(catalog, pending_orders(catalog))
     ]
     for wish in waiting:
         if not wish.missing:
@@ -132,6 +133,12 @@ def order_cancelled(context: dg.RunStatusSensorContext, catalog: dg.ResourcePara
     _settle(catalog, context.dagster_run, "cancelled", None)
 
 
+def _of_newsrooms(catalog: Catalog, orders: list[Order]) -> list[Order]:
+    """Those of tenants that have a newsroom; the others wait until it is switched on again."""
+    having = tenants_with(catalog, NEWSROOM) if orders else frozenset()
+    return [order for order in orders if order.tenant in having]
+
+
 def _settle(
     catalog: Catalog, run: dg.DagsterRun, status: Literal["done", "failed", "cancelled"], error: str | None
 ) -> None:
@@ -148,4 +155,6 @@ def _settle_ended(instance: dg.DagsterInstance, catalog: Catalog, order: Order, 
         settle_order(catalog, order.id, run_id, "done" if succeeded else "cancelled")
 
 
-ORDER_SENSORS = [orders_sensor, stops_sensor, order_done, order_failed, order_cancelled]
+ORDER_PARTS = [orders_sensor, stops_sensor]
+"""Asked in the tick that they share with others: somebody waits before a screen."""
+ORDER_SENSORS = [order_done, order_failed, order_cancelled]

@@ -30,7 +30,6 @@ from tgstudio_dagster.core.errors import (
     FloodError,
     LeaseHeldError,
     NotFoundError,
-    QuotaError,
     SourceError,
     TelegramError,
     UnreachableError,
@@ -144,7 +143,7 @@ class _Desk:
             return Outcome(request.id, request.reference, "queued", error=str(error))
         except (AuthorityLostError, UnreachableError):
             raise
-        except (TelegramError, SourceError, ConflictError, QuotaError) as error:
+        except (TelegramError, SourceError, ConflictError) as error:
             finish_request(catalog, tenant, request.id, status="failed", error=str(error))
             return Outcome(request.id, request.reference, "failed", error=str(error))
         finish_request(catalog, tenant, request.id, status="done", channel_id=peer.key.channel_id)

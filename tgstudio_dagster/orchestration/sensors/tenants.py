@@ -13,14 +13,15 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.tenants import list_tenants
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.posts import MESSAGES
-from tgstudio_dagster.orchestration.bundle_job import BUNDLE_PARTS, BUNDLE_SENSORS
+from tgstudio_dagster.orchestration.bundle_job import BUNDLE_PARTS
 from tgstudio_dagster.orchestration.decide import files
 from tgstudio_dagster.orchestration.decide import refresh as refresh_rule
 from tgstudio_dagster.orchestration.decide import tenants as tenants_rule
 from tgstudio_dagster.orchestration.jobs import FETCH_MEDIA, REFRESH, fetch_media, refresh
 from tgstudio_dagster.orchestration.partitions import ORDER_TAG, TENANT_TAG, tenants
 from tgstudio_dagster.orchestration.sensors.alerts import run_failed
-from tgstudio_dagster.orchestration.sensors.orders import ORDER_PARTS, ORDER_SENSORS
+from tgstudio_dagster.orchestration.sensors.endings import endings_sensor
+from tgstudio_dagster.orchestration.sensors.orders import ORDER_PARTS
 from tgstudio_dagster.orchestration.sensors.rules import rules_sensor
 from tgstudio_dagster.orchestration.sensors.staleness import STALE_SENSORS
 from tgstudio_dagster.orchestration.sensors.together import together
@@ -114,15 +115,13 @@ def _news(lake: Lake, tenant: str) -> files.News:
 
 work_sensor = together(
     "work_sensor",
-    [tenants_sensor, *ORDER_PARTS, *BUNDLE_PARTS, uploads_sensor, landings_sensor],
+    [tenants_sensor, *ORDER_PARTS, *BUNDLE_PARTS, uploads_sensor, endings_sensor, landings_sensor],
     seconds=5,
     description="Looks every few seconds for what people wait for, and starts it.",
 )
 SENSORS = [
     work_sensor,
     rules_sensor,
-    *ORDER_SENSORS,
-    *BUNDLE_SENSORS,
     *STALE_SENSORS,
     run_failed,
 ]

@@ -14,17 +14,18 @@ from typing import Protocol
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.routing import iter_route_contexts
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route
+from starlette.routing import Route, compile_path
 from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from tgstudio_dagster import __version__
+from tgstudio_dagster.capabilities import load_all
 from tgstudio_dagster.core.errors import TGStudioError
 from tgstudio_dagster.core.home import PROJECT
 from tgstudio_dagster.core.settings import settings, web_settings
 from tgstudio_dagster.mcp.server import build_mcp
+from tgstudio_dagster.outbox.service import dispatching
 from tgstudio_dagster.services.platform import Platform, use
 from tgstudio_dagster.web import api, metrics, problems
 from tgstudio_dagster.web.api import spec
@@ -64,6 +65,9 @@ def build_app(platform: Platform, *, pages: Pages | None = None) -> FastAPI:
             await stack.enter_async_context(server.session_manager.run())
             watching = asyncio.create_task(gate.watch())
             stack.callback(watching.cancel)
+            outbox = dispatching(platform.catalog, platform.settings)
+            await asyncio.to_thread(outbox.__enter__)
+            stack.push_async_callback(asyncio.to_thread, outbox.__exit__, None, None, None)
             await asyncio.to_thread(platform.warm)
             yield
 
@@ -81,6 +85,8 @@ def build_app(platform: Platform, *, pages: Pages | None = None) -> FastAPI:
     app.include_router(metrics.router)
     app.include_router(auth.router)
     app.include_router(api.router)
+    for capability, router in load_all("routes"):
+        app.include_router(router, tags=[capability.name])
     spec.install(app)
     for path in ("/v1", "/v1/{rest:path}"):
         app.add_api_route(path, _unknown, methods=_METHODS, include_in_schema=False)
@@ -95,8 +101,13 @@ def build_app(platform: Platform, *, pages: Pages | None = None) -> FastAPI:
 async def _unknown(request: Request) -> None:
     # Streamlit would answer with its page.
     path = request.url.path
-    known = [route for route in iter_route_contexts(request.app.routes) if route.endpoint is not _unknown]
-    allowed = {method for route in known if route.methods and route.path_regex.match(path) for method in route.methods}
+    known = request.app.openapi()["paths"].items()
+    allowed = {
+        method.upper()
+        for template, operations in known
+        if compile_path(template)[0].match(path)
+        for method in operations.keys() & {method.lower() for method in _METHODS}
+    }
     if allowed:
         raise HTTPException(405, f"{request.method} is not for this address.", {"allow": ", ".join(sorted(allowed))})
     raise HTTPException(404, f"{path}: there is nothing here; /v1/openapi.json says what there is.")

@@ -8,21 +8,26 @@ another; `session` and `reading` are for what concerns the whole machine.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from tgstudio_dagster.capabilities import Migrations, others
 from tgstudio_dagster.catalog import tables  # noqa: F401 (all tables belong to the metadata)
 from tgstudio_dagster.catalog.base import TenantOwned
-from tgstudio_dagster.catalog.migrations import HEAD, VERSION_TABLE
+from tgstudio_dagster.catalog.migrations import HEAD, VERSION_TABLE, version_table
 from tgstudio_dagster.catalog.people.models import Tenant
 from tgstudio_dagster.core.errors import ConflictError, FieldError, NotFoundError
 
@@ -30,6 +35,12 @@ if TYPE_CHECKING:
     from tgstudio_dagster.core.principal import Principal
     from tgstudio_dagster.core.settings import Settings
 
+CatalogFault = SQLAlchemyError
+"""What the database raises when it does not answer or fails: for a process that lives on and asks again."""
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_THREADS = 4
+"""Threads that ask the catalog for an event loop; SQLite lets one write at a time anyway."""
 _BUSY_MS = 30_000
 """How long SQLite waits for another process's write before it gives up."""
 _UPGRADE_LOCK = 0x7467_7374
@@ -46,6 +57,7 @@ class Catalog:
         self.url = make_url(url)
         self.writes = 0
         self._engine = self.engine()
+        self._threads: ThreadPoolExecutor | None = None
 
     @classmethod
     def open(cls, settings: Settings) -> Catalog:
@@ -95,12 +107,27 @@ class Catalog:
         if writing:
             self.writes += 1
 
+    async def ask(self, function: Callable[Concatenate[Catalog, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """What `function(catalog, …)` returns or raises, asked in a thread: the way to the catalog from an event loop.
+
+        A caller that is cancelled meanwhile waits for the end of the transaction, so that none outlives its lease.
+        """
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="catalog")
+        call = partial(function, self, *args, **kwargs)
+        answer = asyncio.get_running_loop().run_in_executor(self._threads, call)
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            await asyncio.wait({answer})
+            raise
+
     def upgrade(self) -> None:
         """Create the tables, or bring them to this version's state; does nothing where they are in it.
 
         All steps are one transaction, so a killed upgrade leaves the old state; a second process waits for the first.
         """
-        if self._version() == HEAD:
+        if self._versions() == self._heads():
             return
         if self.url.get_backend_name() == "sqlite" and self.url.database:
             _private_file(Path(self.url.database))
@@ -132,21 +159,33 @@ class Catalog:
             return False
         return True
 
+    @property
+    def shared_engine(self) -> Engine:
+        """The engine that this process's sessions and leases share; nobody disposes of it but `close`."""
+        return self._engine
+
     def close(self) -> None:
         """Close the connections that are kept open."""
+        if self._threads is not None:
+            self._threads.shutdown()
+            self._threads = None
         self._engine.dispose()
 
-    def _version(self) -> str | None:
-        """The state the tables are in; None where there are none."""
+    def _heads(self) -> dict[str, str]:
+        """The states the tables should be in, by the table that says so: the catalog's own, and each capability's."""
+        return {VERSION_TABLE: HEAD} | {version_table(name): steps.head for name, steps in _added_steps().items()}
+
+    def _versions(self) -> dict[str, str | None]:
+        """The states the tables are in; empty where there are none."""
         database = self.url.database
         if self.url.get_backend_name() == "sqlite" and (not database or not Path(database).exists()):
-            return None
+            return {}
         with self._engine.execution_options(tgstudio_reading=True).connect() as connection:
-            if not inspect(connection).has_table(VERSION_TABLE):
-                return None
-            query = text(f"select version_num from {VERSION_TABLE}")  # noqa: S608 - a constant
-            version: str | None = connection.execute(query).scalar()
-            return version
+            known = set(inspect(connection).get_table_names())
+            return {
+                table: connection.execute(text(f"select version_num from {table}")).scalar()  # noqa: S608 - our own names
+                for table in self._heads().keys() & known
+            }
 
 
 class _TenantSession(Session):
@@ -215,7 +254,13 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("begin" if reading else "begin immediate")
 
 
+def _added_steps() -> dict[str, Migrations]:
+    """The steps of capabilities that are not the studio's own, by their names."""
+    return {capability.name: capability.migrations for capability in others() if capability.migrations is not None}
+
+
 def _upgrade(connection: Connection) -> None:
+    """Take all steps that are not taken yet: the catalog's own first, then those of each capability."""
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -226,7 +271,18 @@ def _upgrade(connection: Connection) -> None:
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, "head")
+        for name, steps in _added_steps().items():
+            config.set_main_option("version_locations", _folder(steps.package))
+            config.attributes["version_table"] = version_table(name)
+            command.upgrade(config, "head")
     except CommandError as error:
         raise ConflictError(
             f"The catalog can't be brought to state {HEAD} ({error}): a newer TG Studio has upgraded it. Use that one."
         ) from error
+
+
+def _folder(package: str) -> str:
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise FieldError("migrations", f"{package} is no package of Alembic steps.")
+    return str(next(iter(spec.submodule_search_locations)))

@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from tgstudio_dagster import __version__
+from tgstudio_dagster.capabilities import load_all
 from tgstudio_dagster.cli import (
     accounts,
     channels,
@@ -93,6 +94,9 @@ app.add_typer(evaluate.evaluate_app, name="evaluate")
 app.add_typer(tenants.tenant_app, name="tenant")
 app.add_typer(tenants.user_app, name="user")
 app.add_typer(accounts.keys_app, name="keys")
+
+for capability, commands in load_all("commands"):
+    app.add_typer(commands, name=capability.name)
 
 
 def main() -> None:

@@ -34,7 +34,9 @@ def _answer(request: dict[str, Any]) -> bytes:
 
     lake = Lake(request["root"], s3=S3Options(**request["s3"]) if request["s3"] else None).tenant(request["tenant"])
     try:
-        rows = run_query(lake, request["sql"], max_rows=request["rows"], timeout=request["seconds"])
+        rows = run_query(
+            lake, request["sql"], max_rows=request["rows"], timeout=request["seconds"], hidden=request["hidden"]
+        )
         out = io.BytesIO()
         rows.write_ipc_stream(out)
         return b"A" + out.getvalue()

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from tgstudio_dagster.core.errors import StoppedError
+from tgstudio_dagster.core.errors import StoppedError, TakenError
 
 
 def failure_reason(context: dg.RunFailureSensorContext) -> str | None:
@@ -28,8 +28,8 @@ def run_failure_reason(instance: dg.DagsterInstance, run_id: str) -> str | None:
 
 
 def was_stopped(context: dg.RunFailureSensorContext) -> bool:
-    """Whether a step ended because its user had stopped the work: no failure to tell of."""
-    return any(name == StoppedError.__name__ for chain in _errors(context) for name, _ in chain)
+    """Whether a step ended because its user had stopped the work, or another run does it: no failure to tell of."""
+    return any(name in (StoppedError.__name__, TakenError.__name__) for chain in _errors(context) for name, _ in chain)
 
 
 def _errors(context: dg.RunFailureSensorContext) -> Iterator[list[tuple[str | None, str]]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tgstudio_dagster.capabilities import hidden_tables
 from tgstudio_dagster.lake import read_cache
 from tgstudio_dagster.lake.sandbox_process import run_sql
 from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGES
@@ -106,7 +107,8 @@ class Posts(Service):
 
         At most `rows` rows, within `seconds` and a limit of memory. Raises QueryError, which says what was refused or failed.
         """
-        return run_sql(self.scope.lake, text, rows=rows, seconds=seconds)
+        hidden = hidden_tables(self.scope.off())
+        return run_sql(self.scope.lake, text, rows=rows, seconds=seconds, hidden=hidden)
 
     @does("posts.version")
     def version(self) -> str:

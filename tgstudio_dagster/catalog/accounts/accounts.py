@@ -17,9 +17,10 @@ from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.follows.models import AccountChannelState, Subscription, SubscriptionRequest
 from tgstudio_dagster.catalog.money.plans import limits_within, lock_tenant
+from tgstudio_dagster.catalog.outbox.events import AccountLost, record
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import AuditEntry
-from tgstudio_dagster.core.errors import ConflictError, NotFoundError, VaultError
+from tgstudio_dagster.core.errors import ConflictError, LimitError, NotFoundError, VaultError
 from tgstudio_dagster.core.ids import new_id
 from tgstudio_dagster.core.principal import Principal
 
@@ -57,7 +58,7 @@ def add_account(
 ) -> TgAccount:
     """Store a paired account, active. The same Telegram user again keeps its id and gets the new session.
 
-    `paired_by` is a user's id, None for the operator. Raises ConflictError where the plan allows no more accounts.
+    `paired_by` is a user's id, None for the operator. Raises LimitError where the plan allows no more accounts.
     """
     with catalog.tenant_session(tenant, writing=True) as rows:
         lock_tenant(rows, tenant)
@@ -66,7 +67,7 @@ def add_account(
             limit = limits_within(rows, tenant).accounts
             used = rows.scalar(select(func.count()).select_from(TgAccount).where(TgAccount.status != "removed")) or 0
             if used >= limit:
-                raise ConflictError(
+                raise LimitError(
                     f"the tenant's plan allows {limit}, and {used} are paired; remove one, or change the plan.",
                     field="accounts",
                 )
@@ -123,6 +124,8 @@ def mark_account(
             raise unknown_account(account_id)
         if account.status == "removed":
             raise ConflictError(f"Account {account_id} was removed; pair it again.")
+        if status != "active" and account.status != status:
+            record(rows, AccountLost(tenant=tenant, account_id=account_id, status=status, reason=error))
         account.status, account.error = status, error
         return account
 

@@ -10,8 +10,12 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from tgstudio_dagster.ai.ledger import Ledger
+from tgstudio_dagster.ai.metered import MeteredEncoder
+from tgstudio_dagster.ai.offline.encoder import OfflineEncoder
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.tenants import tenant_settings
+from tgstudio_dagster.core.settings import web_settings
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables.posts import CHANNEL_LINES, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
@@ -68,15 +72,20 @@ def embeddings(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
     encoder: dg.ResourceParam[Encoder | None],
+    catalog: dg.ResourceParam[Catalog],
     run_days: RunDays,
 ) -> Results:
     """Features of the days' posts; the log says how far the sentence model is, where one is set."""
+
+    def metered(store: TenantLake) -> Encoder | None:
+        return None if encoder is None else MeteredEncoder(OfflineEncoder(encoder), Ledger(catalog, store.tenant))
+
     yield from write_days(
         context,
         lake,
         run_days.of(context, lake),
         (EMBEDDINGS,),
-        lambda store, day: (embeddings_of(store, day, encoder, lake.vectors, context.log.debug),),
+        lambda store, day: (embeddings_of(store, day, metered(store), lake.vectors, context.log.debug),),
     )
 
 
@@ -144,6 +153,7 @@ def topics(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], run_
         kinds="umap",
         deps=["topics", "topic_messages", *window(EMBEDDINGS)],
         notes="Anchored on the previous day's layout where there is one.",
+        links={"map": dg.MetadataValue.url(f"{web_settings().origin}/map")},
     ),
 )
 def topic_map(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], run_days: RunDays) -> Results:

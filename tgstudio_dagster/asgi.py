@@ -14,9 +14,8 @@ from typing import Protocol
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.routing import iter_route_contexts
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route
+from starlette.routing import Route, compile_path
 from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -102,8 +101,13 @@ def build_app(platform: Platform, *, pages: Pages | None = None) -> FastAPI:
 async def _unknown(request: Request) -> None:
     # Streamlit would answer with its page.
     path = request.url.path
-    known = [route for route in iter_route_contexts(request.app.routes) if route.endpoint is not _unknown]
-    allowed = {method for route in known if route.methods and route.path_regex.match(path) for method in route.methods}
+    known = request.app.openapi()["paths"].items()
+    allowed = {
+        method.upper()
+        for template, operations in known
+        if compile_path(template)[0].match(path)
+        for method in operations.keys() & {method.lower() for method in _METHODS}
+    }
     if allowed:
         raise HTTPException(405, f"{request.method} is not for this address.", {"allow": ", ".join(sorted(allowed))})
     raise HTTPException(404, f"{path}: there is nothing here; /v1/openapi.json says what there is.")

@@ -198,14 +198,12 @@ def subject_of(mine: Studio, order: Order) -> str:
     """What an order is made from, in words: its topic's title, or how many posts."""
     if order.topic_id is None:
         return t("exclusive.posts_of", count=len(order.messages or ()))
-    try:
-        return str(mine.topics.get(order.topic_id, day=order.day).topic["title"][0])
-    except NotFoundError:
-        return order.topic_id
+    # Orders that an earlier version made have no subject of their own.
+    return order.subject or mine.topics.title(order.topic_id, day=order.day) or order.topic_id
 
 
 def _recent(mine: Studio, followed: str | None) -> None:
-    orders = [one for one in mine.orders.all() if one.id != followed][:RECENT]
+    orders = [one for one in mine.orders.page(limit=RECENT + 1) if one.id != followed][:RECENT]
     if not orders:
         return
     st.subheader(t("exclusive.recent"))

@@ -9,17 +9,16 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 from pydantic import SecretStr
 
-from streamlit_app.components.marks import status_badge
 from streamlit_app.components.qr import qr_code
 from streamlit_app.components.states import error_box, go_on, guarded, page_head
-from streamlit_app.formats import clock, day, moment, number
+from streamlit_app.components.uploads import list_of_uploads, take_upload, uploads_under_way
+from streamlit_app.formats import clock
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.errors import PairingError, TGStudioError
 from tgstudio_dagster.core.vocabulary import PAIRING_ENDS
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.accounts import Pairing
-from tgstudio_dagster.services.imports import Import
 
 WAYS = ("qr", "phone", "import")
 _PAIRING = "pairing"
@@ -31,7 +30,7 @@ def show() -> None:
     mine = studio()
     page_head("onboarding")
     _checklist(mine)
-    if not mine.may("imports.upload"):
+    if not mine.may("uploads.upload"):
         st.info(t("common.viewer_note"), icon=":material/lock:")
         return
     way = st.segmented_control(
@@ -49,8 +48,7 @@ def _under_way(mine: Studio) -> str:
     row = _at_work(mine)
     if row is not None:
         return row.way
-    at_work = any(one.status == "running" for one in mine.imports.all())
-    return "import" if at_work else "qr"
+    return "import" if uploads_under_way(mine) else "qr"
 
 
 def _checklist(mine: Studio) -> None:
@@ -250,86 +248,9 @@ def _import(mine: Studio) -> None:
         with left:
             st.subheader(t("onboarding.import.head"), anchor=False)
             _how("import")
-        with right, guarded():
-            turn = st.session_state.setdefault("upload_turn", 0)
-            file = st.file_uploader(
-                t("onboarding.import.file"), type=["json", "jsonl", "zip"], key=f"upload_{turn}",
-                help=t("onboarding.import.file_help"),
-            )  # fmt: skip
-            if st.button(
-                t("onboarding.import.begin"), type="primary", icon=":material/upload_file:", disabled=file is None,
-                key="begin_import",
-            ) and file is not None:  # fmt: skip
-                mine.imports.upload(file.name, file)
-                st.session_state["upload_turn"] = turn + 1
-                st.rerun()
-            if mine.may("imports.from_path"):
-                _from_path(mine)
-    running = any(one.status == "running" for one in mine.imports.all())
-    st.fragment(_imports, run_every=1.0 if running else None)(running)
-
-
-def _from_path(mine: Studio) -> None:
-    with st.expander(t("onboarding.import.path_head"), icon=":material/folder_open:"):
-        typed = st.text_input(t("onboarding.import.path"), placeholder="/data/exports", key="import_path")
-        if st.button(t("onboarding.import.path_begin"), disabled=not typed, key="begin_path"):
-            mine.imports.from_path(typed or "")
-            st.rerun()
-
-
-def _imports(running: bool) -> None:
-    """The imports, and how far those at work are."""
-    mine = studio()
-    found = mine.imports.all()
-    if running and not any(one.status == "running" for one in found):
-        st.rerun()
-    for one in found[:20]:
-        with st.container(border=True, key=f"import_{one.id}"):
-            _one_import(mine, one)
-
-
-def _one_import(mine: Studio, one: Import) -> None:
-    zone = mine.settings.get().zone
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.html(
-            f'<div class="ts-line"><b>{escape(one.name)}</b><span>{escape(moment(one.begun_at, zone))}</span></div>'
-        )
-        status_badge("paused" if one.status == "stopped" else one.status)
-    counts = t(
-        "onboarding.import.counts", read=number(one.read), landed=number(one.landed), rejected=number(one.rejected)
-    )
-    match one.status:
-        case "running":
-            share = min(1.0, one.done / one.total) if one.total else 0.0
-            st.progress(share, text=counts if one.read else t("onboarding.import.opening"))
-        case "done":
-            st.caption(counts)
-            _what_next(mine, one)
-        case "failed":
-            st.html(f'<p class="ts-detail">{escape(one.error or "")}</p>')
-        case "stopped":
-            st.caption(t("onboarding.import.stopped"))
-    if one.status != "running":
-        with st.container(horizontal=True), guarded():
-            if one.status != "done" and st.button(
-                t("onboarding.import.go_on"), key=f"on_{one.id}", icon=":material/play_arrow:"
-            ):
-                mine.imports.proceed(one.id)
-                st.rerun()
-            if st.button(t("onboarding.import.forget"), key=f"off_{one.id}", type="tertiary"):
-                mine.imports.forget(one.id)
-                st.rerun()
-
-
-def _what_next(mine: Studio, one: Import) -> None:
-    if not one.days:
-        st.caption(t("onboarding.import.nothing_new"))
-        return
-    st.caption(t("onboarding.import.days", first=day(one.days[0]), last=day(one.days[-1])))
-    if one.days[-1] in mine.posts.days():
-        go_on("feed", t("onboarding.import.read"), "dynamic_feed")
-    else:
-        st.caption(t("onboarding.import.materializing"))
+        with right:
+            take_upload(mine)
+    list_of_uploads(mine)
 
 
 show()

@@ -124,7 +124,7 @@ def test_the_data_version_is_the_hash_of_the_object(platform: Platform) -> None:
     assert materialization is not None
     assert materialization.tags is not None
     (path,) = platform.lake.tenant("acme").paths(MESSAGES, days=[DAY])
-    assert materialization.tags["dagster/data_version"] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    assert materialization.tags["dagster/data_version"] == hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
 
 def test_one_tenant_s_refresh_leaves_the_other_s_lake_alone(platform: Platform) -> None:

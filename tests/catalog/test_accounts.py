@@ -28,7 +28,7 @@ from tgstudio_dagster.catalog.follows.subscriptions import list_subscriptions, r
 from tgstudio_dagster.catalog.money.plans import set_plan
 from tgstudio_dagster.catalog.people.audit import list_audit
 from tgstudio_dagster.catalog.people.tenants import delete_tenant
-from tgstudio_dagster.core.errors import ConflictError, NotFoundError, VaultError
+from tgstudio_dagster.core.errors import ConflictError, LimitError, NotFoundError, VaultError
 
 TWO = Vault({1: b"1" * 32, 2: b"2" * 32})
 
@@ -69,12 +69,12 @@ def test_pairing_the_same_user_again_renews_the_account(catalog: Catalog) -> Non
 def test_the_plan_limits_accounts_but_not_pairing_again(catalog: Catalog) -> None:
     make_tenant(catalog)
     account = make_account(catalog, telegram_id=1)
-    with pytest.raises(ConflictError, match="allows 1, and 1 are paired"):
+    with pytest.raises(LimitError, match="allows 1, and 1 are paired"):
         make_account(catalog, telegram_id=2)
     make_account(catalog, telegram_id=1)
     erase_account(catalog, "demo", account.id)
     make_account(catalog, telegram_id=2)
-    with pytest.raises(ConflictError, match="allows 1"):
+    with pytest.raises(LimitError, match="allows 1"):
         make_account(catalog, telegram_id=1)
     set_plan(catalog, "demo", "pro")
     assert make_account(catalog, telegram_id=1).id == account.id
@@ -87,7 +87,7 @@ def test_two_pairings_at_once_do_not_pass_the_limit(catalog: Catalog) -> None:
     def pair(telegram_id: int) -> None:
         try:
             make_account(catalog, telegram_id=telegram_id)
-        except ConflictError as error:
+        except LimitError as error:
             refused.append(error)
 
     threads = [threading.Thread(target=pair, args=(n,)) for n in range(1, 5)]

@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, inspect, text
+from sqlalchemy import event, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from tgstudio_dagster.catalog.accounts.accounts import list_accounts
@@ -22,14 +22,15 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.follows.reading import ChannelCursor, cursor
 from tgstudio_dagster.catalog.follows.subscriptions import list_subscriptions
 from tgstudio_dagster.catalog.migrations import HEAD, VERSION_TABLE
+from tgstudio_dagster.catalog.money.models import Plan
 from tgstudio_dagster.core.errors import ConflictError, SettingsError
 from tgstudio_dagster.core.settings import Settings
 
 DESIGN = (
     "users tenants memberships tg_accounts channels subscriptions account_channel_state orders rules settings plans quotas "
-    "ai_usage api_keys login_sessions used_logins audit_log imports import_rejects leases account_waits pairings "
+    "ai_claims ai_usage api_keys login_sessions used_logins audit_log imports import_rejects leases account_waits pairings "
     "subscription_requests tenant_reads sends quota_usage heard_posts media_backlog "
-    "package_edits bundles requests kept_answers watches "
+    "package_edits bundles requests kept_answers watches uploads read_wishes "
     "outbox_events outbox_streams outbox_subscribers outbox_deliveries webhooks"
 )
 
@@ -164,6 +165,9 @@ def test_rows_of_the_first_version_survive_the_second(empty_database_url: str) -
     assert cursor(catalog, "demo", "a1", 2**40 + 1) == ChannelCursor(2**40 + 1, None, 500, ((1, 99),), read_at, "slow")
     with catalog.reading() as session:
         assert session.scalars(text("select title from plans order by name")).all() == ["Enterprise", "Free", "Ours"]
+        # What the product ships stands in plans.py; what an operator has set stays in the row.
+        rows = {plan.name: plan.limits for plan in session.scalars(select(Plan))}
+    assert rows == {"enterprise": {}, "free": {}, "pro": {"channels": 3}}
     catalog.close()
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import delete, update
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.models import Plan, Quota
-from tgstudio_dagster.catalog.money.plans import Limits, limits_of, set_plan, spend, spent, take
+from tgstudio_dagster.catalog.money.plans import PLANS, Limits, limits_of, set_plan, spend, spent, take
 from tgstudio_dagster.core.errors import NotFoundError, QuotaError, SettingsError
 
 DAY = date(2026, 3, 15)
@@ -21,9 +21,9 @@ GIB = 2**30
 @pytest.mark.parametrize(
     ("plan", "limits"),
     [
-        ("free", (60, 50, 1, GIB, 20, 20, 1_000, 500, 60)),
-        ("pro", (15, 500, 5, 20 * GIB, 200, 400, 50_000, 20_000, 300)),
-        ("enterprise", (5, 5000, 50, 500 * GIB, 2000, 4_000, 1_000_000, 500_000, 1_200)),
+        ("free", (60, 50, 1, GIB, 20, 20, 1_000, 500, 60, 5 * GIB)),
+        ("pro", (15, 500, 5, 20 * GIB, 200, 400, 50_000, 20_000, 300, 50 * GIB)),
+        ("enterprise", (5, 5000, 50, 500 * GIB, 2000, 4_000, 1_000_000, 500_000, 1_200, 500 * GIB)),
     ],
 )
 def test_a_plan_gives_its_limits(catalog: Catalog, plan: str, limits: tuple[int, ...]) -> None:
@@ -51,11 +51,21 @@ def test_an_unknown_plan_is_refused_with_those_that_exist(catalog: Catalog) -> N
         set_plan(catalog, "demo", "gold")
 
 
-def test_a_plan_that_is_missing_or_lacks_a_limit_is_named(catalog: Catalog) -> None:
+def test_what_a_plans_row_says_is_laid_over_what_the_product_ships(catalog: Catalog) -> None:
     make_tenant(catalog)
     with catalog.session() as session:
         session.execute(update(Plan).where(Plan.name == "free").values(limits={"channels": 1}))
-    with pytest.raises(SettingsError, match="Plan 'free', limit refresh_minutes"):
+        session.add(Plan(name="gold", title="Gold", limits={"accounts": 9}))
+    assert limits_of(catalog, "demo") == PLANS["free"].model_copy(update={"channels": 1})
+    set_plan(catalog, "demo", "gold")
+    assert limits_of(catalog, "demo") == PLANS["free"].model_copy(update={"accounts": 9})
+
+
+def test_a_plan_that_is_missing_or_has_a_limit_that_is_none_is_named(catalog: Catalog) -> None:
+    make_tenant(catalog)
+    with catalog.session() as session:
+        session.execute(update(Plan).where(Plan.name == "free").values(limits={"channels": "many"}))
+    with pytest.raises(SettingsError, match="Plan 'free', limit channels"):
         limits_of(catalog, "demo")
     with catalog.session() as session:
         session.execute(delete(Plan))

@@ -30,7 +30,7 @@ from tgstudio_dagster.catalog.follows.subscriptions import (
 from tgstudio_dagster.catalog.money.models import Quota
 from tgstudio_dagster.catalog.money.plans import set_plan
 from tgstudio_dagster.catalog.people.audit import list_audit
-from tgstudio_dagster.core.errors import ConflictError, NotFoundError, QuotaError, SettingsError
+from tgstudio_dagster.core.errors import ConflictError, LimitError, NotFoundError, SettingsError
 from tgstudio_dagster.core.principal import Principal
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -114,7 +114,7 @@ def test_the_plan_limits_what_is_followed_and_asked_for(catalog: Catalog, accoun
     _limit(catalog, 2)
     make_subscription(catalog, account, 1)
     _ask(catalog, "@two")
-    with pytest.raises(QuotaError, match="allows 2, and 2 are"):
+    with pytest.raises(LimitError, match="allows 2, and 2 are"):
         _ask(catalog, "@three")
     # What is followed or asked for already takes no second place.
     again = _ask(catalog, "@channel1", comments=True)
@@ -127,12 +127,12 @@ def test_the_plan_limits_what_is_followed_and_asked_for(catalog: Catalog, accoun
 def test_a_subscription_over_the_limit_is_refused(catalog: Catalog, account: TgAccount) -> None:
     _limit(catalog, 1)
     make_subscription(catalog, account, 1)
-    with pytest.raises(QuotaError, match="allows 1"):
+    with pytest.raises(LimitError, match="allows 1"):
         make_subscription(catalog, account, 2)
     make_subscription(catalog, account, 1)
     end_subscription(catalog, ANN, 1)
     make_subscription(catalog, account, 2)
-    with pytest.raises(QuotaError, match="allows 1"):
+    with pytest.raises(LimitError, match="allows 1"):
         make_subscription(catalog, account, 1)
 
 

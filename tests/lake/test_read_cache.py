@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from tests.builders import messages
+from tgstudio_dagster.core.cache import TtlCache
 from tgstudio_dagster.lake import read_cache
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGES
@@ -46,7 +47,7 @@ def test_what_another_process_writes_is_seen_after_a_moment(lake: TenantLake, mo
     path = Path(lake.paths(MESSAGES, days=[DAY])[0])
     path.unlink()
     assert len(read_cache.versions(lake, MESSAGES)) == 2
-    monkeypatch.setattr(read_cache, "LISTED_SECONDS", 0.0)
+    monkeypatch.setattr(read_cache, "_listings", TtlCache(seconds=0))
     assert len(read_cache.versions(lake, MESSAGES)) == 1
 
 
@@ -93,7 +94,7 @@ def test_a_make_that_fails_is_tried_again(lake: TenantLake) -> None:
 
 def test_the_frame_that_was_asked_for_longest_ago_goes_first(lake: TenantLake, monkeypatch: pytest.MonkeyPatch) -> None:
     read_cache.forget()
-    monkeypatch.setattr(read_cache, "LIMIT", 4 * 8_000)
+    monkeypatch.setattr(read_cache, "_frames", TtlCache(most=4 * 8_000, weigh=lambda kept: int(kept.estimated_size())))
     made: list[str] = []
 
     def ask(name: str, rows: int = 1_000) -> None:

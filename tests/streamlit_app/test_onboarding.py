@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import io
-import json
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.exports import desktop_export, packed
 from tests.servers.telegram import TelegramServer
 from tests.streamlit_app.reader import Reader, Readers, shown
 from tgstudio_dagster.catalog.accounts.accounts import list_accounts
 from tgstudio_dagster.catalog.accounts.pairings import Pairing, list_pairings
 from tgstudio_dagster.catalog.accounts.vault import new_key
+from tgstudio_dagster.catalog.money.models import Quota
+from tgstudio_dagster.catalog.work.uploads import list_uploads
 from tgstudio_dagster.core.settings import telegram_settings
+from tgstudio_dagster.definitions import build_definitions
+from tgstudio_dagster.orchestration.tags import UPLOAD_TAG
 
 PASSWORD = "correct horse"
 
@@ -140,26 +142,37 @@ def test_a_viewer_is_offered_nothing(readers: Readers) -> None:
 
 
 def test_an_export_is_uploaded_and_imported(readers: Readers) -> None:
-    export = {
-        "name": "Harbour", "type": "public_channel", "id": 555,
-        "messages": [
-            {"id": 1, "type": "message", "date": "2026-03-09T10:00:00", "date_unixtime": "1773050400", "from": "Harbour",
-             "from_id": "channel555", "text": "The ferry sails", "text_entities": []}
-        ],
-    }  # fmt: skip
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("export/result.json", json.dumps(export))
     reader = readers.of("acme", "editor")
     page = reader.open("onboarding")
     page.button_group(key="way").set_value("import").run()
-    page.get("file_uploader")[0].set_value(("export.zip", packed.getvalue(), "application/zip")).run()
+    content = packed(**{"export/result.json": desktop_export(1)})
+    page.get("file_uploader")[0].set_value(("export.zip", content, "application/zip")).run()
     press(page, "Импортировать")
-    lake = readers.platform.lake.tenant("acme")
-    until(page, lambda: bool(lake.landing_days()))
-    until(page, lambda: "готово" in shown(page.run()))
+    assert "Ждёт своей очереди" in shown(page.run())
+    (upload,) = list_uploads(reader.platform.catalog, "acme")
+    job = build_definitions(lake=reader.platform.lake, catalog=reader.platform.catalog).resolve_job_def("import_upload")
+    assert job.execute_in_process(tags={UPLOAD_TAG: upload.id}).success
+    assert "готово" in shown(page.run())
     assert "Прочитано сообщений: 1" in shown(page)
+    assert readers.platform.lake.tenant("acme").landing_days()
     assert "export.zip" not in shown(readers.of("other").open("onboarding"))
+    press(page, "Убрать из списка")
+    assert "export.zip" not in shown(page.run())
+
+
+def test_a_waiting_upload_is_cancelled_and_a_spent_day_is_told(readers: Readers) -> None:
+    reader = readers.of("acme", "editor")
+    page = reader.open("onboarding")
+    page.button_group(key="way").set_value("import").run()
+    page.get("file_uploader")[0].set_value(("result.json", desktop_export(1), "application/json")).run()
+    press(page, "Импортировать")
+    press(page, "Отменить")
+    assert "отменено" in shown(page.run())
+    with reader.platform.catalog.tenant_session("acme", writing=True) as session:
+        session.add(Quota(tenant="acme", name="upload_bytes_per_day", limit=1))
+    page.get("file_uploader")[0].set_value(("result.json", desktop_export(2), "application/json")).run()
+    press(page, "Импортировать")
+    assert "Лимит исчерпан" in shown(page) and "Можно продолжить после" in shown(page)
 
 
 def test_only_the_operator_is_offered_paths_of_the_machine(readers: Readers) -> None:

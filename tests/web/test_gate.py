@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,6 @@ from tgstudio_dagster.catalog.people.models import User
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.people.tenants import add_tenant, put_settings
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.services.sessions import LONGEST
 
 PAGE = {"accept": "text/html,application/xhtml+xml"}
 
@@ -64,6 +64,21 @@ def closes(opened: ClientConnection, seconds: float = 5) -> int | None:
     except ConnectionClosed as closed:
         return closed.rcvd.code if closed.rcvd else None
     raise AssertionError("something was said instead")
+
+
+def test_an_upload_that_is_too_large_or_hides_its_size_is_refused_before_it_is_read(gate_site: Site) -> None:
+    anna = gate_site.sign_in("acme", "editor")
+    for size, status in ((10, 200), (512 * 2**20 + 2**21, 413)):
+        sent = HTTPConnection("127.0.0.1", gate_site.port, timeout=30)
+        sent.putrequest("PUT", "/_stcore/upload_file/s/f")
+        for name, value in {**anna.headers, "content-length": str(size)}.items():
+            sent.putheader(name, value)
+        sent.endheaders(b"x" * 10)
+        answer = sent.getresponse()
+        assert (answer.status, b"512 MB" in answer.read()) == (status, status == 413)
+        sent.close()
+    assert anna.put("/_stcore/upload_file/s/f", content=iter([b"x"])).status_code == 411
+    assert anna.put("/another", content=iter([b"x"])).status_code == 200
 
 
 def test_without_a_session_a_page_leads_to_the_sign_in_page_and_back(gate_site: Site) -> None:
@@ -150,7 +165,7 @@ def test_a_session_is_prolonged_by_its_use_and_a_token_by_nothing(gate_site: Sit
     row = read_session(gate_site.catalog, used.sid, utc_now(), ttl)
     assert row is not None and row.expires_at > utc_now() + ttl - timedelta(minutes=1)
     assert used.user is not None
-    old = gate_site.platform.signer.sign(used.sid, used.user.id, utc_now() - LONGEST - timedelta(minutes=1))
+    old = gate_site.platform.signer.sign(used.sid, used.user.id, utc_now() - timedelta(days=30, minutes=1))
     assert gate_site.nobody().get("/", headers={"cookie": f"tgstudio={old}"}).status_code == 401
 
 

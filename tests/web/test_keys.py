@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.catalog.rows import make_account
 from tests.web.site import Site
 from tgstudio_dagster.catalog.money.models import Quota
 from tgstudio_dagster.catalog.money.plans import spent
@@ -110,6 +111,18 @@ def test_a_tenants_calls_of_a_day_end_and_a_browsers_are_not_counted(site: Site)
     assert spent(site.catalog, "acme", "api_calls_per_day", utc_now().date()) == 3
     assert site.sign_in("acme").get("/v1/me").status_code == 200
     assert site.program("other", "read").get("/v1/me").status_code == 200
+
+
+def test_a_spent_standing_limit_is_a_conflict_that_waiting_does_not_mend(site: Site) -> None:
+    make_account(site.catalog, "acme")
+    with site.catalog.tenant_session("acme", writing=True) as session:
+        session.add(Quota(tenant="acme", name="channels", limit=1))
+    program = site.program("acme", "order", role="editor")
+    assert program.post("/v1/channels/subscribe", json={"channels": ["@harbour"]}).is_success
+    answer = program.post("/v1/channels/subscribe", json={"channels": ["@lighthouse"]})
+    assert (answer.status_code, answer.json()["field"]) == (409, "channels")
+    assert "allows 1, and 1 are" in answer.json()["detail"]
+    assert "retry-after" not in answer.headers
 
 
 def test_a_keys_use_is_noted(site: Site) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +13,13 @@ import httpx2
 import pytest
 import yaml
 from pydantic import SecretStr
+from streamlit_authenticator.utilities import Hasher
 
 from tests.web.site import Site
 from tgstudio_dagster.catalog.people.audit import list_audit
 from tgstudio_dagster.core.errors import NotFoundError, SettingsError, SignInError
 from tgstudio_dagster.core.settings import Settings
+from tgstudio_dagster.web.auth import local as local_accounts
 from tgstudio_dagster.web.auth.local import FILE, LocalAccounts, new_password
 
 PASSWORD = "correct horse battery"
@@ -177,12 +181,78 @@ def test_the_file_is_in_streamlit_authenticators_format_and_for_its_owner_only(t
     assert stat.S_IMODE(accounts.path.stat().st_mode) == 0o600
     row = yaml.safe_load(accounts.path.read_text())["credentials"]["usernames"]["operator"]
     assert row["name"] == "Operator" and row["roles"] == ["operator"]
-    assert re.fullmatch(r"\$2[aby]\$\d+\$.{53}", row["password"])
+    assert row["password"].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert accounts.check("OPERATOR", password).is_operator
     accounts.reset("operator", SecretStr("another password"))
     with pytest.raises(SignInError):
         accounts.check("operator", password)
     assert accounts.check("operator", SecretStr("another password")).name == "Operator"
+
+
+def by_bcrypt(password: str) -> str:
+    return str(Hasher.hash(password))
+
+
+def test_a_bcrypt_hash_of_streamlit_authenticator_holds_and_is_replaced_at_sign_in(tmp_path: Path) -> None:
+    accounts = LocalAccounts(Settings(home=tmp_path))
+    row = {"first_name": "Old", "last_name": "Hand", "email": "o@example.org", "password": by_bcrypt(PASSWORD)}
+    whole = {"credentials": {"usernames": {"Operator": {**row, "roles": ["operator"]}}}, "cookie": {"name": "x"}}
+    accounts.path.write_text(yaml.safe_dump(whole))
+    with pytest.raises(SignInError):
+        accounts.check("operator", SecretStr("a wrong one"))
+    assert yaml.safe_load(accounts.path.read_text()) == whole
+    assert accounts.check("operator", SecretStr(PASSWORD)).name == "Old Hand"
+    after = yaml.safe_load(accounts.path.read_text())
+    stored = after["credentials"]["usernames"]["Operator"].pop("password")
+    assert stored.startswith("$argon2id$")
+    del whole["credentials"]["usernames"]["Operator"]["password"]  # type: ignore[attr-defined]
+    assert after == whole
+    assert accounts.check("operator", SecretStr(PASSWORD)).is_operator
+    assert yaml.safe_load(accounts.path.read_text())["credentials"]["usernames"]["Operator"]["password"] == stored
+
+
+def test_a_hash_that_cannot_be_replaced_lets_its_owner_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts = LocalAccounts(Settings(home=tmp_path))
+    row = {"name": "A", "password": by_bcrypt(PASSWORD)}
+    accounts.path.write_text(yaml.safe_dump({"credentials": {"usernames": {"a": row}}}))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    assert accounts.check("a", SecretStr(PASSWORD)).login == "a"
+
+
+@pytest.mark.parametrize("login", ["old", "new", "nobody"])
+def test_every_guess_takes_the_same_checks_whichever_hash_its_login_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str
+) -> None:
+    accounts = LocalAccounts(Settings(home=tmp_path))
+    accounts.path.write_text(
+        yaml.safe_dump({"credentials": {"usernames": {"old": {"name": "O", "password": by_bcrypt(PASSWORD)}}}})
+    )
+    accounts.put("new", "N", SecretStr(PASSWORD), operator=False)
+    checked: list[str] = []
+    bcrypt, argon2 = Hasher.check_pw, type(local_accounts._ARGON2).verify
+    monkeypatch.setattr(Hasher, "check_pw", lambda *given: checked.append("bcrypt") or bcrypt(*given))
+    monkeypatch.setattr(
+        type(local_accounts._ARGON2), "verify", lambda *given: checked.append("argon2") or argon2(*given)
+    )
+    with pytest.raises(SignInError):
+        accounts.check(login, SecretStr("a wrong one"))
+    assert sorted(checked) == ["argon2", "bcrypt"]
+
+
+def test_a_command_that_sets_a_password_switches_no_log_off_and_brings_no_streamlit(tmp_path: Path) -> None:
+    code = (
+        "import logging, sys; from pathlib import Path; from pydantic import SecretStr\n"
+        "from tgstudio_dagster.core.settings import Settings; from tgstudio_dagster.web.auth.local import LocalAccounts\n"
+        "accounts = LocalAccounts(Settings(home=Path(sys.argv[1])))\n"
+        "accounts.put('a', 'A', SecretStr('correct horse'), operator=True)\n"
+        "print(logging.root.manager.disable, 'streamlit' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), done.stderr) == ("0 False", "")
 
 
 def test_a_bad_account_is_refused_by_field(tmp_path: Path) -> None:
@@ -191,8 +261,8 @@ def test_a_bad_account_is_refused_by_field(tmp_path: Path) -> None:
         accounts.put("Bad Login", "x", new_password(), operator=True)
     with pytest.raises(SettingsError, match="password: it has 5 bytes"):
         accounts.put("operator", "x", SecretStr("short"), operator=True)
-    with pytest.raises(SettingsError, match="password: it has 74 bytes"):
-        accounts.put("operator", "x", SecretStr("ы" * 37), operator=True)
+    with pytest.raises(SettingsError, match="password: it has 258 bytes"):
+        accounts.put("operator", "x", SecretStr("ы" * 129), operator=True)
     with pytest.raises(NotFoundError, match="there are: none"):
         accounts.reset("operator", new_password())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -25,7 +25,6 @@ from tgstudio_dagster.cli.output import (
 from tgstudio_dagster.core.errors import ConflictError
 
 if TYPE_CHECKING:
-    from tgstudio_dagster.core.vocabulary import OrderStatus
     from tgstudio_dagster.telegram.sources.importer import ImportSummary
 
 
@@ -200,7 +199,7 @@ def parse_messages(value: str) -> list[tuple[int, int]]:
 
 def fulfil(tenant: str, order_id: str) -> None:
     """Run the order's assets in this process and say in the catalog how it ended; raises TGStudioError on failure."""
-    from tgstudio_dagster.catalog.work.orders import get_order, mark_order
+    from tgstudio_dagster.catalog.work.orders import get_order, settle_order
     from tgstudio_dagster.core.home import prepare_home
     from tgstudio_dagster.core.settings import settings
     from tgstudio_dagster.newsroom.pipeline import made_of, missing
@@ -209,14 +208,15 @@ def fulfil(tenant: str, order_id: str) -> None:
     from tgstudio_dagster.operate.launch import fulfil_order
 
     studio = open_studio(tenant)
-    assets = missing(get_order(studio.scope.catalog, tenant, order_id).goal, made_of(studio.scope.lake, order_id))
+    order = get_order(studio.scope.catalog, tenant, order_id)
+    asked_at = order.updated_at.isoformat()
+    assets = missing(order.goal, made_of(studio.scope.lake, order_id))
     if not assets:
-        mark_order(studio.scope.catalog, order_id, "done")
+        settle_order(studio.scope.catalog, order_id, None, "done", asked_at=asked_at)
         return
-    outcome = fulfil_order(order_id, assets)
-    stopped = get_order(studio.scope.catalog, tenant, order_id).cancel_at is not None
-    ended: OrderStatus = "done" if outcome.success else "cancelled" if stopped else "failed"
-    mark_order(studio.scope.catalog, order_id, ended, run_id=outcome.run_id, error=None if stopped else outcome.error)
+    outcome = fulfil_order(order_id, assets, asked_at)
+    ended: Literal["done", "failed"] = "done" if outcome.success else "failed"
+    settle_order(studio.scope.catalog, order_id, outcome.run_id, ended, asked_at=asked_at, error=outcome.error)
     report(outcome, order_id)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.errors import FieldError
 
 DAY = timedelta(days=1)
 
@@ -78,8 +78,9 @@ def parse_ranges(text: str) -> list[DayRange]:
     try:
         return [_parse(part.strip()) for part in text.split(",")]
     except ValueError as error:
-        raise SettingsError(
-            f"days: {text!r} cannot be read; write 2026-03-01..2026-03-07, or several such ranges with commas between."
+        raise FieldError(
+            "days",
+            f"{text!r} cannot be read; write 2026-03-01..2026-03-07, or several such ranges with commas between.",
         ) from error
 
 

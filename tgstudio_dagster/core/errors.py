@@ -51,6 +51,10 @@ class StoppedError(ConflictError):
     """The work was stopped by who had asked for it: the end of a run, and no fault."""
 
 
+class TakenError(ConflictError):
+    """Another run does the work, or has done it: the end of this one, and no fault."""
+
+
 class LeaseHeldError(TGStudioError):
     """Another live process holds the lease that this work needs."""
 
@@ -75,6 +79,18 @@ class NewsroomError(TGStudioError):
     """An order cannot be written, drawn or published as asked."""
 
 
+class BudgetError(ConflictError):
+    """A call of a model was not made: what it may cost would pass the ceiling `name`, or can't be told."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class UnknownOutcomeError(ConflictError):
+    """A call of a model was sent and its answer never noted: it may have been paid, and is not repeated unasked."""
+
+
 class SignInError(TGStudioError):
     """Nobody is signed in, or the proof of who it is does not hold: wrong, too old, used before, or ended."""
 
@@ -92,6 +108,13 @@ class QuotaError(TGStudioError):
         )
         self.name = self.field = name
         self.until = until
+
+
+class LimitError(ConflictError):
+    """A standing limit (channels, accounts, work at once) is spent; `field` is its name. Time does not mend it.
+
+    What the tenant holds must get less, or its plan larger.
+    """
 
 
 class LimiterError(TGStudioError):

@@ -3,6 +3,7 @@
 {asset}/tenant={tenant}/date={date}/part-0.parquet        {asset}/tenant={tenant}/order={order}/part-0.parquet
 landing/tenant={tenant}/date={date}/{content hash}.parquet        files/tenant={tenant}/{sha256}.{ext}
 vectors/model={name}-{hash}/{date}.parquet        kept/tenant={tenant}/{hash}.zip
+uploads/tenant={tenant}/{tenant}-{ulid}.{ext}
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ VECTORS = "vectors"
 _TENANT = re.compile(r"[a-z0-9]{1,63}")
 _ORDER = re.compile(r"[a-z0-9]{1,63}-[a-z0-9]{1,63}")
 _FILE = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,16}")
+_UPLOAD = re.compile(r"[a-z0-9]{1,63}-[a-z0-9]{1,63}\.[a-z0-9]{1,16}")
 _HASH = re.compile(r"[0-9a-f]{32}")
 
 
@@ -60,11 +62,36 @@ def landing_path(tenant: str, day: date, name: str) -> str:
     return f"{landing_folder(tenant, day)}/{name}.parquet"
 
 
+def fetched_folder(tenant: str, day: date | None = None) -> str:
+    """The folder of what became of files and is not in a table yet, of all days or of one."""
+    folder = f"fetched/tenant={tenant}"
+    return folder if day is None else f"{folder}/date={day.isoformat()}"
+
+
+def fetched_path(tenant: str, day: date, name: str) -> str:
+    """The object of one batch of such news; raises LakeError where the name is not a hash of content."""
+    if not _HASH.fullmatch(name):
+        raise LakeError(f"fetched: {name!r} is no name of a batch; it reads as 32 hex digits.")
+    return f"{fetched_folder(tenant, day)}/{name}.parquet"
+
+
 def file_path(tenant: str, uri: str) -> str:
     """The object of a stored file; raises LakeError where the uri is not <sha256>.<extension>."""
     if not _FILE.fullmatch(uri):
         raise LakeError(f"{uri!r} is no stored file; it reads <sha256>.<extension>.", field="uri")
     return f"files/tenant={tenant}/{uri}"
+
+
+def upload_folder(tenant: str) -> str:
+    """The folder of a tenant's files that wait to be imported."""
+    return f"uploads/tenant={tenant}"
+
+
+def upload_path(tenant: str, name: str) -> str:
+    """The object of one upload; raises LakeError where the name is not <tenant>-<ulid>.<extension>."""
+    if not _UPLOAD.fullmatch(name) or not name.startswith(f"{tenant}-"):
+        raise LakeError(f"upload: {name!r} is no upload of tenant {tenant}.")
+    return f"{upload_folder(tenant)}/{name}"
 
 
 def vectors_path(model: str, day: date) -> str:

@@ -61,6 +61,10 @@ class Objects(Protocol):
         """Bytes of the object, None where there is none; a store that cannot be asked is a LakeError, not a no."""
         ...
 
+    def version(self, path: str) -> str | None:
+        """What changes whenever the object is replaced, None where there is none; as `versions` says it."""
+        ...
+
     def list(self, folder: str) -> dict[str, float]:
         """All objects below the folder, by path below the root, with the second (since 1970) of their last put."""
         ...
@@ -120,6 +124,12 @@ class LocalObjects:
         with _explained(f"read {self.root / path}"), suppress(FileNotFoundError, NotADirectoryError):
             about = (self.root / path).stat()
             return about.st_size if stat.S_ISREG(about.st_mode) else None
+        return None
+
+    def version(self, path: str) -> str | None:
+        with _explained(f"read {self.root / path}"), suppress(FileNotFoundError, NotADirectoryError):
+            found = (self.root / path).stat()
+            return f"{found.st_mtime_ns}-{found.st_ino}"
         return None
 
     def list(self, folder: str) -> dict[str, float]:
@@ -191,6 +201,13 @@ class S3Objects:
             except FileNotFoundError:
                 return None
         return int(about["size"]) if about["type"] == "file" else None
+
+    def version(self, path: str) -> str | None:
+        with _explained(f"read {self.url(path)}"):
+            try:
+                return str(self._fs.info(f"{self.root}/{path}")["ETag"])
+            except FileNotFoundError:
+                return None
 
     def list(self, folder: str) -> dict[str, float]:
         with _explained(f"list {self.url(folder)}"):

@@ -6,15 +6,13 @@ One store per process, for any thread, bounded by bytes. What is asked of the fr
 from __future__ import annotations
 
 import hashlib
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
+from tgstudio_dagster.core.cache import TtlCache
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.store import TenantLake
 
@@ -22,34 +20,19 @@ LIMIT = 256 * 2**20
 """Bytes of frames that are kept."""
 LISTED_SECONDS = 1.0
 """How long a listing of partitions is believed: what another process wrote is seen that much later at most."""
-_Key = tuple[str, ...]
+_LISTINGS = 10_000
+_Key = tuple[str, str, str]
 
 
-@dataclass
-class _Kept:
-    version: str
-    frame: pl.DataFrame
-    bytes: int
-
-
-@dataclass
+@dataclass(frozen=True)
 class _Listing:
-    at: float
-    writes: int
     days: dict[date, str]
     stamp: str
 
 
-@dataclass
-class _Store:
-    frames: OrderedDict[_Key, _Kept] = field(default_factory=OrderedDict)
-    bytes: int = 0
-    listings: dict[_Key, _Listing] = field(default_factory=dict)
-    busy: dict[_Key, threading.Lock] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-_store = _Store()
+_frames = TtlCache[_Key](most=LIMIT, weigh=lambda frame: int(frame.estimated_size()))
+_listings = TtlCache[_Key](seconds=LISTED_SECONDS, most=_LISTINGS, version=lambda: TenantLake.writes)
+"""Of before no write of this process: whoever wrote sees it at once."""
 
 
 def versions(lake: TenantLake, table: Table) -> dict[date, str]:
@@ -65,65 +48,18 @@ def stamp(lake: TenantLake, *tables: Table) -> str:
 
 def frame(lake: TenantLake, what: str, version: str, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
     """What `make` returns, made once per version however many threads ask; the version before is let go."""
-    key = (lake.root, lake.tenant, what)
-    with _store.lock:
-        if (there := _found(key, version)) is not None:
-            return there
-        making = _store.busy.setdefault(key, threading.Lock())
-    with making:
-        with _store.lock:
-            if (there := _found(key, version)) is not None:
-                return there
-        made = make()
-        with _store.lock:
-            _keep(key, _Kept(version, made, int(made.estimated_size())))
-            _store.busy.pop(key, None)
-    return made
+    return _frames.get((lake.root, lake.tenant, what), make, version)
 
 
 def forget() -> None:
     """Let go of everything."""
-    with _store.lock:
-        _store.frames.clear()
-        _store.listings.clear()
-        _store.bytes = 0
+    _frames.clear()
+    _listings.clear()
 
 
 def _listing(lake: TenantLake, table: Table) -> _Listing:
-    key = (lake.root, lake.tenant, table.name)
-    with _store.lock:
-        listing = _store.busy.setdefault((*key, "listing"), threading.Lock())
-    with listing:
-        found = _store.listings.get(key)
-        if found is not None and _fresh(found):
-            return found
-        at, writes = time.monotonic(), TenantLake.writes
+    def read() -> _Listing:
         days = lake.versions(table)
-        digest = hashlib.sha256(repr(sorted(days.items())).encode()).hexdigest()[:16]
-        found = _store.listings[key] = _Listing(at, writes, days, digest)
-    return found
+        return _Listing(days, hashlib.sha256(repr(sorted(days.items())).encode()).hexdigest()[:16])
 
-
-def _fresh(listing: _Listing) -> bool:
-    """Not after a write of this process: whoever wrote sees it at once."""
-    return listing.writes == TenantLake.writes and time.monotonic() - listing.at < LISTED_SECONDS
-
-
-def _found(key: _Key, version: str) -> pl.DataFrame | None:
-    there = _store.frames.get(key)
-    if there is None or there.version != version:
-        return None
-    _store.frames.move_to_end(key)
-    return there.frame
-
-
-def _keep(key: _Key, new: _Kept) -> None:
-    if (old := _store.frames.pop(key, None)) is not None:
-        _store.bytes -= old.bytes
-    if new.bytes > LIMIT // 4:
-        return
-    _store.frames[key] = new
-    _store.bytes += new.bytes
-    while _store.bytes > LIMIT:
-        _, gone = _store.frames.popitem(last=False)
-        _store.bytes -= gone.bytes
+    return _listings.get((lake.root, lake.tenant, table.name), read)

@@ -22,8 +22,11 @@ from tgstudio_dagster.core.settings import Settings
 from tgstudio_dagster.lake import layout
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.derived import KeptFrames
+from tgstudio_dagster.lake.fetched import FetchedFiles
+from tgstudio_dagster.lake.frame_cache import FrameCache
 from tgstudio_dagster.lake.objects import LocalObjects, Objects, S3Objects, S3Options
 from tgstudio_dagster.lake.tables.posts import LANDING
+from tgstudio_dagster.lake.uploads import UploadFiles
 from tgstudio_dagster.lake.vector_cache import VectorCache
 
 __all__ = ["Lake", "Landing", "S3Options", "StoredFile", "TenantLake", "Written"]
@@ -70,13 +73,14 @@ class StoredFile:
 class Lake:
     """The root of the lake; data is reached only through `tenant`. Nothing is touched before the first use."""
 
-    def __init__(self, root: str, *, s3: S3Options | None = None) -> None:
+    def __init__(self, root: str, *, s3: S3Options | None = None, cache: FrameCache | None = None) -> None:
         self.root = root
+        self.cache = cache
         self.objects: Objects = S3Objects(root, s3 or S3Options()) if root.startswith("s3://") else LocalObjects(root)
 
     @classmethod
-    def open(cls, settings: Settings) -> Lake:
-        """The lake of the settings."""
+    def open(cls, settings: Settings, *, cache: FrameCache | None = None) -> Lake:
+        """The lake of the settings; with a `cache` an object that is read again is not decoded again."""
         secret = settings.s3_secret_access_key
         return cls(
             settings.lake_root,
@@ -85,6 +89,7 @@ class Lake:
                 settings.s3_access_key_id,
                 secret.get_secret_value() if secret else None,
             ),
+            cache=cache,
         )
 
     @property
@@ -94,7 +99,7 @@ class Lake:
 
     def tenant(self, tenant: str) -> TenantLake:
         """The tenant's part; raises LakeError for what is no slug."""
-        return TenantLake(self.objects, layout.check_tenant(tenant))
+        return TenantLake(self.objects, layout.check_tenant(tenant), self.cache)
 
 
 class TenantLake:
@@ -105,13 +110,16 @@ class TenantLake:
 
     writes = 0
 
-    def __init__(self, objects: Objects, tenant: str) -> None:
+    def __init__(self, objects: Objects, tenant: str, cache: FrameCache | None = None) -> None:
         self._objects = objects
+        self._cache = cache
         self.tenant = tenant
         self.root = objects.url("")
         self.local = isinstance(objects, LocalObjects)
         self.s3_options = objects.options if isinstance(objects, S3Objects) else None
         self.kept = KeptFrames(objects, tenant)
+        self.fetched = FetchedFiles(objects, tenant)
+        self.uploads = UploadFiles(objects, tenant)
 
     def read(
         self,
@@ -132,9 +140,14 @@ class TenantLake:
         """
         wanted = list(table.columns if columns is None else columns)
         paths = self._paths(table, days, order)
+        read = (
+            self._frames(table, paths, wanted, where)
+            if self._cache is None
+            else self._kept(table, paths, wanted, where)
+        )
         frames = [
             frame.with_columns(partition_columns(table, self.tenant, path)) if with_partition else frame
-            for path, frame in self._frames(table, paths, wanted, where)
+            for path, frame in read
         ]
         if frames:
             return pl.concat(frames)
@@ -300,6 +313,21 @@ class TenantLake:
                 place = self._objects.url(path)
                 raise LakeError(f"{place}: has other columns or types than {table.name} now has. {MEND}")
             yield path, frame
+
+    def _kept(
+        self, table: Table, paths: list[str], columns: list[str], where: Sequence[pl.Expr]
+    ) -> Iterator[tuple[str, pl.DataFrame]]:
+        """As `_frames`, by way of the run's cache: whole objects are read, those that are not kept in their newest version."""
+        assert self._cache is not None
+        versions = {path: self._objects.version(path) or "" for path in paths}
+        kept = {path: self._cache.get(path, version) for path, version in versions.items()}
+        missing = [path for path, frame in kept.items() if frame is None]
+        read = dict(self._frames(table, missing, list(table.columns)))
+        for path, frame in read.items():
+            self._cache.put(path, versions[path], frame)
+        for path in paths:
+            whole = kept[path]
+            yield path, (read[path] if whole is None else whole).filter(*where).select(columns)
 
     @contextmanager
     def _explained(self, path: str) -> Iterator[None]:

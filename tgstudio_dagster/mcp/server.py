@@ -39,6 +39,7 @@ from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import (
     FieldError,
     ForbiddenError,
+    LimitError,
     QueryError,
     QuotaError,
     SettingsError,
@@ -77,7 +78,7 @@ _OUTPUT = {
     },
     "required": ["notice", "boundary"],
 }
-_OWN_WORDS = (SignInError, ForbiddenError, QuotaError, SettingsError, QueryError)
+_OWN_WORDS = (SignInError, ForbiddenError, LimitError, QuotaError, SettingsError, QueryError)
 """Errors that quote nobody but the caller; what SQL says of posts is sealed by its tool."""
 Who = Callable[[ServerRequestContext[Any, Any], Calls | None], Visitor]
 """Whose message this is; with a name of a limit, the call is counted against it."""

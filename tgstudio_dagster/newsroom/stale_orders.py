@@ -12,6 +12,7 @@ from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables.newsroom import EDITOR_RESULTS
 from tgstudio_dagster.lake.tables.posts import MESSAGES
 from tgstudio_dagster.newsroom.provenance import StaleReason, staleness
+from tgstudio_dagster.newsroom.records.editor_result import Claim
 from tgstudio_dagster.topics.window import window_days
 
 
@@ -28,10 +29,10 @@ def stale_orders(
         if not set(days).isdisjoint(changed):
             results = lake.read(EDITOR_RESULTS, order=order, columns=["claims"])
             if not results.is_empty():
-                claims[order] = results["claims"].to_list()[0]
+                claims[order] = [Claim.model_validate(claim) for claim in results["claims"].to_list()[0]]
     if not claims:
         return {}
-    cited = {post["msg_id"] for order in claims.values() for claim in order for post in claim["messages"]}
+    cited = {key.msg_id for order in claims.values() for claim in order for key in claim.messages}
     messages = lake.read(
         MESSAGES,
         days=sorted({day for order in claims for day in windows[order]}),

@@ -10,10 +10,10 @@ import dagster as dg
 
 from tgstudio_dagster.core.days import DayRange
 from tgstudio_dagster.definitions import build_definitions
-from tgstudio_dagster.orchestration.jobs import FULFIL_ORDER, REFRESH, blocking_checks
+from tgstudio_dagster.orchestration.jobs import FETCH_MEDIA, FULFIL_ORDER, REFRESH, blocking_checks
 from tgstudio_dagster.orchestration.partitions import order_key, orders, tenants
 from tgstudio_dagster.orchestration.progress import Listener, listening
-from tgstudio_dagster.orchestration.tags import days_tags, order_tags
+from tgstudio_dagster.orchestration.tags import ASKED_TAG, days_tags, order_tags
 
 # The events are in the instance for Dagster's UI; a terminal needs only what went wrong, and `report` says that.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -39,11 +39,18 @@ def materialize_days(tenant: str, ranges: Sequence[DayRange], listener: Listener
         return _run(instance, REFRESH, tags=days_tags(tenant, ranges), partition_key=None)
 
 
-def fulfil_order(order: str, assets: Sequence[str]) -> RunOutcome:
-    """Make these of an order's assets, in one run."""
+def place_files(tenant: str, ranges: Sequence[DayRange]) -> RunOutcome:
+    """Tell in `media` what became of the files of a tenant's days, in one run."""
+    with dg.DagsterInstance.get() as instance:
+        instance.add_dynamic_partitions(str(tenants.name), [tenant])
+        return _run(instance, FETCH_MEDIA, tags=days_tags(tenant, ranges), partition_key=None)
+
+
+def fulfil_order(order: str, assets: Sequence[str], asked_at: str) -> RunOutcome:
+    """Make these of an order's assets, in one run; `asked_at` is the order's `updated_at`: the wish that it answers."""
     with dg.DagsterInstance.get() as instance:
         instance.add_dynamic_partitions(str(orders.name), [order])
-        tags = order_tags(order_key(order).tenant, order)
+        tags = order_tags(order_key(order).tenant, order) | {ASKED_TAG: asked_at}
         return _run(instance, FULFIL_ORDER, tags=tags, partition_key=order, assets=assets)
 
 

@@ -20,6 +20,8 @@ from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, EXPORTS, IMAGES
 from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.lake.tables.topics import EMBEDDINGS, TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.newsroom.publisher import LIMIT_CHECKS, refused
+from tgstudio_dagster.newsroom.records.package import Package
 from tgstudio_dagster.orchestration.partitions import OrderKey, order_key, orders, tenant_month
 from tgstudio_dagster.orchestration.preview import markdown
 from tgstudio_dagster.orchestration.run_days import RunDays, TenantDay
@@ -136,15 +138,21 @@ RULES: list[tuple[Table, str, str, Rule]] = [
     (
         EDITOR_RESULTS,
         "every_claim_cited",
-        "Every claim cites a post, or is marked needs_verification.",
+        "Every claim cites a post, or is marked needs_verification. What is made of the text waits for it.",
         lambda lake, key: quality.uncited_claims(_read(lake, EDITOR_RESULTS, key)),
     ),
     (IMAGES, "files_match", "Every image is there and has its hash.", _stored_files(IMAGES)),
     (
         CONTENT_PACKAGES,
         "platform_limits",
-        "Every package keeps its platform's limits.",
-        lambda lake, key: quality.broken_limits(_read(lake, CONTENT_PACKAGES, key)),
+        "Every platform takes its package: length, hashtags, image. Files are made only then.",
+        lambda lake, key: refused(list(Package.from_frame(_read(lake, CONTENT_PACKAGES, key)))),
+    ),
+    (
+        CONTENT_PACKAGES,
+        "house_rules",
+        "Every package keeps the rules that a person may weigh: sources linked, claims verified, nothing copied or banned.",
+        lambda lake, key: quality.broken_rules(_read(lake, CONTENT_PACKAGES, key), LIMIT_CHECKS),
     ),
     (EXPORTS, "files_match", "Every export file is there and has its hash.", _stored_files(EXPORTS)),
 ]

@@ -21,11 +21,12 @@ from tgstudio_dagster.lake.store import Lake, TenantLake, Written
 from tgstudio_dagster.orchestration import progress
 from tgstudio_dagster.orchestration.code_versions import CODE_VERSIONS
 from tgstudio_dagster.orchestration.partitions import TenantMonth, tenant_month_key
-from tgstudio_dagster.orchestration.preview import preview
 from tgstudio_dagster.orchestration.run_days import TenantDay
 
 Make = Callable[[TenantLake, date], Iterable[pl.DataFrame]]
 """Makes one day's frames, one for each table; each is written before the next is asked for."""
+VERSION_DIGITS = 16
+"""Hex digits of a data version: it is told with its event, and with that of everything made from it."""
 
 
 @dataclass
@@ -33,14 +34,11 @@ class _Month:
     """What was written of one table's month."""
 
     written: dict[date, Written] = field(default_factory=dict)
-    newest: dict[str, dg.MetadataValue] = field(default_factory=dict)
 
     def metadata(self) -> dict[str, Any]:
         return {
             "days": format_ranges(as_ranges(self.written)),
             "dagster/partition_row_count": sum(result.rows for result in self.written.values()),
-            "bytes": sum(result.bytes for result in self.written.values()),
-            **self.newest,
         }
 
 
@@ -65,7 +63,7 @@ def write_days(
         for table, frame in zip(tables, make(store, key.day), strict=True):
             written = store.write(table, frame, day=key.day, code_version=CODE_VERSIONS[table.name])
             told = months.setdefault((table.name, month), _Month())
-            told.written[key.day], told.newest = written, preview(table, frame)
+            told.written[key.day] = written
         progress.tell(progress.Step(step.op.name, key.day, number, len(keys), len(step.job_def.graph.nodes)))
     for (name, month), told in months.items():
         partition = str(tenant_month_key(*month))
@@ -85,6 +83,6 @@ def _combined(months: Mapping[TenantMonth, Mapping[date, Written]]) -> str:
         f"{month.tenant} {day}": result.data_version for month, days in months.items() for day, result in days.items()
     }
     if len(versions) == 1:
-        return next(iter(versions.values()))
+        return next(iter(versions.values()))[:VERSION_DIGITS]
     lines = "\n".join(f"{key}={version}" for key, version in sorted(versions.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return hashlib.sha256(lines.encode()).hexdigest()[:VERSION_DIGITS]

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from tgstudio_dagster.lake.tables import TABLES
+from tgstudio_dagster.newsroom.pipeline import GROUPS as ORDER_GROUPS
 from tgstudio_dagster.orchestration.checks import BLOCKING, NIGHTLY
 
 REFRESH = "refresh"
@@ -33,12 +34,12 @@ refresh = dg.define_asset_job(
 fetch_media = dg.define_asset_job(
     FETCH_MEDIA,
     selection=dg.AssetSelection.assets("media").without_checks(),
-    description="Fetch the files that a tenant's posts of a range of days still wait for.",
+    description="Tell in `media` what became of files that the reader has fetched, for a range of days.",
     executor_def=dg.in_process_executor,
 )
 fulfil_order = dg.define_asset_job(
     FULFIL_ORDER,
-    selection=dg.AssetSelection.groups("edit", "deliver").without_checks()
+    selection=dg.AssetSelection.groups(*ORDER_GROUPS).without_checks()
     | dg.AssetSelection.checks(*blocking_checks(TABLES)),
     description="Turn one order into a text, images, packages and export files.",
     executor_def=dg.in_process_executor,

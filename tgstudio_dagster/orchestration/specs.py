@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -27,8 +27,12 @@ def month_specs(
     notes: str = "",
     skippable: bool = False,
     fresh: bool = False,
+    links: Mapping[str, Any] | None = None,
 ) -> list[dg.AssetSpec]:
-    """Specs of tenant × month assets that one step makes; `notes` follow the table's description and its key."""
+    """Specs of tenant × month assets that one step makes; `notes` follow the table's description and its key.
+
+    `links` are metadata of the asset: told once, not with every event.
+    """
     return [
         dg.AssetSpec(
             table.name,
@@ -39,7 +43,7 @@ def month_specs(
             kinds=kinds,
             partitions_def=tenant_month,
             code_version=CODE_VERSIONS[table.name],
-            metadata=column_schema(table),
+            metadata=column_schema(table) | dict(links or {}),
             freshness_policy=FRESH if fresh else None,
             skippable=skippable,
         )

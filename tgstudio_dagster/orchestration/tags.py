@@ -18,6 +18,9 @@ KIND_TAG = "tgstudio/kind"
 ASKED_TAG = "tgstudio/asked"
 """When what the run answers was last asked for: `updated_at` of the order."""
 BUNDLE_TAG = "tgstudio/bundle"
+UPLOAD_TAG = "tgstudio/upload"
+ATTEMPT_TAG = "tgstudio/attempt"
+"""How many runs had begun the upload before this one was asked for."""
 HISTORY = "history"
 """Runs that read history: `dagster.yaml` lets two of them run at once, so that refreshes always find room."""
 
@@ -45,3 +48,8 @@ def order_tags(tenant: str, order: str) -> dict[str, str]:
 def bundle_tags(tenant: str, bundle: str) -> dict[str, str]:
     """Run tags of a bundle's run."""
     return {FOR_TAG: tenant, BUNDLE_TAG: bundle}
+
+
+def upload_tags(tenant: str, upload: str, attempts: int) -> dict[str, str]:
+    """Run tags of an upload's import."""
+    return {FOR_TAG: tenant, UPLOAD_TAG: upload, ATTEMPT_TAG: str(attempts)}

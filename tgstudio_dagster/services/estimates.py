@@ -60,7 +60,7 @@ def estimate_order(
     day: date,
     language: Language | None,
     goal: Goal,
-    check: Callable[[], None],
+    check: Callable[[], object],
 ) -> Estimate:
     """What an order with these arguments would take; `check` raises NotFoundError where its subject is not there."""
     if (topic_id is None) == (messages is None):

@@ -34,7 +34,7 @@ class Follows(Service):
         """Ask to follow channels, from `since` on (None: all of their history); the next reading settles what is asked.
 
         Each reference is `@name`, `t.me/name`, `t.me/+invite` or an id. Raises SourceError for one that is none of these
-        before any is asked for, QuotaError where the plan allows no more channels.
+        before any is asked for, LimitError where the plan allows no more channels.
         """
         named = [str(parse_reference(reference)) for reference in references]
         return [

@@ -15,19 +15,20 @@ from tgstudio_dagster.catalog.work.orders import (
     create_order,
     get_order,
     list_orders,
+    page_orders,
     requeue_order,
 )
 from tgstudio_dagster.core.errors import NotFoundError, RunsError
 from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName, Tone
+from tgstudio_dagster.core.vocabulary import OrderStatus as OrderState
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, IMAGE_BRIEFS, IMAGES
-from tgstudio_dagster.lake.tables.topics import TOPICS
 from tgstudio_dagster.newsroom.pipeline import draws, made_of, steps
 from tgstudio_dagster.newsroom.platforms import image_count
 from tgstudio_dagster.newsroom.sources import missing_posts, named
 from tgstudio_dagster.services.estimates import Estimate, MessageRef, estimate_order
 from tgstudio_dagster.services.runs import Run, Step
 from tgstudio_dagster.services.scope import Service, does
-from tgstudio_dagster.services.topics import newest_day
+from tgstudio_dagster.services.topics import newest_day, title_of
 
 __all__ = ["Estimate", "MessageRef", "Order", "OrderResults", "OrderStatus", "Orders"]
 
@@ -82,7 +83,7 @@ class Orders(Service):
         """
         scope = self.scope
         day = day or newest_day(scope)
-        self._check_subject(topic_id, messages, day)
+        subject = self._subject(topic_id, messages, day)
         settings = scope.settings()
         chosen = list(platforms or settings.platforms)
         return create_order(
@@ -96,6 +97,7 @@ class Orders(Service):
             tone=tone or settings.tone,
             goal=goal,
             images=image_count(chosen) if draws(goal) else 0,
+            subject=subject,
             now=now or scope.clock(),
         )
 
@@ -126,13 +128,20 @@ class Orders(Service):
             day=day,
             language=language,
             goal=goal,
-            check=lambda: self._check_subject(topic_id, messages, day),
+            check=lambda: self._subject(topic_id, messages, day),
         )
 
     @does("orders.all")
     def all(self) -> list[Order]:
         """The tenant's orders, newest first."""
         return list_orders(self.scope.catalog, self.scope.principal)
+
+    @does("orders.page")
+    def page(
+        self, *, limit: int, after: tuple[datetime, str] | None = None, status: OrderState | None = None
+    ) -> list[Order]:
+        """At most `limit` orders, newest first, of equally new ones by id; those after a place (created_at and id)."""
+        return page_orders(self.scope.catalog, self.scope.principal, limit=limit, after=after, status=status)
 
     @does("orders.get")
     def get(self, order_id: str) -> Order:
@@ -190,19 +199,25 @@ class Orders(Service):
                 scope.runs.terminate(run.id)
         return order
 
-    def _check_subject(self, topic_id: str | None, messages: Sequence[MessageRef] | None, day: date) -> None:
-        """Raises NotFoundError where the topic, or one of the messages, is not in the window that ends with `day`."""
+    def _subject(self, topic_id: str | None, messages: Sequence[MessageRef] | None, day: date) -> str | None:
+        """The topic's title, None for messages.
+
+        Raises NotFoundError where the topic, or one of the messages, is not in the window that ends with `day`.
+        """
         lake = self.scope.lake
         if topic_id is not None:
-            known = lake.read(TOPICS, days=[day], columns=["topic_id"], where=[pl.col("topic_id") == topic_id])
-            if known.is_empty():
+            title = title_of(self.scope, topic_id, day)
+            if title is None:
                 raise NotFoundError(f"topic {topic_id}: not among the topics of {day}. `tgstudio topics` lists them.")
-        elif messages:
+            return title
+        if messages:
             missing = missing_posts(lake, messages, day)
             if missing:
                 raise NotFoundError(
                     f"{named(missing)} not among the posts of the 7 days that end with {day}.", field="messages"
                 )
+
+        return None
 
     def _run_of(self, order: Order) -> tuple[Run | None, str | None]:
         """The order's newest run, and why it is not known where it is not."""

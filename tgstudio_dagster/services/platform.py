@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -19,13 +18,14 @@ from tgstudio_dagster.catalog.money.switches import switched_off
 from tgstudio_dagster.catalog.people.api_requests import History
 from tgstudio_dagster.catalog.people.logins import ended_among
 from tgstudio_dagster.catalog.people.tenants import get_tenant
+from tgstudio_dagster.core.cache import TtlCache
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.scopes import Scopes
 from tgstudio_dagster.core.settings import Settings, WebSettings, settings, telegram_settings, web_settings
 from tgstudio_dagster.lake.store import Lake, TenantLake
+from tgstudio_dagster.services.calls import Calls
 from tgstudio_dagster.services.limits import Limiter
-from tgstudio_dagster.services.remembered import Calls, Remembered
 from tgstudio_dagster.services.runs import RunsClient
 from tgstudio_dagster.services.scope import Scope, open_search
 from tgstudio_dagster.services.sessions import Signer
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _TURNS = max(2, os.cpu_count() or 1)
 """Questions to the lake that are answered at a time: more of them only hold each other up (benchmarks/api.py)."""
+_BELIEVED_SECONDS, _BELIEVED = 1.0, 2_000
+"""How long what the catalog said is believed, and how many answers are kept: a busy program asks it ten things a call."""
 _KEPT = 256
 """Searches kept open: each has its tenant's index mapped."""
 
@@ -54,8 +56,7 @@ class Platform:
     limiter: Limiter
     turns: Turns = field(default_factory=lambda: Turns(_TURNS), repr=False)
     """Taken where the lake is read, whoever asks: a route, a page or a tool."""
-    _searches: OrderedDict[str, Search] = field(default_factory=OrderedDict, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _searches: TtlCache[str] = field(default_factory=lambda: TtlCache(most=_KEPT), repr=False)
 
     @classmethod
     def open(cls, machine: Settings, web: WebSettings) -> Platform:
@@ -85,9 +86,9 @@ class Platform:
         return RunsClient(self.settings.dagster_address)
 
     @cached_property
-    def remembered(self) -> Remembered:
-        """What the catalog said of who asks, a moment ago."""
-        return Remembered(self.catalog)
+    def remembered(self) -> TtlCache[str]:
+        """What the catalog said a moment ago, by what was asked: never from before this process's last write to it."""
+        return TtlCache(seconds=_BELIEVED_SECONDS, most=_BELIEVED, version=lambda: self.catalog.writes)
 
     @cached_property
     def calls(self) -> Calls:
@@ -130,17 +131,7 @@ class Platform:
 
     def search(self, lake: TenantLake) -> Search:
         """Search of a tenant's lake; the same one as before, where it was asked for lately."""
-        with self._lock:
-            known = self._searches.get(lake.tenant)
-            if known is not None:
-                self._searches.move_to_end(lake.tenant)
-                return known
-        opened = open_search(lake)
-        with self._lock:
-            self._searches[lake.tenant] = opened
-            while len(self._searches) > _KEPT:
-                self._searches.popitem(last=False)
-        return opened
+        return self._searches.get(lake.tenant, lambda: open_search(lake))
 
     def warm(self) -> None:
         """Open what the first who asks would else wait for: a connection to the catalog, the client of Dagster."""

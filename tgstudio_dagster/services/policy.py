@@ -110,6 +110,7 @@ _ROWS = (
     ),
     _reads("topics.changes", turn=True, pages=("topics",)),
     _reads("topics.map", turn=True, routes=("GET /v1/map",), pages=("map",)),
+    _reads("topics.title"),
     _reads("topics.trends", turn=True, pages=("top",)),
     _reads("topics.ranking", turn=True, pages=("topic",)),
     # chats
@@ -266,19 +267,20 @@ _ROWS = (
     _reads("usage.limits", pages=("settings",)),
     _reads("usage.runs", pages=("usage",)),
     # imports
-    _reads("imports.all", pages=("onboarding",)),
     _reads("imports.sources", commands=("imports",)),
     _reads("imports.rejects"),
-    _edits("imports.upload", "import", scope=None, pages=("onboarding",)),
+    _reads("uploads.all", pages=("onboarding",)),
+    _edits("uploads.upload", "import", scope=None, quotas=("upload_bytes_per_day",), pages=("onboarding",)),
     _operates(
-        "imports.from_path", pages=("onboarding",), commands=("import",),
+        "uploads.from_path", pages=("onboarding",), commands=("import",),
         refusal="only the operator may import from a path of this machine; upload the file instead.",
     ),
-    _edits("imports.proceed", "import", scope=None, pages=("onboarding",)),
-    _edits("imports.forget", "import", scope=None, pages=("onboarding",)),
+    _edits("uploads.cancel", "import", scope=None, pages=("onboarding",)),
+    _edits("uploads.forget", "import", scope=None, pages=("onboarding",)),
     # people
     Action("people.me", anybody=True, scope=None, routes=("GET /v1/me",)),
     _reads("people.members"),
+    Action("people.sign_out", anybody=True, scope=None, routes=("POST /auth/logout",)),
     # this machine
     _operates("machine.tenants", pages=("operator",), commands=("tenant list",)),
     _operates("machine.runs", pages=("operator",)),

@@ -19,8 +19,6 @@ from starlette.responses import Response
 from tgstudio_dagster.core.errors import FieldError
 from tgstudio_dagster.core.settings import Settings, WebSettings
 
-LONGEST = timedelta(days=30)
-"""A session ends after this even where it is used all the time."""
 KEY_FILE = "web_session.key"
 _ISSUER = "tgstudio"
 _SHORTEST_KEY = 32
@@ -29,12 +27,13 @@ _SHORTEST_KEY = 32
 class Signer:
     """The keys that sign sessions: the first signs, each is accepted, so that a key is replaced without signing out all."""
 
-    def __init__(self, keys: list[str]) -> None:
+    def __init__(self, keys: list[str], longest: timedelta = timedelta(days=30)) -> None:
         if not keys or any(len(key) < _SHORTEST_KEY for key in keys):
             raise FieldError(
                 "TGSTUDIO_WEB_SESSION_KEYS",
                 f"each key needs {_SHORTEST_KEY} characters or more; `tgstudio keys new` prints one.",
             )
+        self._longest = longest
         self._keys = {_number(key): key for key in keys}
         self._first = _number(keys[0])
 
@@ -45,11 +44,12 @@ class Signer:
         Raises SettingsError for a key that is too short, or a file that can't be read or written.
         """
         if web.session_keys is not None:
-            return cls([key.strip() for key in web.session_keys.get_secret_value().split(",") if key.strip()])
+            keys = [key.strip() for key in web.session_keys.get_secret_value().split(",")]
+            return cls([key for key in keys if key], _longest(web))
         path = settings.home.resolve() / KEY_FILE
         try:
             _make(path)
-            return cls([path.read_text().strip()])
+            return cls([path.read_text().strip()], _longest(web))
         except OSError as error:
             raise FieldError(
                 "TGSTUDIO_HOME",
@@ -59,7 +59,7 @@ class Signer:
 
     def sign(self, sid: str, user_id: str, now: datetime) -> str:
         """The token of a session, for its cookie: a JWT (HS256) with the id of its key."""
-        claims = {"iss": _ISSUER, "sub": user_id, "sid": sid, "iat": now, "exp": now + LONGEST}
+        claims = {"iss": _ISSUER, "sub": user_id, "sid": sid, "iat": now, "exp": now + self._longest}
         return jwt.encode(claims, self._keys[self._first], "HS256", headers={"kid": self._first})
 
     def sid(self, token: str | None) -> str | None:
@@ -118,7 +118,11 @@ class Cookie:
 
 def session_cookie(web: WebSettings) -> Cookie:
     """The cookie of a session."""
-    return Cookie("tgstudio", web, seconds=int(LONGEST.total_seconds()))
+    return Cookie("tgstudio", web, seconds=int(_longest(web).total_seconds()))
+
+
+def _longest(web: WebSettings) -> timedelta:
+    return timedelta(days=web.session_days)
 
 
 def _make(path: Path) -> None:

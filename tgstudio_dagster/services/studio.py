@@ -27,6 +27,7 @@ from tgstudio_dagster.services.runs import RunsClient
 from tgstudio_dagster.services.scope import Scope
 from tgstudio_dagster.services.settings import OwnSettings
 from tgstudio_dagster.services.topics import Topics
+from tgstudio_dagster.services.uploads import Uploads
 from tgstudio_dagster.services.usage import UsageReports
 from tgstudio_dagster.services.watches import Watches
 from tgstudio_dagster.services.webhooks import Webhooks
@@ -56,6 +57,7 @@ class Studio:
         self.rules = Rules(scope)
         self.settings = OwnSettings(scope)
         self.topics = Topics(scope)
+        self.uploads = Uploads(scope)
         self.usage = UsageReports(scope)
         self.watches = Watches(scope)
         self.webhooks = Webhooks(scope)

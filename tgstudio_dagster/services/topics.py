@@ -11,7 +11,7 @@ import polars as pl
 from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.core.vocabulary import Entity, Window
 from tgstudio_dagster.lake import read_cache
-from tgstudio_dagster.lake.tables.topics import RANKINGS
+from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPICS
 from tgstudio_dagster.services.scope import Scope, Service, does
 from tgstudio_dagster.topics import questions, topic_page
 from tgstudio_dagster.topics.colours import WITHOUT_STORY
@@ -54,6 +54,11 @@ class Topics(Service):
             raise _unknown(topic_id)
         return page
 
+    @does("topics.title")
+    def title(self, topic_id: str, *, day: date) -> str | None:
+        """What the topic of that day is called; None where there is none of this id."""
+        return title_of(self.scope, topic_id, day)
+
     @does("topics.changes")
     def changes(self, *, day: date | None = None) -> pl.DataFrame:
         """Which topics split or merged since the day before; columns as in `sql/topic_changes.sql`."""
@@ -89,6 +94,12 @@ def newest_day(scope: Scope) -> date:
             f"`tgstudio materialize --tenant {scope.tenant.slug}`."
         )
     return max(days)
+
+
+def title_of(scope: Scope, topic_id: str, day: date) -> str | None:
+    """What the topic of that day is called; None where there is none of this id."""
+    rows = scope.lake.read(TOPICS, days=[day], columns=["topic_id", "title"], where=[pl.col("topic_id") == topic_id])
+    return None if rows.is_empty() else str(rows["title"][0])
 
 
 def _unknown(topic_id: str) -> NotFoundError:

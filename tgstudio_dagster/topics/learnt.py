@@ -28,9 +28,8 @@ def learnt_lines(lake: TenantLake, day: date, instead: Mapping[date, pl.DataFram
     """
     counts = instead or {}
     days = [day - timedelta(days=n) for n in range(LEARNT_DAYS)]
-    return repeated(
-        add_counts(counts[each] if each in counts else lake.read(CHANNEL_LINES, days=[each]) for each in days)
-    )
+    stored = lake.read(CHANNEL_LINES, days=[each for each in days if each not in counts])
+    return repeated(add_counts([stored, *(counts[each] for each in days if each in counts)]))
 
 
 def learnt_words(lake: TenantLake, day: date) -> dict[str, Background]:

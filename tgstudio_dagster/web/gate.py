@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import anyio.to_thread
 from starlette.datastructures import Headers
-from starlette.responses import RedirectResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tgstudio_dagster.catalog.people.logins import ended_among, session_hash
@@ -26,7 +26,7 @@ from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.services.sessions import session_cookie
 from tgstudio_dagster.web.auth.pages import refused_page
 from tgstudio_dagster.web.metrics import SOCKETS
-from tgstudio_dagster.web.problems import of_error, status_of
+from tgstudio_dagster.web.problems import of_error, problem, status_of
 from tgstudio_dagster.web.who import SAFE, Visitor, check_origin, of_session, preferred_language
 
 PREFIX = b"x-tgstudio-"
@@ -35,6 +35,9 @@ POLL_SECONDS = 1.0
 ENDED = 4401
 """A private close code (4000 to 4999): the session has ended."""
 _OPEN = ("/static/", "/_stcore/health", "/_stcore/host-config", "/favicon")
+_UPLOADS = "/_stcore/upload_file"
+_FORM_BYTES = 2**20
+"""What a form adds to its file."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -67,7 +70,8 @@ class Gate:
         identity = {"user": visitor.user.id, "tenant": visitor.principal.tenant, "sid": sid}
         headers = [*_stripped(scope), *((PREFIX + name.encode(), value.encode()) for name, value in identity.items())]
         if scope["type"] == "http":
-            await self._app({**scope, "headers": headers}, receive, send)
+            too_large = self._too_large(scope) if path.startswith(_UPLOADS) else None
+            await (too_large or self._app)({**scope, "headers": headers}, receive, send)
         else:
             # Streamlit would compare the origin again, with addresses that it asks other hosts for.
             scope = {**scope, "headers": [(name, value) for name, value in headers if name != b"origin"]}
@@ -104,6 +108,18 @@ class Gate:
         now: datetime = utc_now()
         visitor = await anyio.to_thread.run_sync(lambda: of_session(self._platform, sid, now, ip=ip))
         return visitor, sid
+
+    def _too_large(self, scope: Scope) -> JSONResponse | None:
+        """The answer to an upload that is too large: Streamlit would hold it in memory, and only its pages know a limit."""
+        if scope["method"] in SAFE or scope["method"] == "DELETE":
+            return None
+        length = Headers(scope=scope).get("content-length", "")
+        largest = self._platform.web_settings.upload_megabytes
+        if not length.isdigit():
+            return problem(411, "Content-Length: missing; say how long the upload is.")
+        if int(length) > largest * 2**20 + _FORM_BYTES:
+            return problem(413, f"The file has more than {largest} MB, the largest that is taken in here.")
+        return None
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, path: str, error: TGStudioError) -> None:
         if scope["type"] == "websocket":

@@ -20,7 +20,7 @@ from tgstudio_dagster.catalog.money.plans import limits_within, lock_tenant
 from tgstudio_dagster.catalog.outbox.events import AccountLost, record
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import AuditEntry
-from tgstudio_dagster.core.errors import ConflictError, NotFoundError, VaultError
+from tgstudio_dagster.core.errors import ConflictError, LimitError, NotFoundError, VaultError
 from tgstudio_dagster.core.ids import new_id
 from tgstudio_dagster.core.principal import Principal
 
@@ -58,7 +58,7 @@ def add_account(
 ) -> TgAccount:
     """Store a paired account, active. The same Telegram user again keeps its id and gets the new session.
 
-    `paired_by` is a user's id, None for the operator. Raises ConflictError where the plan allows no more accounts.
+    `paired_by` is a user's id, None for the operator. Raises LimitError where the plan allows no more accounts.
     """
     with catalog.tenant_session(tenant, writing=True) as rows:
         lock_tenant(rows, tenant)
@@ -67,7 +67,7 @@ def add_account(
             limit = limits_within(rows, tenant).accounts
             used = rows.scalar(select(func.count()).select_from(TgAccount).where(TgAccount.status != "removed")) or 0
             if used >= limit:
-                raise ConflictError(
+                raise LimitError(
                     f"the tenant's plan allows {limit}, and {used} are paired; remove one, or change the plan.",
                     field="accounts",
                 )

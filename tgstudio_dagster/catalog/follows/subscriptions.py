@@ -19,11 +19,11 @@ from tgstudio_dagster.catalog.accounts.models import TgAccount
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.follows.models import AccountChannelState, Channel, Subscription, SubscriptionRequest
 from tgstudio_dagster.catalog.follows.reading import furthest
-from tgstudio_dagster.catalog.money.plans import limits_within, lock_tenant, next_midnight
+from tgstudio_dagster.catalog.money.plans import limits_within, lock_tenant
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import AuditEntry
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.core.errors import ConflictError, FieldError, NotFoundError, QuotaError
+from tgstudio_dagster.core.errors import ConflictError, FieldError, LimitError, NotFoundError
 from tgstudio_dagster.core.principal import Principal
 
 __all__ = [
@@ -97,7 +97,7 @@ def request_subscription(
     """Ask to follow what `reference` names, `since` a day or (None) with all of its history; an equal queued wish stands.
 
     Raises SettingsError for a reference that can't be one, NotFoundError for an unknown account, ConflictError for a
-    viewer or an account that is not active, QuotaError where the plan allows no more channels.
+    viewer or an account that is not active, LimitError where the plan allows no more channels.
     """
     _may_edit(principal)
     reference = reference.strip()
@@ -188,7 +188,7 @@ def subscribe(
     """Follow a channel that the tenant has seen, read by the account; one that is followed already becomes active.
 
     The deeper `since` of the two is kept (None, all of history, is the deepest). Raises NotFoundError for an unknown
-    account or channel, ConflictError where the account is not active, QuotaError where the plan allows no more channels.
+    account or channel, ConflictError where the account is not active, LimitError where the plan allows no more channels.
     """
     with catalog.tenant_session(tenant, writing=True) as session:
         lock_tenant(session, tenant)
@@ -313,11 +313,9 @@ def _subscribed(session: Session) -> int:
 def _refuse_over_limit(session: Session, tenant: Principal | str, *, used: int) -> None:
     limit = limits_within(session, tenant).channels
     if used >= limit:
-        raise QuotaError(
-            "channels",
-            next_midnight(utc_now()),
-            f"channels: the tenant's plan allows {limit}, and {used} are followed or asked for; end one, or change the "
-            "plan.",
+        raise LimitError(
+            f"the tenant's plan allows {limit}, and {used} are followed or asked for; end one, or change the plan.",
+            field="channels",
         )
 
 

@@ -1,6 +1,8 @@
 """Plans: what a tenant may use, by its plan and by the quotas that differ from it, and what it has used of that.
 
-Whoever spends asks here first; what something costs in money is not this module's matter.
+What the product's plans allow is `PLANS`, and nowhere else. A row of the table `plans` names a plan and holds only what an
+operator has set otherwise; a plan of the operator's own has the free one's limits for what its row does not say. Whoever
+spends asks here first. What something costs in money is not handled here.
 """
 
 from __future__ import annotations
@@ -19,11 +21,13 @@ from tgstudio_dagster.core.errors import FieldError, NotFoundError, QuotaError, 
 from tgstudio_dagster.core.principal import Principal
 
 __all__ = [
+    "PLANS",
     "Limits",
     "limits_of",
     "limits_within",
     "lock_tenant",
     "next_midnight",
+    "refuse_over",
     "set_plan",
     "spend",
     "spent",
@@ -48,12 +52,55 @@ class Limits(BaseModel):
     api_calls_per_day: int = Field(ge=0, description="Calls of the REST interface with a key a day.")
     mcp_calls_per_day: int = Field(ge=0, description="Calls of tools a day.")
     calls_per_minute: int = Field(ge=1, description="Calls a minute of one key, where the key says nothing less.")
+    upload_bytes_per_day: int = Field(ge=0, description="Bytes of exports and dumps uploaded a day.")
+
+
+_GIB = 2**30
+PLANS: dict[str, Limits] = {
+    "free": Limits(
+        refresh_minutes=60,
+        channels=50,
+        accounts=1,
+        media_bytes_per_day=_GIB,
+        orders_per_day=20,
+        images_per_day=20,
+        api_calls_per_day=1_000,
+        mcp_calls_per_day=500,
+        calls_per_minute=60,
+        upload_bytes_per_day=5 * _GIB,
+    ),
+    "pro": Limits(
+        refresh_minutes=15,
+        channels=500,
+        accounts=5,
+        media_bytes_per_day=20 * _GIB,
+        orders_per_day=200,
+        images_per_day=400,
+        api_calls_per_day=50_000,
+        mcp_calls_per_day=20_000,
+        calls_per_minute=300,
+        upload_bytes_per_day=50 * _GIB,
+    ),
+    "enterprise": Limits(
+        refresh_minutes=5,
+        channels=5_000,
+        accounts=50,
+        media_bytes_per_day=500 * _GIB,
+        orders_per_day=2_000,
+        images_per_day=4_000,
+        api_calls_per_day=1_000_000,
+        mcp_calls_per_day=500_000,
+        calls_per_minute=1_200,
+        upload_bytes_per_day=500 * _GIB,
+    ),
+}
+"""What the product's own plans allow. A change here reaches every tenant that no row says otherwise of."""
 
 
 def limits_of(catalog: Catalog, tenant: Principal | str) -> Limits:
     """The limits of the tenant's plan (`free` where it has none), with its own quotas in their place.
 
-    Raises NotFoundError for an unknown tenant, SettingsError where the plan is missing or lacks a limit.
+    Raises NotFoundError for an unknown tenant, SettingsError where the plan is missing or a row's limit is no number.
     """
     with catalog.tenant_session(tenant) as session:
         return limits_within(session, tenant)
@@ -68,7 +115,8 @@ def limits_within(session: Session, tenant: Principal | str) -> Limits:
         raise FieldError("plan", f"tenant {slug!r} is on {name!r}, which the catalog's table `plans` lacks; add it.")
     quotas = {row.name: row.limit for row in session.scalars(select(Quota))}
     try:
-        return Limits.model_validate({**_added(), **plan.limits, **quotas})
+        shipped = PLANS.get(name, PLANS[DEFAULT_PLAN]).model_dump()
+        return Limits.model_validate({**_added(), **shipped, **plan.limits, **quotas})
     except ValidationError as error:
         first = error.errors()[0]
         raise SettingsError(f"Plan {name!r}, limit {first['loc'][0]}: {first['msg']}. Mend it in `plans`.") from error
@@ -111,14 +159,26 @@ def take(catalog: Catalog, tenant: Principal | str, name: str, day: date, amount
 def take_within(session: Session, tenant: str, name: str, day: date, amount: int = 1) -> int:
     """As `take`, in a writing transaction of the tenant that is open already."""
     lock_tenant(session, tenant)
-    limit: int = getattr(limits_within(session, tenant), name)
     used = session.get(QuotaUsage, (tenant, day, name)) or QuotaUsage(tenant=tenant, day=day, name=name, amount=0)
-    if used.amount + amount > limit:
-        until = datetime.combine(day + timedelta(days=1), time(), UTC)
-        raise QuotaError(name, until, f"{name}: {used.amount} of {limit} are used today; wait until {until:%H:%M} UTC.")
+    _refuse_over(session, tenant, name, day, used.amount, amount)
     session.add(used)
     used.amount += amount
     return used.amount
+
+
+def refuse_over(catalog: Catalog, tenant: Principal | str, name: str, day: date, amount: int) -> None:
+    """Raise QuotaError as `take` would, and use nothing: before work is begun that is counted while it goes on."""
+    slug = tenant if isinstance(tenant, str) else tenant.tenant
+    with catalog.tenant_session(slug) as session:
+        used = session.get(QuotaUsage, (slug, day, name))
+        _refuse_over(session, slug, name, day, used.amount if used else 0, amount)
+
+
+def _refuse_over(session: Session, tenant: str, name: str, day: date, used: int, amount: int) -> None:
+    limit: int = getattr(limits_within(session, tenant), name)
+    if used + amount > limit:
+        until = datetime.combine(day + timedelta(days=1), time(), UTC)
+        raise QuotaError(name, until, f"{name}: {used} of {limit} are used today; wait until {until:%H:%M} UTC.")
 
 
 def next_midnight(now: datetime) -> datetime:

@@ -41,6 +41,8 @@ __all__ = [
 Way = Literal["oidc", "widget", "local"]
 _SLIDE = timedelta(minutes=1)
 """A session's end is moved at most this often, so that a busy page is no busy writer."""
+_KEPT_AFTER_END = timedelta(days=30)
+"""How long the row of a session stays after its end, for whoever asks later where somebody was signed in."""
 _AGENT_LENGTH = 300
 
 
@@ -113,7 +115,7 @@ def open_session(
     """Begin a session that ends when it is not used for `ttl`; returns its secret id, which is stored hashed only."""
     sid = secrets.token_urlsafe(32)
     with catalog.session() as session:
-        session.execute(delete(LoginSession).where(LoginSession.expires_at < now - timedelta(days=30)))
+        session.execute(delete(LoginSession).where(LoginSession.expires_at < now - _KEPT_AFTER_END))
         session.add(
             LoginSession(
                 sid_hash=session_hash(sid),

@@ -17,7 +17,7 @@ from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import Tenant
 from tgstudio_dagster.catalog.work.models import Bundle
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.core.errors import ConflictError, FieldError, ForbiddenError, NotFoundError
+from tgstudio_dagster.core.errors import FieldError, ForbiddenError, LimitError, NotFoundError
 from tgstudio_dagster.core.ids import new_id
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.vocabulary import BundleFormat
@@ -49,7 +49,7 @@ def create_bundle(
     now: datetime,
 ) -> Bundle:
     """Queue a bundle. Raises SettingsError for days or a format that make none, ForbiddenError for a viewer,
-    ConflictError where too many wait already."""
+    LimitError where too many wait already."""
     if not principal.may_edit:
         raise ForbiddenError(
             "a viewer may read, not ask for bundles; ask an editor or an owner of the tenant.", field="role"
@@ -62,7 +62,7 @@ def create_bundle(
     with catalog.tenant_session(principal, writing=True) as session:
         lock_tenant(session, principal)
         if len(session.scalars(unfinished).all()) >= MAX_WAITING:
-            raise ConflictError(f"{MAX_WAITING} are being made already; wait for one of them.", field="bundles")
+            raise LimitError(f"{MAX_WAITING} are being made already; wait for one of them.", field="bundles")
         bundle = Bundle(
             id=f"{principal.tenant}-{new_id()}",
             tenant=principal.tenant,
@@ -103,6 +103,13 @@ def pending_bundles(catalog: Catalog) -> list[Bundle]:
         .where(Bundle.status == "queued", Tenant.deleted_at.is_(None))
         .order_by(Bundle.created_at, Bundle.id)
     )
+    with catalog.reading() as session:
+        return list(session.scalars(query))
+
+
+def unfinished_bundles(catalog: Catalog) -> list[Bundle]:
+    """Bundles of all tenants that wait or are at work, oldest first: those whose runs may have ended."""
+    query = select(Bundle).where(Bundle.status.in_(("queued", "running"))).order_by(Bundle.created_at, Bundle.id)
     with catalog.reading() as session:
         return list(session.scalars(query))
 

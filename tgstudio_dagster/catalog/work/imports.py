@@ -5,8 +5,10 @@ An import's id, `<tenant>-<ulid>`, says whose it is; everything here stays withi
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -18,7 +20,17 @@ from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError
 from tgstudio_dagster.core.ids import new_id
 
-__all__ = ["ImportState", "Reject", "begin_import", "checkpoint", "finish_import", "list_imports", "rejects"]
+__all__ = [
+    "ImportCounts",
+    "ImportState",
+    "Reject",
+    "begin_import",
+    "checkpoint",
+    "finish_import",
+    "imported_by",
+    "list_imports",
+    "rejects",
+]
 
 EXCERPT_LENGTH = 500
 
@@ -33,10 +45,25 @@ class Reject:
     excerpt: str
 
 
-def begin_import(catalog: Catalog, tenant: str, *, path: str, source_hash: str, kind: str) -> ImportState:
+@dataclass(frozen=True)
+class ImportCounts:
+    """Messages read, posts landed, filtered and rejected, and the reasons of the latter two."""
+
+    read: int = 0
+    landed: int = 0
+    filtered: int = 0
+    rejected: int = 0
+    filtered_by: dict[str, int] = field(default_factory=dict)
+    rejected_by: dict[str, int] = field(default_factory=dict)
+
+
+def begin_import(
+    catalog: Catalog, tenant: str, *, path: str, source_hash: str, kind: str, upload: str | None = None
+) -> ImportState:
     """The import of this file for this tenant: a new one, the unfinished one to resume, or the one that is `done`.
 
-    A file is known by the hash of what it holds; a moved one is resumed, a changed one is a new import.
+    A file is known by the hash of what it holds; a moved one is resumed, a changed one is a new import. `upload` is the id
+    of the upload that brings it, whose counts are this import's from now on.
     """
     query = select(ImportState).where(ImportState.source_hash == source_hash)
     try:
@@ -47,6 +74,7 @@ def begin_import(catalog: Catalog, tenant: str, *, path: str, source_hash: str, 
                 session.add(known)
             if known.status != "done":
                 known.path, known.kind, known.status, known.error = path, kind, "running", None
+                known.upload_id = upload or known.upload_id
             session.flush()
             return known
     except IntegrityError as error:
@@ -130,6 +158,34 @@ def list_imports(catalog: Catalog, tenant: str) -> list[ImportState]:
     """The tenant's imports, newest first."""
     with catalog.tenant_session(tenant) as session:
         return list(session.scalars(select(ImportState).order_by(ImportState.id.desc())))
+
+
+def imported_by(catalog: Catalog, tenant: str, upload_id: str, *, reasons: bool = False) -> ImportCounts:
+    """What an upload's imports have counted up to their checkpoints, in all of its attempts.
+
+    `reasons` has what was rejected counted by its reason, for which each of the rejects is read.
+    """
+    query = select(ImportState).where(ImportState.upload_id == upload_id)
+    rejected = (
+        select(ImportReject.reason)
+        .join(ImportState, ImportState.id == ImportReject.import_id)
+        .where(ImportState.upload_id == upload_id)
+    )
+    with catalog.tenant_session(tenant) as session:
+        rows = list(session.scalars(query))
+        texts = session.scalars(rejected) if reasons else ()
+        rejected_by = Counter(text.partition(":")[0] for text in texts)
+    filtered_by: Counter[str] = Counter()
+    for row in rows:
+        filtered_by.update(json.loads(row.state).get("filtered", {}))
+    return ImportCounts(
+        read=sum(row.read for row in rows),
+        landed=sum(row.landed for row in rows),
+        filtered=sum(row.filtered for row in rows),
+        rejected=sum(row.rejected for row in rows),
+        filtered_by=dict(filtered_by),
+        rejected_by=dict(rejected_by),
+    )
 
 
 def rejects(catalog: Catalog, tenant: str, import_id: str) -> list[Reject]:

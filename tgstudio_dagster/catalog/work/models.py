@@ -1,4 +1,4 @@
-"""Tables of work: orders and edits, bundles, rules, watches, imports and their rejects.
+"""Tables of work: orders and edits, bundles, rules, watches, uploads, imports and their rejects.
 
 One class is one table; no query belongs here.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Float, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tgstudio_dagster.catalog.base import ID_LENGTH, KEY_LENGTH, Base, TenantOwned, one_of
@@ -23,7 +23,11 @@ class Order(TenantOwned, Base):
     The id, `<tenant>-<ulid>`, is its partition key in Dagster. Either `topic_id` or `messages` is set; `messages` are
     pairs of channel_id and msg_id within the window that ends with `day`. `goal` is how far it is to be worked: to the
     text, the image briefs, the images or the packages; a goal that is raised queues it again. `cancel_at` is when its
-    user asked to stop it.
+    user asked to stop it. `subject` is the title that the topic had; null for messages, and for orders older than this column.
+
+    One run at a time fulfils it. `token` grows with every run that takes it (a fencing token), `holder` is the process
+    of the run that has it, believed until `held_until`. `wish` counts how often people have asked for it: 1, and one
+    more whenever it is queued again.
     """
 
     __tablename__ = "orders"
@@ -33,10 +37,12 @@ class Order(TenantOwned, Base):
         CheckConstraint("(topic_id is null) <> (messages is null)", name="subject"),
         Index(None, "status", "id"),
         Index(None, "tenant", "id"),
+        Index(None, "tenant", "created_at", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(KEY_LENGTH), primary_key=True)
     topic_id: Mapped[str | None] = mapped_column(String(40))
+    subject: Mapped[str | None] = mapped_column(Text)
     messages: Mapped[list[list[int]] | None] = mapped_column(JSON(none_as_null=True))
     day: Mapped[date]
     platforms: Mapped[list[PlatformName]] = mapped_column(JSON)
@@ -51,6 +57,11 @@ class Order(TenantOwned, Base):
     error: Mapped[str | None] = mapped_column(Text)
     cancel_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+    wish: Mapped[int] = mapped_column(default=1)
+    token: Mapped[int] = mapped_column(BigInteger, default=0)
+    holder: Mapped[str | None] = mapped_column(String(300))
+    holder_started: Mapped[float | None] = mapped_column(Float(53))
+    held_until: Mapped[datetime | None]
 
 
 class PackageEdit(TenantOwned, Base):
@@ -122,6 +133,53 @@ class Watch(TenantOwned, Base):
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
 
 
+class Upload(TenantOwned, Base):
+    """An export or dump that waits to be imported by a run: uploaded by a person, or (`path`) named by the operator.
+
+    The bytes of an upload lie in the lake below `uploads/` as `<id>.<extension>` until the row is done, failed or
+    cancelled. `position` of `total` is how far the file at hand is, in its source's unit; the four counts are of messages
+    and posts since the upload's first attempt. `attempts` counts the runs that began it.
+    """
+
+    __tablename__ = "uploads"
+    __table_args__ = (
+        CheckConstraint(one_of("status", "waiting", "running", "done", "failed", "cancelled"), name="status"),
+        Index(None, "status", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(KEY_LENGTH), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    extension: Mapped[str] = mapped_column(String(16), default="")
+    path: Mapped[str | None] = mapped_column(Text)
+    bytes: Mapped[int | None] = mapped_column(BigInteger)
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    status: Mapped[str] = mapped_column(String(10), default="waiting")
+    run_id: Mapped[str | None] = mapped_column(String(64))
+    attempts: Mapped[int] = mapped_column(default=0)
+    position: Mapped[int] = mapped_column(BigInteger, default=0)
+    total: Mapped[int] = mapped_column(BigInteger, default=0)
+    read: Mapped[int] = mapped_column(BigInteger, default=0)
+    landed: Mapped[int] = mapped_column(BigInteger, default=0)
+    filtered: Mapped[int] = mapped_column(BigInteger, default=0)
+    rejected: Mapped[int] = mapped_column(BigInteger, default=0)
+    filtered_by: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    rejected_by: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    skipped_files: Mapped[int] = mapped_column(default=0)
+    first_day: Mapped[date | None]
+    last_day: Mapped[date | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+    finished_at: Mapped[datetime | None]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be done for it."""
+        return self.status in {"done", "failed", "cancelled"}
+
+
 class ImportState(TenantOwned, Base):
     """An import of one file: how far it came, and what it counted. Counts are totals since its beginning."""
 
@@ -138,6 +196,7 @@ class ImportState(TenantOwned, Base):
     status: Mapped[str] = mapped_column(String(10), default="running")
     position: Mapped[int] = mapped_column(BigInteger, default=0)
     state: Mapped[str] = mapped_column(Text, default="{}")
+    upload_id: Mapped[str | None] = mapped_column(String(KEY_LENGTH), ForeignKey("uploads.id"))
     read: Mapped[int] = mapped_column(BigInteger, default=0)
     landed: Mapped[int] = mapped_column(BigInteger, default=0)
     filtered: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -21,12 +21,10 @@ from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPICS
 from tgstudio_dagster.newsroom.pipeline import draws
 from tgstudio_dagster.newsroom.platforms import image_count
 from tgstudio_dagster.orchestration.decide.rules import RankedTopic, decide
-from tgstudio_dagster.orchestration.jobs import fulfil_order
 
 
 @dg.sensor(
-    job=fulfil_order,
-    minimum_interval_seconds=30,
+    minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Orders the topics that pass a tenant's rules, once each. Cursor: by tenant, the rankings, rules and day "
     "that were last looked at.",

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -36,14 +37,17 @@ from tgstudio_dagster.telegram.sources.source import BATCH, Batch, Source
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an import is: of the file `done` of `total` elements, and the counts of the whole command."""
+    """How far an import is: of the file `done` of `total` elements, and the counts of the whole command so far."""
 
     path: Path
     done: int
     total: int
-    read: int
-    landed: int
-    rejected: int
+    summary: ImportSummary
+
+    @property
+    def read(self) -> int:
+        """Messages read."""
+        return self.summary.read
 
 
 @dataclass
@@ -88,14 +92,16 @@ def import_path(
     progress: Callable[[Progress], None] = lambda _: None,
     again: bool = False,
     batch: int = BATCH,
+    upload: str | None = None,
 ) -> ImportSummary:
     """Land the messages of a file, or of all exports and dumps below a folder, for a tenant.
 
     A file imported before (known by its content) is skipped unless `again`; one that was cut short goes on where it
     stopped. `observed_at` is when the state was read, by default the newest date in the file not later than `now`.
     `channel` is the username of a file with one channel, `usernames` those of several by id; what the catalog knows is
-    used too. `batch` is how many messages go into one checkpoint. Raises SourceError for what is no export or dump
-    (after all that can be imported is), LeaseHeldError while another import of this tenant runs.
+    used too. `batch` is how many messages go into one checkpoint.
+    `upload` is the id of the upload that brought the files. Raises SourceError for what is no export or dump (after all
+    that can be imported is), LeaseHeldError while another import of this tenant runs.
     """
     name = _username(channel)
     summary = ImportSummary()
@@ -106,7 +112,7 @@ def import_path(
                 if path.is_dir() and sniff(file) is None:
                     summary.ignored.append(str(file.relative_to(path)))
                     continue
-                job = _Import(file, tenant, catalog, lake, settings, summary, progress, held, batch)
+                job = _Import(file, tenant, catalog, lake, settings, summary, progress, held, batch, upload)
                 job.run(first_day, now, name, observed_at, usernames or {}, again=again)
                 summary.files += 1
             except SourceError as error:
@@ -137,6 +143,7 @@ class _Import:
     progress: Callable[[Progress], None]
     held: Lease
     batch: int
+    upload: str | None
 
     def run(
         self,
@@ -179,12 +186,12 @@ class _Import:
         finish_import(self.catalog, state.id)
 
     def _begin(self, digest: str, kind: str, *, again: bool) -> ImportState | None:
-        state = begin_import(self.catalog, self.tenant, path=str(self.path), source_hash=digest, kind=kind)
+        begin = partial(begin_import, self.catalog, self.tenant, path=str(self.path), kind=kind, upload=self.upload)
+        state = begin(source_hash=digest)
         turn = 1
         while state.status == "done" and again:
             turn += 1
-            name = f"{digest}-{turn}"
-            state = begin_import(self.catalog, self.tenant, path=str(self.path), source_hash=name, kind=kind)
+            state = begin(source_hash=f"{digest}-{turn}")
         return None if state.status == "done" else state
 
     def _land(self, source: Source, state: ImportState, kept: _State) -> None:
@@ -212,12 +219,7 @@ class _Import:
             )
             self._count(batch, frame.height, reasons)
             self.summary.days = sorted(days)
-            self.progress(
-                Progress(
-                    self.path, batch.position, source.total,
-                    self.summary.read, self.summary.landed, self.summary.rejected,
-                )
-            )  # fmt: skip
+            self.progress(Progress(self.path, batch.position, source.total, self.summary))
 
     def _chosen(self, batch: Batch) -> tuple[pl.DataFrame, Counter[str]]:
         """The rows that pass the tenant's filters, their files stored; and how many were left out, by reason."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, model_validator
 
-from tgstudio_dagster.core.cursor import paged
+from tgstudio_dagster.core.cursor import read_place, write_place
+from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.core.vocabulary import Goal, Language, OrderStatus, PlatformName, Tone
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.orders import Order as OrderRow
@@ -27,6 +28,7 @@ from tgstudio_dagster.web.api.common import (
 from tgstudio_dagster.web.api.route import ApiRoute
 
 router = APIRouter(route_class=ApiRoute, prefix="/v1")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OrderId = Annotated[str, Path(pattern=r"^[a-z0-9]{1,63}-[a-z0-9]{1,63}$", examples=["demo-01jq0000000000000000000000"])]
 
 
@@ -169,10 +171,10 @@ def orders(
     cursor: Cursor = None,
 ) -> Page[Order]:
     """Newest first."""
-    found = [one for one in studio.orders.all() if status is None or one.status == status]
-    place = lambda one: [-round(one.created_at.timestamp() * 1e6), one.id]  # noqa: E731
-    some, further = paged(sorted(found, key=place), place, cursor=cursor, limit=limit)
-    return Page[Order](items=[_order(one) for one in some], cursor=further)
+    # One more than is shown: whether there are more is known without counting them.
+    rows = studio.orders.page(limit=limit + 1, after=_after(cursor), status=status)
+    further = write_place(_place(rows[limit - 1])) if len(rows) > limit else None
+    return Page[Order](items=[_order(row) for row in rows[:limit]], cursor=further)
 
 
 @router.get("/orders/{order_id}", summary="How far an order has come")
@@ -209,6 +211,22 @@ def _asked(studio: Studio, response: Response, asked: Work, goal: Goal) -> Order
         )
     response.headers["location"] = f"/v1/orders/{found.id}"
     return _order(found)
+
+
+def _place(row: OrderRow) -> list[str | int]:
+    """Where an order stands in the list: microseconds before 1970, and its id."""
+    return [-round(row.created_at.timestamp() * 1e6), row.id]
+
+
+def _after(cursor: str | None) -> tuple[datetime, str] | None:
+    """The time and id that a cursor of the list stands for. Raises QueryError for one of another list."""
+    if cursor is None:
+        return None
+    before, order_id = read_place(cursor, (int, str))
+    try:
+        return _EPOCH + timedelta(microseconds=-before), order_id
+    except OverflowError:
+        raise QueryError("it is none of this list's; ask for the first page again.", field="cursor") from None
 
 
 def _order(row: OrderRow) -> Order:

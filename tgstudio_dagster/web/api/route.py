@@ -9,16 +9,18 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 
-from fastapi import HTTPException, Request, params
-from fastapi.dependencies.utils import get_flat_params
+from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
+from starlette.types import Message
 
 from tgstudio_dagster.catalog.people.api_requests import Note
 from tgstudio_dagster.catalog.people.idempotency import (
@@ -50,20 +52,23 @@ class ApiRoute(APIRoute):
     once: ClassVar[bool] = True
     unkept: ClassVar[frozenset[str]] = frozenset({"secret"})
 
+    @cached_property
+    def query_names(self) -> frozenset[str]:
+        """The names of the parameters that the route takes in the address's query, as its description says."""
+        paths = get_openapi(title=self.name, version="", routes=[self])["paths"]
+        taken = (taken for path in paths.values() for way in path.values() for taken in way.get("parameters", []))
+        return frozenset(parameter["name"] for parameter in taken if parameter["in"] == "query")
+
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
-        query = frozenset(
-            one.alias for one in get_flat_params(self.dependant) if isinstance(one.field_info, params.Query)
-        )
-
         shape: Any = self.body_field and self.body_field.field_info.annotation
         body: TypeAdapter[Any] | None = TypeAdapter(shape) if shape else None
 
         async def handle(request: Request) -> Response:
-            started, status = time.perf_counter(), 500
+            started, status, sent = time.perf_counter(), 500, b""
             try:
-                sent = await _read(request)
-                _check_query(request, query)
+                request, sent = await _read(request)
+                _check_query(request, self.query_names)
                 if body is not None and sent:
                     await run_in_threadpool(identify, request)
                     _check_body(body, sent)
@@ -74,7 +79,8 @@ class ApiRoute(APIRoute):
                 status = _status(error)
                 raise
             finally:
-                _note(request, f"{request.method} {self.path_format}", status, time.perf_counter() - started)
+                name, seconds = f"{request.method} {self.path_format}", time.perf_counter() - started
+                _note(request, sent, name, status, seconds)
 
         return handle
 
@@ -107,18 +113,24 @@ class SecretRoute(ApiRoute):
     once = False
 
 
-async def _read(request: Request) -> bytes:
-    """The body, as far as it is not too large; FastAPI finds it read."""
+async def _read(request: Request) -> tuple[Request, bytes]:
+    """The body, as far as it is not too large, and the request for FastAPI, which reads it once more from there."""
     if request.method not in {"POST", "PUT", "PATCH", "DELETE"}:
-        return b""
+        return request, b""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
         if size > MAX_BODY:
             raise HTTPException(413, f"body: at most {MAX_BODY:,} bytes.")
         parts.append(part)
-    request._body = b"".join(parts)
-    return request._body
+    body = b"".join(parts)
+    messages: Iterator[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> Message:
+        message = next(messages, None)
+        return await request.receive() if message is None else message
+
+    return Request(request.scope, receive), body
 
 
 def _check_body(body: TypeAdapter[Any], sent: bytes) -> None:
@@ -172,7 +184,7 @@ def _status(error: Exception) -> int:
     return error.status_code if isinstance(error, HTTPException) else 500
 
 
-def _note(request: Request, name: str, status: int, seconds: float) -> None:
+def _note(request: Request, sent: bytes, name: str, status: int, seconds: float) -> None:
     """Keep a program's call in the history; a person's clicks are none."""
     visitor: Visitor | None = getattr(request.state, "visitor", None)
     if visitor is None or visitor.key is None:
@@ -184,18 +196,17 @@ def _note(request: Request, name: str, status: int, seconds: float) -> None:
             name=name,
             status=status,
             milliseconds=round(seconds * 1000),
-            arguments=_arguments(request),
+            arguments=_arguments(request, sent),
             api_key_id=visitor.key.id,
             user_id=visitor.user.id,
         )
     )
 
 
-def _arguments(request: Request) -> dict[str, Any]:
+def _arguments(request: Request, body: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {name: str(value) for name, value in request.path_params.items()}
     for name, value in request.query_params.multi_items():
         found[name] = f"{found[name]}, {value}" if name in found else value
-    body = getattr(request, "_body", b"")
     if body:
         try:
             sent = json.loads(body)

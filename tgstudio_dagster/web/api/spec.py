@@ -41,10 +41,10 @@ _ERRORS = {
     401: "Nobody is signed in, or the key does not hold.",
     403: "Who asks may not: role, scope, address, or the CSRF token.",
     404: "There is no such thing in this tenant.",
-    409: "The thing's state does not allow it, or another process is at work on it.",
+    409: "The thing's state or a standing limit does not allow it, or another process is at work on it.",
     413: "The body is larger than 1 MiB.",
     422: "A parameter or field is not valid; `field` names it.",
-    429: "A limit is used up, or Telegram asks to wait; `Retry-After` says how long.",
+    429: "A limit of the minute or day is used up, or Telegram asks to wait; `Retry-After` says how long.",
     502: "Telegram or Dagster does not answer.",
     503: "The lake or the vault can't be read.",
 }

@@ -1,8 +1,11 @@
-"""Local accounts: logins and bcrypt hashes in `operators.yaml` of the home, in streamlit-authenticator's format.
+"""Local accounts: logins and hashes of passwords in `operators.yaml` of the home, in streamlit-authenticator's format.
 
     credentials:
       usernames:
-        operator: {name: Operator, password: $2b$12$…, roles: [operator]}
+        operator: {name: Operator, password: $argon2id$…, roles: [operator]}
+
+Passwords are hashed by Argon2id. The bcrypt hashes that streamlit-authenticator writes hold as well: its own Hasher checks
+them, and at the next sign-in they are replaced.
 
 Whose role lacks `operator` is an ordinary user, who may do what their membership says. The file is the only place of local
 passwords; the user of a login is a row of the catalog. There is no default password.
@@ -21,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from tgstudio_dagster.core.errors import FieldError, NotFoundError, SettingsError, SignInError
@@ -28,8 +33,14 @@ from tgstudio_dagster.core.settings import Settings
 
 FILE = "operators.yaml"
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
-_SHORTEST, _LONGEST = 10, 72
-"""bcrypt reads 72 bytes and no more."""
+_SHORTEST, _LONGEST = 10, 256
+_BCRYPT_READS = 72
+"""bcrypt reads so many bytes and no more."""
+_ARGON2 = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+"""OWASP's least for Argon2id: 19 MiB, so that forty who sign in at once take less than a gibibyte."""
+_BCRYPT = re.compile(r"\$2[aby]\$\d+\$.{53}")
+_HASHES = re.compile(rf"{_BCRYPT.pattern}|\$argon2id\$v=\d+\$[\w=,]+\$[\w+/]+\$[\w+/]+")
+_LOG = logging.getLogger(__name__)
 _ALPHABET = "".join(sorted(set(string.ascii_letters + string.digits) - set("0O1lI")))
 
 
@@ -68,10 +79,14 @@ class LocalAccounts:
         key = login.strip().lower()
         row = rows.get(key)
         typed = password.get_secret_value()
-        # A login that is not known takes as long.
-        right = _matches(typed, row.password if row else _decoy())
+        stored = row.password if row else ""
+        right = _is_argon2(typed, stored)
+        if any(_BCRYPT.fullmatch(known.password) for known in rows.values()):
+            right = _is_bcrypt(typed, stored) or right
         if row is None or not right:
             raise SignInError("the login or the password is wrong.", field="login")
+        if _BCRYPT.fullmatch(stored) or _ARGON2.check_needs_rehash(stored):
+            self._rehash(key, stored, password)
         return _account(key, row)
 
     def put(self, login: str, name: str, password: SecretStr, *, operator: bool) -> None:
@@ -86,7 +101,12 @@ class LocalAccounts:
         whole = self._load()
         roles = ["operator"] if operator else []
         users = whole.setdefault("credentials", {}).setdefault("usernames", {})
-        users[login] = {**users.get(login, {}), "name": name, "password": _hash(password), "roles": roles}
+        users[login] = {
+            **users.get(login, {}),
+            "name": name,
+            "password": _ARGON2.hash(password.get_secret_value()),
+            "roles": roles,
+        }
         self._write(whole)
 
     def reset(self, login: str, password: SecretStr) -> LocalAccount:
@@ -100,6 +120,18 @@ class LocalAccounts:
         self.put(login, account.name, password, operator=account.is_operator)
         return account
 
+    def _rehash(self, login: str, stored: str, password: SecretStr) -> None:
+        """Replace the hash that was read; a password that was changed meanwhile stands."""
+        whole = self._load()
+        for name, row in whole["credentials"]["usernames"].items():
+            if str(name).lower() == login and row["password"] == stored:
+                row["password"] = _ARGON2.hash(password.get_secret_value())
+        try:
+            self._write(whole)
+        except SettingsError as error:
+            # The old hash holds: nobody is kept out because the file can't be written.
+            _LOG.warning("%s", error)
+
     def _read(self) -> dict[str, _Account]:
         whole = self._load()
         try:
@@ -111,9 +143,10 @@ class LocalAccounts:
                 f"{self.path}: it is not of the form credentials: usernames: LOGIN: {{name, password}}."
             ) from None
         for login, row in found.items():
-            if not re.fullmatch(r"\$2[aby]\$\d+\$.{53}", row.password):
+            if not _HASHES.fullmatch(row.password):
                 raise SettingsError(
-                    f"{self.path}: the password of {login!r} is no bcrypt hash; run `tgstudio user password {login}`."
+                    f"{self.path}: the password of {login!r} is no Argon2id or bcrypt hash; run `tgstudio user password "
+                    f"{login}`."
                 )
         return found
 
@@ -153,27 +186,30 @@ def _account(login: str, row: _Account) -> LocalAccount:
     return LocalAccount(login, name, "operator" in (row.roles or []))
 
 
-def _hash(password: SecretStr) -> str:
-    return str(_hasher().hash(password.get_secret_value()))
-
-
-def _matches(typed: str, hashed: str) -> bool:
-    # bcrypt refuses more than it reads; such a password was never set.
-    fits = len(typed.encode()) <= _LONGEST and "\0" not in typed
-    return bool(_hasher().check_pw(typed if fits else "", hashed)) and fits
-
-
-@cache
-def _hasher() -> Any:
-    # It brings Streamlit along, which warns of being imported by a mere command.
-    logging.disable(logging.WARNING)
+def _is_argon2(typed: str, stored: str) -> bool:
+    """Whether the password is the hash's. What is no Argon2id hash takes as long as a wrong password."""
+    argon2 = stored.startswith("$argon2id$")
     try:
-        from streamlit_authenticator.utilities import Hasher
-    finally:
-        logging.disable(logging.NOTSET)
-    return Hasher
+        return _ARGON2.verify(stored if argon2 else _decoys()[0], typed) and argon2
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _is_bcrypt(typed: str, stored: str) -> bool:
+    """As `_is_argon2`, of bcrypt."""
+    from streamlit_authenticator.utilities import Hasher
+
+    bcrypt = _BCRYPT.fullmatch(stored) is not None
+    # bcrypt refuses more than it reads; such a password was never set.
+    fits = len(typed.encode()) <= _BCRYPT_READS and "\0" not in typed
+    right = Hasher.check_pw(typed if fits else "", stored if bcrypt else _decoys()[1])
+    return bool(right) and fits and bcrypt
 
 
 @cache
-def _decoy() -> str:
-    return _hash(new_password())
+def _decoys() -> tuple[str, str]:
+    """Hashes of a password that nobody has: of Argon2id, and of bcrypt at the cost that streamlit-authenticator takes."""
+    from streamlit_authenticator.utilities import Hasher
+
+    password = new_password().get_secret_value()
+    return _ARGON2.hash(password), str(Hasher.hash(password))

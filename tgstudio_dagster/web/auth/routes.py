@@ -6,7 +6,6 @@ How each proof is checked stands in its own module (local.py, oidc.py, widget.py
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -28,6 +27,7 @@ from tgstudio_dagster.catalog.people.logins import (
 )
 from tgstudio_dagster.catalog.people.models import User
 from tgstudio_dagster.catalog.people.principals import principal_of
+from tgstudio_dagster.core.cache import TtlCache
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import (
     ConflictError,
@@ -66,6 +66,8 @@ PER_LOGIN = 5
 PER_LOGIN_ANYWHERE = 60
 """Attempts in a quarter of an hour with one login, from wherever."""
 Lang = Literal["ru", "en"]
+_CLIENTS = TtlCache[tuple[str, str, str]](most=4)
+"""Each keeps what its issuer has published."""
 
 
 @router.get("/login", include_in_schema=False)
@@ -322,12 +324,11 @@ def _telegram(platform: Platform) -> Telegram:
         raise SettingsError(
             "TGSTUDIO_WEB_OIDC_CLIENT_ID and TGSTUDIO_WEB_OIDC_CLIENT_SECRET: not set; BotFather shows both."
         )
-    return _client(web.oidc_issuer, web.oidc_client_id, web.oidc_client_secret, f"{web.origin}/auth/telegram/callback")
-
-
-@lru_cache(maxsize=4)
-def _client(issuer: str, client_id: str, secret: SecretStr, callback: str) -> Telegram:
-    return Telegram(issuer, client_id, secret, callback)
+    issuer, client, secret = web.oidc_issuer, web.oidc_client_id, web.oidc_client_secret
+    return _CLIENTS.get(
+        (issuer, client, secret.get_secret_value()),
+        lambda: Telegram(issuer, client, secret, f"{web.origin}/auth/telegram/callback"),
+    )
 
 
 def _go(address: str) -> RedirectResponse:

@@ -12,12 +12,12 @@ branch_labels = None
 depends_on = None
 
 _GIB = 2**30
-_PLANS = {
+PLANS = {
     "free": ("Free", 60, 50, 1, 1 * _GIB, 20),
     "pro": ("Pro", 15, 500, 5, 20 * _GIB, 200),
     "enterprise": ("Enterprise", 5, 5000, 50, 500 * _GIB, 2000),
 }
-_LIMITS = ("refresh_minutes", "channels", "accounts", "media_bytes_per_day", "orders_per_day")
+LIMITS = ("refresh_minutes", "channels", "accounts", "media_bytes_per_day", "orders_per_day")
 
 
 def upgrade() -> None:
@@ -242,8 +242,8 @@ def _seed_plans() -> None:
     known = set(op.get_bind().execute(sa.select(plans.c.name)).scalars())
     # A plan that an operator has made under one of these names stays as they made it.
     rows = [
-        {"name": name, "title": title, "limits": dict(zip(_LIMITS, limits, strict=True))}
-        for name, (title, *limits) in _PLANS.items()
+        {"name": name, "title": title, "limits": dict(zip(LIMITS, limits, strict=True))}
+        for name, (title, *limits) in PLANS.items()
         if name not in known
     ]
     if rows:

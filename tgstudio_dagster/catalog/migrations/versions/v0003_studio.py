@@ -11,7 +11,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-_LIMITS = {
+LIMITS = {
     "free": {"images_per_day": 20, "api_calls_per_day": 1_000, "mcp_calls_per_day": 500, "calls_per_minute": 60},
     "pro": {"images_per_day": 400, "api_calls_per_day": 50_000, "mcp_calls_per_day": 20_000, "calls_per_minute": 300},
     "enterprise": {
@@ -174,5 +174,5 @@ def _add_limits() -> None:
     bind = op.get_bind()
     for name, limits in bind.execute(sa.select(plans.c.name, plans.c.limits)).all():
         # What an operator has set stays; a plan of their own gets the free one's new limits.
-        merged = {**_LIMITS.get(name, _LIMITS["free"]), **limits}
+        merged = {**LIMITS.get(name, LIMITS["free"]), **limits}
         bind.execute(plans.update().where(plans.c.name == name).values(limits=merged))

@@ -1,4 +1,4 @@
-"""What is kept of the catalog for a moment: never beyond this process's own writes, and calls are counted to the last one."""
+"""Calls of a day are counted to the last one, across threads and processes, and written down."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.models import Quota
 from tgstudio_dagster.catalog.money.plans import spend, spent
 from tgstudio_dagster.core.errors import QuotaError
-from tgstudio_dagster.services import remembered
-from tgstudio_dagster.services.remembered import Calls, Remembered
+from tgstudio_dagster.services.calls import Calls
 
 DAY = date(2026, 3, 9)
 NAME = "api_calls_per_day"
@@ -27,28 +26,6 @@ def tenant(catalog: Catalog) -> None:
 def limit(catalog: Catalog, calls: int) -> None:
     with catalog.tenant_session("acme", writing=True) as session:
         session.merge(Quota(tenant="acme", name=NAME, limit=calls))
-
-
-def test_the_catalog_is_asked_once_until_this_process_writes(catalog: Catalog) -> None:
-    asked: list[int] = []
-    kept = Remembered(catalog)
-    for _ in range(3):
-        assert kept.get("a", lambda: asked.append(1) or len(asked)) == 1
-    make_tenant(catalog, "new")
-    assert kept.get("a", lambda: asked.append(1) or len(asked)) == 2
-
-
-def test_an_answer_is_believed_for_a_moment_only(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = Remembered(catalog)
-    monkeypatch.setattr(remembered, "_BELIEVED_SECONDS", 0.0)
-    assert [kept.get("a", lambda n=n: n) for n in range(2)] == [0, 1]  # type: ignore[misc]
-
-
-def test_a_refusal_is_not_kept(catalog: Catalog) -> None:
-    kept = Remembered(catalog)
-    with pytest.raises(ZeroDivisionError):
-        kept.get("a", lambda: 1 // 0)
-    assert kept.get("a", lambda: 1) == 1
 
 
 def test_calls_are_counted_to_the_last_one_and_written_down(catalog: Catalog) -> None:

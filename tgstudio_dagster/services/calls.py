@@ -1,50 +1,18 @@
-"""What the web app keeps of the catalog for a moment, so that a busy program does not ask it ten things a call.
-
-Who asks is believed for a second at most, and only until this process writes to the catalog; calls of a day are counted
-here and written down together. What they mean is who.py's matter.
-"""
+"""Calls of a day, counted in the process and written down together, so that a busy program does not write at each call."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as day_time
-from typing import Any, TypeVar, cast
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.plans import limits_of, spend, spent
 from tgstudio_dagster.core.errors import NotFoundError, QuotaError
 
-T = TypeVar("T")
 _BELIEVED_SECONDS = 1.0
-_KEPT = 2_000
-
-
-class Remembered:
-    """Answers of the catalog, by what was asked."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._known: OrderedDict[str, tuple[float, int, Any]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, asked: str, ask: Callable[[], T]) -> T:
-        """The answer, no older than a second or this process's last write; what `ask` raises is not kept."""
-        with self._lock:
-            at, writes, answer = self._known.get(asked, (0.0, -1, None))
-        if writes == self._catalog.writes and time.monotonic() - at < _BELIEVED_SECONDS:
-            return cast(T, answer)
-        at, writes = time.monotonic(), self._catalog.writes
-        found = ask()
-        with self._lock:
-            self._known[asked] = at, writes, found
-            self._known.move_to_end(asked)
-            while len(self._known) > _KEPT:
-                self._known.popitem(last=False)
-        return found
+"""How long a limit, and what other processes have used of it, is believed."""
 
 
 class _Count:

@@ -1,0 +1,206 @@
+"""An upload's import, from beginning to end, in the process of the run that was started for it.
+
+The bytes come from the lake, wherever they were uploaded; an archive is unpacked into a folder of this machine that goes
+afterwards. Which uploads get a run is decided in `orchestration/decide/uploads.py`; what a file holds, in the sources.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import date
+from pathlib import Path
+from typing import BinaryIO
+
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.leases import is_held, lease
+from tgstudio_dagster.catalog.people.tenants import tenant_settings
+from tgstudio_dagster.catalog.work.imports import imported_by
+from tgstudio_dagster.catalog.work.uploads import (
+    Upload,
+    UploadProgress,
+    begin_upload,
+    get_upload,
+    note_progress,
+    note_trouble,
+    return_upload,
+    settle_upload,
+    upload_lease,
+)
+from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.errors import LeaseHeldError, NotFoundError, SourceError, StoppedError, TGStudioError
+from tgstudio_dagster.lake.store import TenantLake
+from tgstudio_dagster.telegram.sources.importer import Progress, import_path
+
+MOST_FILES = 500_000
+SPARE_BYTES = 2**30
+"""Left free on the disk by what is unpacked."""
+_PROGRESS_SECONDS = 0.5
+_ORPHAN_SECONDS = 24 * 3600
+"""An object without a row is one whose web process died between the two: after a day nobody will come for it."""
+
+
+def carry_out(
+    catalog: Catalog, lake: TenantLake, upload_id: str, run_id: str, *, folder: Path, first_day: date
+) -> Upload:
+    """Import the upload; returns its row as it ended. `folder` is of this machine, for what must be unpacked.
+
+    What is wrong with the file is the row's end, not an error. Raises StoppedError for an upload that was cancelled,
+    LeaseHeldError while another process imports it or another file of its tenant; whatever else is raised leaves it
+    running without its lease, for the sensor to have it tried again.
+    """
+    with lease(catalog, upload_lease(upload_id)):
+        upload = begin_upload(catalog, upload_id, run_id)
+        try:
+            _sweep(catalog, lake, folder)
+            _import(catalog, lake, upload, run_id, folder / upload_id, first_day)
+        except SourceError as error:
+            # What went wrong is said in the words of who uploaded it, not of where it lay meanwhile.
+            text = str(error).replace(f"{folder / upload_id}/", "").replace(str(folder / upload_id), upload.name)
+            settle_upload(catalog, upload_id, run_id, "failed", error=text)
+        except StoppedError:
+            if get_upload(catalog, upload.tenant, upload_id).ended:
+                _drop(lake, upload)
+            raise
+        except LeaseHeldError as error:
+            return_upload(catalog, upload_id, run_id, str(error))
+            raise
+        except (TGStudioError, OSError) as error:
+            note_trouble(catalog, upload_id, run_id, str(error))
+            raise
+        _drop(lake, upload)
+        return get_upload(catalog, upload.tenant, upload_id)
+
+
+def _import(catalog: Catalog, lake: TenantLake, upload: Upload, run_id: str, folder: Path, first_day: date) -> None:
+    progress = _Noted(catalog, upload, run_id)
+    options = upload.options
+    with _files(lake, upload, folder, progress) as source:
+        summary = import_path(
+            source,
+            tenant=upload.tenant,
+            catalog=catalog,
+            lake=lake,
+            settings=tenant_settings(catalog, upload.tenant),
+            first_day=first_day,
+            now=utc_now(),
+            channel=options.get("channel"),
+            again=bool(options.get("again")),
+            progress=progress,
+            upload=upload.id,
+        )
+    settle_upload(catalog, upload.id, run_id, "done", progress.now(summary.days, summary.skipped_files, reasons=True))
+
+
+class _Noted:
+    """Writes progress into the upload's row, twice a second at most; the counts are those of the checkpoints."""
+
+    def __init__(self, catalog: Catalog, upload: Upload, run_id: str) -> None:
+        self._catalog = catalog
+        self._upload = upload
+        self._run_id = run_id
+        self._position = self._total = 0
+        self._noted_at = 0.0
+
+    def __call__(self, step: Progress) -> None:
+        """Note a checkpoint. Raises StoppedError where the upload was cancelled."""
+        self._position, self._total = step.done, step.total
+        self.tick(step.summary.days, step.summary.skipped_files)
+
+    def tick(self, days: list[date], skipped_files: int) -> None:
+        """Note what is known where the last note is old enough."""
+        if time.monotonic() - self._noted_at >= _PROGRESS_SECONDS:
+            self._noted_at = time.monotonic()
+            note_progress(self._catalog, self._upload.id, self._run_id, self.now(days, skipped_files))
+
+    def now(self, days: list[date], skipped_files: int, *, reasons: bool = False) -> UploadProgress:
+        """How far it is; days of earlier attempts count too."""
+        counts = imported_by(self._catalog, self._upload.tenant, self._upload.id, reasons=reasons)
+        first, last = self._upload.first_day, self._upload.last_day
+        known = sorted([*days, *(day for day in (first, last) if day is not None)])
+        return UploadProgress(
+            position=self._position,
+            total=self._total,
+            read=counts.read,
+            landed=counts.landed,
+            filtered=counts.filtered,
+            rejected=counts.rejected,
+            filtered_by=counts.filtered_by,
+            rejected_by=counts.rejected_by,
+            skipped_files=skipped_files,
+            first_day=known[0] if known else None,
+            last_day=known[-1] if known else None,
+        )
+
+
+@contextmanager
+def _files(lake: TenantLake, upload: Upload, folder: Path, progress: _Noted) -> Iterator[Path]:
+    """The file or folder to import: the operator's own, or a copy in `folder` that goes afterwards."""
+    if upload.path is not None:
+        source = Path(upload.path)
+        if not source.exists():
+            raise SourceError(f"{upload.path}: no such file or folder on the machine that imports.")
+        yield source
+        return
+    shutil.rmtree(folder, ignore_errors=True)  # a killed attempt's
+    folder.mkdir(parents=True)
+    try:
+        with lake.uploads.open(upload.id, upload.extension) as stored:
+            if upload.extension == "zip":
+                _unpack(stored, folder, progress)
+                yield folder
+            else:
+                target = folder / f"{Path(upload.name).stem or 'upload'}.{upload.extension}"
+                with target.open("wb") as file:
+                    shutil.copyfileobj(stored, file, 2**20)
+                yield target
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unpack(stored: BinaryIO, folder: Path, progress: _Noted) -> None:
+    try:
+        with zipfile.ZipFile(stored) as archive:
+            _extract(archive, folder, progress)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise SourceError(
+            f"The archive can't be unpacked: {error}. Make it anew as .zip, without a password."
+        ) from error
+
+
+def _extract(archive: zipfile.ZipFile, folder: Path, progress: _Noted) -> None:
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    size = sum(member.file_size for member in members)
+    room = shutil.disk_usage(folder).free - SPARE_BYTES
+    if len(members) > MOST_FILES or size > room:
+        raise SourceError(
+            f"The archive holds {len(members)} files of {size} bytes, more than this machine has room for; "
+            "upload result.json alone, or ask the operator."
+        )
+    for member in members:
+        # extract() drops drive letters, leading slashes and `..`, and writes a link as a plain file.
+        archive.extract(member, folder)
+        progress.tick([], 0)
+
+
+def _drop(lake: TenantLake, upload: Upload) -> None:
+    if upload.path is None:
+        lake.uploads.drop(upload.id, upload.extension)
+
+
+def _sweep(catalog: Catalog, lake: TenantLake, folder: Path) -> None:
+    """Remove what died processes have left: unpacked files of this machine, and objects of no row or of an ended one."""
+    for left in folder.glob("*-*"):
+        if not is_held(catalog, upload_lease(left.name)):
+            shutil.rmtree(left, ignore_errors=True)
+    for (upload_id, extension), stored_at in lake.uploads.stored().items():
+        with suppress(NotFoundError):
+            if not get_upload(catalog, lake.tenant, upload_id).ended:
+                continue
+            stored_at = 0.0
+        if time.time() - stored_at > _ORPHAN_SECONDS:
+            lake.uploads.drop(upload_id, extension)

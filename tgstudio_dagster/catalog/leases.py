@@ -3,7 +3,7 @@
 A lease is a row. Who holds it keeps it alive by a heartbeat; who dies loses it at once on the same machine, and after
 `ttl` seconds on another. Every taking gives a larger token (a fencing token: work done under a smaller one is void).
 
-What the lease protects is not this module's matter.
+What a lease protects is handled where it is taken.
 """
 
 from __future__ import annotations

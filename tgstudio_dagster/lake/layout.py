@@ -62,6 +62,19 @@ def landing_path(tenant: str, day: date, name: str) -> str:
     return f"{landing_folder(tenant, day)}/{name}.parquet"
 
 
+def fetched_folder(tenant: str, day: date | None = None) -> str:
+    """The folder of what became of files and is not in a table yet, of all days or of one."""
+    folder = f"fetched/tenant={tenant}"
+    return folder if day is None else f"{folder}/date={day.isoformat()}"
+
+
+def fetched_path(tenant: str, day: date, name: str) -> str:
+    """The object of one batch of such news; raises LakeError where the name is not a hash of content."""
+    if not _HASH.fullmatch(name):
+        raise LakeError(f"fetched: {name!r} is no name of a batch; it reads as 32 hex digits.")
+    return f"{fetched_folder(tenant, day)}/{name}.parquet"
+
+
 def file_path(tenant: str, uri: str) -> str:
     """The object of a stored file; raises LakeError where the uri is not <sha256>.<extension>."""
     if not _FILE.fullmatch(uri):

@@ -230,4 +230,6 @@ def require_limits(packages: Sequence[Package]) -> None:
     broken = refused(packages).rows()
     if broken:
         listed = "; ".join(f"{platform}: {name}, {detail}" for platform, name, detail in broken)
-        raise NewsroomError(f"packages: their platforms would not take them ({listed}). Edit them, or order anew.")
+        raise NewsroomError(
+            f"their platforms would not take them ({listed}). Edit them, or order anew.", field="packages"
+        )

@@ -12,10 +12,11 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 _BUSY_MS = 30_000
 """How long SQLite waits for another process's write before it gives up."""
+_LOOKED_UP: ContextVar[dict[tuple[URL, str], Tenant] | None] = ContextVar("tenants looked up", default=None)
+"""Tenants that the request at work has looked up, by catalog and slug; None outside of requests."""
 _UPGRADE_LOCK = 0x7467_7374
 """PostgreSQL advisory lock that one upgrade holds at a time."""
 
@@ -70,7 +73,7 @@ class Catalog:
         """
         with Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
-        self.writes += 1
+        self._written()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -87,13 +90,32 @@ class Catalog:
         """
         slug = who if isinstance(who, str) else who.tenant
         engine = self._engine if writing else self._engine.execution_options(tgstudio_reading=True)
+        known = _LOOKED_UP.get() if not writing else None
         with _TenantSession(engine, slug) as session, session.begin():
-            tenant = session.get(Tenant, slug)
-            if tenant is None or tenant.deleted_at is not None:
-                raise NotFoundError(f"There is no tenant {slug!r}; `tgstudio tenant list` names those that exist.")
+            if known is not None and (tenant := known.get((self.url, slug))) is not None:
+                # A copy in this session, without asking the database; it stays for as long as it is held here.
+                tenant = session.merge(tenant, load=False)
+            else:
+                tenant = session.get(Tenant, slug)
+                if tenant is None or tenant.deleted_at is not None:
+                    raise NotFoundError(f"There is no tenant {slug!r}; `tgstudio tenant list` names those that exist.")
+                if known is not None:
+                    known[self.url, slug] = tenant
             yield session
         if writing:
-            self.writes += 1
+            self._written()
+
+    @contextmanager
+    def one_look_up(self) -> Iterator[None]:
+        """Within it, in this context and the threads it begins, a tenant is looked up once, and anew after a write.
+
+        For one request: what is done for longer must notice that a tenant was deleted meanwhile.
+        """
+        token = _LOOKED_UP.set({})
+        try:
+            yield
+        finally:
+            _LOOKED_UP.reset(token)
 
     def upgrade(self) -> None:
         """Create the tables, or bring them to this version's state; does nothing where they are in it.
@@ -135,6 +157,13 @@ class Catalog:
     def close(self) -> None:
         """Close the connections that are kept open."""
         self._engine.dispose()
+
+    def _written(self) -> None:
+        """What was remembered before is old now."""
+        self.writes += 1
+        known = _LOOKED_UP.get()
+        if known is not None:
+            known.clear()
 
     def _version(self) -> str | None:
         """The state the tables are in; None where there are none."""

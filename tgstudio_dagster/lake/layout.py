@@ -77,7 +77,7 @@ def upload_folder(tenant: str) -> str:
 def upload_path(tenant: str, name: str) -> str:
     """The object of one upload; raises LakeError where the name is not <tenant>-<ulid>.<extension>."""
     if not _UPLOAD.fullmatch(name) or not name.startswith(f"{tenant}-"):
-        raise LakeError(f"upload: {name!r} is no upload of tenant {tenant}.")
+        raise LakeError(f"{name!r} is no upload of tenant {tenant}.", field="upload")
     return f"{upload_folder(tenant)}/{name}"
 
 

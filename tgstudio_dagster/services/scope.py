@@ -75,6 +75,7 @@ class Scope:
     open_desk: Callable[[], PairingDesk] = _no_desk
     open_search: Callable[[TenantLake], Search] = open_search
     machine: Callable[[], Settings] = settings
+    read_settings: Callable[[Catalog, str], TenantSettings] = tenant_settings
 
     @classmethod
     def open(cls, principal: Principal, catalog: Catalog, lake: Lake, *, runs: RunsClient | None = None) -> Scope:
@@ -83,7 +84,7 @@ class Scope:
 
     def settings(self) -> TenantSettings:
         """What the tenant has set. Asks for no right: whatever is done is done by it."""
-        return tenant_settings(self.catalog, self.tenant.slug)
+        return self.read_settings(self.catalog, self.tenant.slug)
 
     def may(self, action: str) -> bool:
         """Whether the policy lets the principal do this: what a page asks to show a control."""

@@ -100,9 +100,7 @@ def test_its_page_is_in_the_menu_and_drawn_only_where_it_is_on(site: Site) -> No
     for tenant, there in (("on", True), ("off", False)):
         reader = readers.of(tenant)
         reader.open()
-        from streamlit_app.navigation import sees
-
-        assert sees(reader.studio, NAME) == there
+        assert reader.studio.sees(NAME) == there
     page = readers.of("on").open().switch_page(str(Path(__file__).parent / "example" / "page.py")).run()
     assert not page.exception
     assert "seen on the page" in shown(page)

@@ -9,7 +9,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from streamlit_app.navigation import sees
 from tests.builders import make_tenant
 from tests.outbox.office import happen, happened, hook, running, webhooks
 from tests.servers.receiver import Receiver
@@ -78,8 +77,8 @@ def test_nothing_of_the_newsroom_can_be_done_or_seen_where_it_is_off(desk: Desk)
         assert studio.may(name) == (other.may(name) and not lacking), name
     with pytest.raises(NotFoundError, match="newsroom"):
         studio.orders.all()
-    assert [page for page in ("exclusive", "packages", "topics", "data") if sees(studio, page)] == ["topics", "data"]
-    assert all(sees(other, page) for page in ("exclusive", "packages", "topics", "data"))
+    assert [page for page in ("exclusive", "packages", "topics", "data") if studio.sees(page)] == ["topics", "data"]
+    assert all(other.sees(page) for page in ("exclusive", "packages", "topics", "data"))
     for table in ("content_packages", "editor_results", "packages"):
         with pytest.raises(QueryError, match="no such view"):
             studio.posts.sql(f"select * from {table}")

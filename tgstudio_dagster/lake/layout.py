@@ -73,7 +73,7 @@ def fetched_folder(tenant: str, day: date | None = None) -> str:
 def fetched_path(tenant: str, day: date, name: str) -> str:
     """The object of one batch of such news; raises LakeError where the name is not a hash of content."""
     if not _HASH.fullmatch(name):
-        raise LakeError(f"fetched: {name!r} is no name of a batch; it reads as 32 hex digits.")
+        raise LakeError(f"{name!r} is no name of a batch; it reads as 32 hex digits.", field="fetched")
     return f"{fetched_folder(tenant, day)}/{name}.parquet"
 
 
@@ -92,7 +92,7 @@ def upload_folder(tenant: str) -> str:
 def upload_path(tenant: str, name: str) -> str:
     """The object of one upload; raises LakeError where the name is not <tenant>-<ulid>.<extension>."""
     if not _UPLOAD.fullmatch(name) or not name.startswith(f"{tenant}-"):
-        raise LakeError(f"upload: {name!r} is no upload of tenant {tenant}.")
+        raise LakeError(f"{name!r} is no upload of tenant {tenant}.", field="upload")
     return f"{upload_folder(tenant)}/{name}"
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "of_page",
     "of_route",
     "of_tool",
+    "sees",
     "tools",
     "wider_scope",
 ]
@@ -353,6 +354,13 @@ def tools() -> dict[str, KeyScope]:
 def of_page(page: str) -> list[Action]:
     """What may be done on a page. Whoever may do none of it does not see the page."""
     return [row for row in _ALL if page in row.pages]
+
+
+def sees(page: str, principal: Principal, *, off: Collection[str] = frozenset()) -> bool:
+    """Whether the tenant has the page, and there is anything on it that the principal may do."""
+    if capabilities.of_page(page) in off:
+        return False
+    return any(may(row.name, principal, off=off) for row in of_page(page))
 
 
 def of_command(command: str) -> Action:

@@ -69,7 +69,7 @@ def fetched_folder(tenant: str, day: date | None = None) -> str:
 def fetched_path(tenant: str, day: date, name: str) -> str:
     """The object of one batch of such news; raises LakeError where the name is not a hash of content."""
     if not _HASH.fullmatch(name):
-        raise LakeError(f"fetched: {name!r} is no name of a batch; it reads as 32 hex digits.")
+        raise LakeError(f"{name!r} is no name of a batch; it reads as 32 hex digits.", field="fetched")
     return f"{fetched_folder(tenant, day)}/{name}.parquet"
 
 

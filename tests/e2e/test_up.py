@@ -107,8 +107,10 @@ def tenants(home: Home, telegram: TelegramServer, up: Up) -> Iterator[Tenants]:
     order = newsroom.orders.request(TOPIC, now=now, goal="text")
     bundle = newsroom.bundles.request(DAY, DAY, ["messages"], "csv", now=now)
 
-    home.pair(telegram.add_user("Alice"))
+    alice = telegram.add_user("Alice")
+    home.pair(alice)
     channel = telegram.add_channel("bignews", "Big News")
+    telegram.join(channel, alice)  # Telegram tells of channels that an account has joined
     telegram.post_many(
         channel, [f"post {n}" for n in range(200)], start=now - timedelta(days=9), step=timedelta(hours=1)
     )
@@ -157,7 +159,7 @@ def test_it_refreshes_what_lands_fulfils_an_order_and_backfills_a_range(up: Up, 
         }""",
         params={
             "assetSelection": [{"path": [name]} for name in ("messages", "message_versions", "message_stats", "media")],
-            "partitionNames": [f"{day}|acme" for day in DAYS],
+            "partitionNames": [f"{DAYS[0]:%Y-%m}|acme"],
         },
     )["launchPartitionBackfill"]
     assert backfill["__typename"] == "LaunchBackfillSuccess", backfill

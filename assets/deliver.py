@@ -3,14 +3,21 @@
 import dagster as dg
 import polars as pl
 
+from tgstudio_dagster import newsroom
+from tgstudio_dagster.ai.metered import MeteredModerator
+from tgstudio_dagster.ai.protocols import Moderator
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.tenants import tenant_settings
-from tgstudio_dagster.catalog.work.orders import begin_order
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EXPORTS
-from tgstudio_dagster.newsroom.export import package_files
-from tgstudio_dagster.newsroom.publisher import publish
+from tgstudio_dagster.newsroom.export import FinishedOrder, package_files
+from tgstudio_dagster.newsroom.publisher import publish, require_limits
+from tgstudio_dagster.newsroom.records.editor_result import EditorResult
+from tgstudio_dagster.newsroom.records.image import Image
+from tgstudio_dagster.newsroom.records.package import Package
+from tgstudio_dagster.orchestration.order_runs import ledger_of, order_turn
 from tgstudio_dagster.orchestration.partitions import order_key, orders
+from tgstudio_dagster.orchestration.specs import column_schema
 
 GROUP = "deliver"
 OWNERS = ["team:newsroom"]
@@ -22,26 +29,33 @@ OWNERS = ["team:newsroom"]
     owners=OWNERS,
     kinds={"python"},
     description=f"{CONTENT_PACKAGES.description}\n\nKey: platform. Every limit of the platform is checked and counted.",
+    code_version=newsroom.VERSION,
+    metadata=column_schema(CONTENT_PACKAGES),
 )
 def content_packages(
     context: dg.AssetExecutionContext,
     editor_results: pl.DataFrame,
     images: pl.DataFrame,
     catalog: dg.ResourceParam[Catalog],
+    moderator: dg.ResourceParam[Moderator],
 ) -> pl.DataFrame:
     """The order's packages."""
     tenant, order_id = order_key(context.partition_key)
-    order = begin_order(catalog, order_id, context.run_id)
-    settings = tenant_settings(catalog, tenant)
-    return publish(
-        editor_results.row(0, named=True),
-        images,
-        order.platforms,
-        order=order_id,
-        now=order.created_at,
-        zone=settings.zone,
-        settings=settings,
-    )
+    with order_turn(context, catalog) as turn:
+        settings = tenant_settings(catalog, tenant)
+        (result,) = EditorResult.from_frame(editor_results)
+        return Package.frame(
+            publish(
+                result,
+                list(Image.from_frame(images)),
+                turn.order.platforms,
+                order=order_id,
+                now=turn.order.created_at,
+                zone=settings.zone,
+                settings=settings,
+                moderator=MeteredModerator(moderator, ledger_of(catalog, turn)),
+            )
+        )
 
 
 @dg.asset(
@@ -50,6 +64,8 @@ def content_packages(
     owners=OWNERS,
     kinds={"json", "csv"},
     description=EXPORTS.description,
+    code_version=newsroom.VERSION,
+    metadata=column_schema(EXPORTS),
 )
 def exports(
     context: dg.AssetExecutionContext,
@@ -60,9 +76,12 @@ def exports(
 ) -> pl.DataFrame:
     """The order's packages as JSON and CSV among the tenant's files."""
     tenant, order_id = order_key(context.partition_key)
-    begin_order(catalog, order_id, context.run_id)
-    files = package_files(order_id, content_packages, editor_results)
-    stored = {kind: lake.tenant(tenant).put_file(content, kind) for kind, content in files.items()}
+    with order_turn(context, catalog):
+        (result,) = EditorResult.from_frame(editor_results)
+        packages = list(Package.from_frame(content_packages))
+        require_limits(packages)
+        files = package_files(FinishedOrder.of(order_id, result, packages))
+        stored = {kind: lake.tenant(tenant).put_file(content, kind) for kind, content in files.items()}
     return pl.DataFrame(
         [
             {

@@ -3,7 +3,7 @@
     python -m benchmarks.feed [--messages 5000000] [--rounds 200]
 
 Makes a lake of invented posts in a temporary folder (30 days, 8,333 posts per tenant and day, as many tenants as the
-number of messages asks for), asks `posts.questions.feed` with random filters, and prints p50 and p95 (ms). The same questions
+number of messages asks for), asks `posts.feed.newest_posts` with random filters, and prints p50 and p95 (ms). The same questions
 are then asked of DuckDB over the tenant's files by a pattern (`messages/tenant=…/*/*.parquet`), and of Polars scanning
 it: what one would write without this module. Goal: p95 of at most 100 ms with 5,000,000 messages, warm.
 """
@@ -23,7 +23,7 @@ import polars as pl
 
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables.posts import MESSAGES
-from tgstudio_dagster.posts.questions import feed
+from tgstudio_dagster.posts.feed import FeedQuery, newest_posts
 
 DAYS = 30
 POSTS_A_DAY = 8_333
@@ -122,15 +122,8 @@ def questions(count: int, tenants: int, words: dict[str, list[str]]) -> list[Que
 
 def ask_feed(lake: TenantLake, question: Question) -> pl.DataFrame:
     """The page as the product makes it."""
-    return feed(
-        lake,
-        first=question.first,
-        last=question.last,
-        channels=question.channels,
-        langs=[question.lang],
-        words=question.words,
-        limit=PAGE,
-    )
+    filters = {"channels": question.channels, "langs": [question.lang], "words": question.words}
+    return newest_posts(lake, FeedQuery(**filters, first=question.first, last=question.last), limit=PAGE)
 
 
 def ask_duckdb(root: str, question: Question) -> int:

@@ -67,6 +67,7 @@ def measure(home: Path, count: int) -> None:
     from tests.builders import landing
     from tgstudio_dagster.catalog.database import Catalog
     from tgstudio_dagster.catalog.people.tenants import add_tenant
+    from tgstudio_dagster.core.days import DayRange
     from tgstudio_dagster.core.home import prepare_home
     from tgstudio_dagster.core.settings import settings
     from tgstudio_dagster.lake.store import Lake
@@ -78,11 +79,11 @@ def measure(home: Path, count: int) -> None:
     for tenant in ("warm", "measured", "direct"):
         add_tenant(catalog, tenant, tenant)
     lake.tenant("warm").land(landing(*posts(WARM_DAY, 200)))
-    materialize_days("warm", WARM_DAY, WARM_DAY)
+    materialize_days("warm", [DayRange(WARM_DAY, WARM_DAY)])
     frame = landing(*posts(DAY, count))
     lake.tenant("measured").land(frame)
     started = time.perf_counter()
-    outcome = materialize_days("measured", DAY, DAY)
+    outcome = materialize_days("measured", [DayRange(DAY, DAY)])
     through = time.perf_counter() - started
     assert outcome.success, outcome.error
     lake.tenant("direct").land(frame)
@@ -98,10 +99,10 @@ def measure(home: Path, count: int) -> None:
 
 def direct(lake: object, tenant: str, day: date) -> dict[str, float]:
     """The library functions of the refresh in turn, with reading and writing; seconds by step."""
-    from assets.checks import RULES
     from tgstudio_dagster.lake import tables as t
     from tgstudio_dagster.lake.store import Lake
-    from tgstudio_dagster.orchestration.partitions import TenantDay
+    from tgstudio_dagster.orchestration.checks import RULES
+    from tgstudio_dagster.orchestration.run_days import TenantDay
     from tgstudio_dagster.posts.attachments import media_table
     from tgstudio_dagster.posts.merge import merge
     from tgstudio_dagster.topics.cluster import find_topics

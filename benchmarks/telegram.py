@@ -27,7 +27,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from datetime import date
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
@@ -189,7 +188,7 @@ def first_look(server: Any) -> tuple[float, float]:
     from tgstudio_dagster.catalog.database import Catalog
     from tgstudio_dagster.core.settings import Settings
     from tgstudio_dagster.lake.store import Lake
-    from tgstudio_dagster.posts.questions import feed
+    from tgstudio_dagster.posts.feed import FeedQuery, newest_posts
 
     folder = Path(tempfile.mkdtemp(prefix="tgstudio-benchmark-"))
     try:
@@ -209,7 +208,7 @@ def first_look(server: Any) -> tuple[float, float]:
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
             shown = 0.0
             while process.poll() is None:
-                if not shown and feed(lake, first=date(2020, 1, 1), limit=FIRST_LOOK).height >= FIRST_LOOK:
+                if not shown and newest_posts(lake, FeedQuery(), limit=FIRST_LOOK).height >= FIRST_LOOK:
                     shown = time.perf_counter() - began
                 time.sleep(0.05)
         ended = time.perf_counter() - began

@@ -48,7 +48,7 @@ def main() -> None:
     if "language_asked" not in st.session_state:
         st.session_state[STATE] = choose(identity.user.language, st.context.locale)
         st.session_state["language_asked"] = True
-    page = st.navigation(menu(identity.principal), expanded=True)
+    page = st.navigation(menu(platform().studio(identity.principal)), expanded=True)
     st.logo(HERE / "static/logo.svg", size="large", icon_image=HERE / "static/mark.svg")
     with st.sidebar:
         _space(identity)

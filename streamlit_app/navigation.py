@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from streamlit_app.i18n import t
-from tgstudio_dagster.core.principal import Principal
-from tgstudio_dagster.services.policy import may, of_page
+from streamlit_app.i18n import language, t
+from tgstudio_dagster import capabilities
+from tgstudio_dagster.capabilities import CapabilityPage
+from tgstudio_dagster.core.errors import FieldError
+from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.policy import of_page
 
 PAGES = Path(__file__).parent / "app_pages"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A page: `key` is its file, its address and the first part of its words' keys; `group` is its place in the menu."""
+    """A page: `key` is its file, its address and the first part of its words' keys; `group` is its place in the menu.
+
+    One of a capability's has its file in a `module`, and its `titles` by language.
+    """
 
     key: str
     group: str
     icon: str
     hidden: bool = False
+    module: str | None = None
+    titles: Mapping[str, str] | None = None
+
+    @property
+    def file(self) -> Path:
+        """What Streamlit runs."""
+        if self.module is None:
+            return PAGES / f"{self.key}.py"
+        spec = find_spec(self.module)
+        if spec is None or spec.origin is None:
+            raise FieldError("pages", f"{self.module} is no module; the page {self.key} can't be shown.")
+        return Path(spec.origin)
 
 
 ENTRIES = (
@@ -48,20 +68,32 @@ def path(key: str) -> str:
     return f"app_pages/{key}.py"
 
 
-def sees(principal: Principal, key: str) -> bool:
-    """Whether there is anything on the page that the policy lets this principal do."""
-    return any(may(action.name, principal) for action in of_page(key))
+def added() -> tuple[Entry, ...]:
+    """The pages of capabilities that are not the studio's own."""
+    return tuple(
+        Entry(page.key, page.group, page.icon, module=page.module, titles=page.title)
+        for capability in capabilities.others()
+        for page in capability.pages
+        if isinstance(page, CapabilityPage)
+    )
 
 
-def menu(principal: Principal) -> dict[str, list[StreamlitPage]]:
+def sees(studio: Studio, key: str) -> bool:
+    """Whether the tenant has the page, and there is anything on it that the policy lets this principal do."""
+    if capabilities.of_page(key) in studio.off():
+        return False
+    return any(studio.may(action.name) for action in of_page(key))
+
+
+def menu(studio: Studio) -> dict[str, list[StreamlitPage]]:
     """The pages for `st.navigation`, by the group's title; the first page is where people arrive."""
     groups: dict[str, list[StreamlitPage]] = {}
-    for entry in ENTRIES:
-        if not sees(principal, entry.key):
+    for entry in (*ENTRIES, *added()):
+        if not sees(studio, entry.key):
             continue
         page = st.Page(
-            PAGES / f"{entry.key}.py",
-            title=t(f"{entry.key}.title"),
+            entry.file,
+            title=entry.titles[language()] if entry.titles else t(f"{entry.key}.title"),
             icon=f":material/{entry.icon}:",
             url_path=entry.key,
             default=entry is ENTRIES[0],

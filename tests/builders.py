@@ -15,6 +15,8 @@ import polars as pl
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.people.tenants import add_tenant
+from tgstudio_dagster.catalog.work.models import Order
+from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.tables.posts import LANDING, MESSAGES
@@ -82,3 +84,14 @@ def make_tenant(catalog: Catalog, slug: str = "demo", **settings: Any) -> Princi
     """Add a tenant with these settings (the defaults for the rest); returns the operator acting in it."""
     add_tenant(catalog, slug, slug.title(), settings=TenantSettings(**settings))
     return Principal(slug, None, "operator")
+
+
+def put_order(
+    catalog: Catalog, order_id: str, status: str, *, run_id: str | None = None, error: str | None = None
+) -> Order:
+    """Put an order into this state, whatever way would lead there; `run_id` stays as it was where none is given."""
+    with catalog.tenant_session(order_id.partition("-")[0], writing=True) as session:
+        order = session.get_one(Order, order_id)
+        order.status, order.error, order.updated_at = status, error, utc_now()
+        order.run_id = run_id or order.run_id
+        return order

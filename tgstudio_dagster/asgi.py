@@ -20,10 +20,12 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from tgstudio_dagster import __version__
+from tgstudio_dagster.capabilities import load_all
 from tgstudio_dagster.core.errors import TGStudioError
 from tgstudio_dagster.core.home import PROJECT
 from tgstudio_dagster.core.settings import settings, web_settings
 from tgstudio_dagster.mcp.server import build_mcp
+from tgstudio_dagster.outbox.service import dispatching
 from tgstudio_dagster.services.platform import Platform, use
 from tgstudio_dagster.web import api, metrics, problems
 from tgstudio_dagster.web.api import spec
@@ -63,6 +65,9 @@ def build_app(platform: Platform, *, pages: Pages | None = None) -> FastAPI:
             await stack.enter_async_context(server.session_manager.run())
             watching = asyncio.create_task(gate.watch())
             stack.callback(watching.cancel)
+            outbox = dispatching(platform.catalog, platform.settings)
+            await asyncio.to_thread(outbox.__enter__)
+            stack.push_async_callback(asyncio.to_thread, outbox.__exit__, None, None, None)
             await asyncio.to_thread(platform.warm)
             yield
 
@@ -80,6 +85,8 @@ def build_app(platform: Platform, *, pages: Pages | None = None) -> FastAPI:
     app.include_router(metrics.router)
     app.include_router(auth.router)
     app.include_router(api.router)
+    for capability, router in load_all("routes"):
+        app.include_router(router, tags=[capability.name])
     spec.install(app)
     for path in ("/v1", "/v1/{rest:path}"):
         app.add_api_route(path, _unknown, methods=_METHODS, include_in_schema=False)

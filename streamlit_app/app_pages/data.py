@@ -16,9 +16,10 @@ from streamlit_app.formats import day as day_text
 from streamlit_app.formats import moment, number, size
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
+from tgstudio_dagster.core.csv import BOM, cells
 from tgstudio_dagster.core.vocabulary import BUNDLE_FORMATS
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.services.bundles import BUNDLE_TABLES, TABLES, Bundle
+from tgstudio_dagster.services.bundles import BUNDLE_TABLES, TABLES, Bundle, tables_of
 from tgstudio_dagster.services.posts import SQL_ROWS, SQL_SECONDS
 
 EXAMPLES = {
@@ -43,15 +44,16 @@ def show() -> None:
 
 def _order(mine: Studio) -> None:
     may, today = mine.may("bundles.request"), datetime.now(UTC).date()
+    known = tables_of(mine.scope)
     with st.form("bundle", border=True):
         days: Any = st.date_input(
             t("data.days"), value=(today - timedelta(days=6), today), format="DD.MM.YYYY", key="bundle_days"
         )
         tables = st.multiselect(
             t("data.tables"),
-            sorted(TABLES),
+            sorted(known),
             key="bundle_tables",
-            default=list(BUNDLE_TABLES),
+            default=[name for name in BUNDLE_TABLES if name in known],
             help=t("data.tables_help"),
         )
         format = st.segmented_control(
@@ -117,7 +119,7 @@ def _sql(mine: Studio) -> None:
         placeholder="select …",
     )  # fmt: skip
     with st.expander(t("data.dictionary"), icon=":material/menu_book:"):
-        name = st.selectbox(t("data.table"), sorted(TABLES), key="dictionary")
+        name = st.selectbox(t("data.table"), sorted(tables_of(mine.scope)), key="dictionary")
         st.caption(TABLES[name].description)
         st.dataframe(
             [
@@ -150,10 +152,8 @@ def _sql(mine: Studio) -> None:
 
 
 def _csv(answer: pl.DataFrame) -> bytes:
-    """With a byte-order mark, for spreadsheets; lists and structs as JSON text."""
-    nested = [name for name, kind in answer.schema.items() if kind.is_nested()]
-    flat = answer.with_columns(pl.col(name).map_elements(str, return_dtype=pl.String) for name in nested)
-    return b"\xef\xbb\xbf" + flat.write_csv().encode()
+    """For spreadsheets: with a byte-order mark, and nothing that one would run."""
+    return BOM + cells(answer).write_csv().encode()
 
 
 def _parquet(answer: pl.DataFrame) -> bytes:

@@ -10,7 +10,7 @@ from streamlit_app.components.choice import address_choice
 from streamlit_app.components.states import guarded, page_head
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
-from streamlit_app.settings_parts import access, filters, keys, models, plan, ranking, rules, texts
+from streamlit_app.settings_parts import access, filters, keys, models, plan, ranking, rules, texts, webhooks
 from streamlit_app.settings_parts.saving import told
 from tgstudio_dagster.services import Studio
 
@@ -20,6 +20,7 @@ PARTS: Mapping[str, Callable[[Studio], None]] = {
     "ranking": ranking.show,
     "rules": rules.show,
     "keys": keys.show,
+    "webhooks": webhooks.show,
     "models": models.show,
     "access": access.show,
     "plan": plan.show,

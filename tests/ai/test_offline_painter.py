@@ -13,16 +13,20 @@ from tgstudio_dagster.ai.protocols import PaintRequest, PaintResult
 
 
 def card(title: str, width: int = 1080, height: int = 1350, seed: str = "a") -> PaintResult:
-    return OfflinePainter().paint(
-        PaintRequest(
-            title=title,
-            prompt="",
-            negative="",
-            width=width,
-            height=height,
-            caption="Дайджест · 4 канала · 9 марта 2026",
-            brief_hash=hashlib.sha256(seed.encode()).hexdigest(),
+    return (
+        OfflinePainter()
+        .paint(
+            PaintRequest(
+                title=title,
+                prompt="",
+                negative="",
+                width=width,
+                height=height,
+                caption="Дайджест · 4 канала · 9 марта 2026",
+                brief_hash=hashlib.sha256(seed.encode()).hexdigest(),
+            )
         )
+        .value
     )
 
 

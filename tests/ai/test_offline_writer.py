@@ -36,7 +36,7 @@ def source(n: int, text: str, **given: Any) -> SourceMessage:
 
 def write(*messages: SourceMessage, language: Language = "ru", tone: Tone = "neutral") -> WriteResult:
     request = WriteRequest(topic_id="t-1", language=language, tone=tone, messages=messages, keywords=("метро",))
-    return OfflineWriter().write(request)
+    return OfflineWriter().write(request).value
 
 
 LEAD = "В Северогорске из-за прорыва трубы закрыли пять станций метро."

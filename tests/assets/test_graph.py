@@ -9,6 +9,7 @@ import pytest
 
 from tgstudio_dagster.definitions import build_definitions
 from tgstudio_dagster.lake.tables import TABLES
+from tgstudio_dagster.orchestration.code_versions import CODE_VERSIONS
 
 SNAPSHOT = Path(__file__).parent / "graph.txt"
 
@@ -44,6 +45,8 @@ def test_every_table_is_an_asset_with_a_description_an_owner_and_a_contract_chec
         assert node.description
         assert node.owners
         assert "contract" in {key.name for key in node.check_keys}
+        assert node.code_version == CODE_VERSIONS[node.key.to_user_string()]
+        assert "dagster/column_schema" in node.metadata
 
 
 def test_days_and_orders_are_backfilled_in_one_run(graph: dg.AssetGraph) -> None:

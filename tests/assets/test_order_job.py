@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import get_args
 
+import dagster as dg
 import polars as pl
 import pytest
+from sqlalchemy import select
 
+from tests.builders import put_order
 from tests.services.conftest import desk as desk
 from tests.services.desk import DAY, NOW, TOPIC, Desk
-from tgstudio_dagster.ai.protocols import PaintRequest, PaintResult
+from tgstudio_dagster.ai.protocols import PaintRequest, PaintResult, Reply, Sentence, WriteRequest, WriteResult
+from tgstudio_dagster.catalog.money.models import AiUsage
 from tgstudio_dagster.catalog.people.tenant_settings import Goal
-from tgstudio_dagster.catalog.work.orders import get_order
+from tgstudio_dagster.catalog.work.orders import begin_order, get_order
+from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, IMAGES
 from tgstudio_dagster.lake.tables.posts import MESSAGES
 from tgstudio_dagster.newsroom.pipeline import steps
@@ -72,7 +78,7 @@ def test_a_cancelled_order_s_run_ends_at_its_next_step(desk: Desk, monkeypatch: 
     order = studio.orders.request(TOPIC, now=NOW, platforms=["tg"])
     paint = desk.painter.paint
 
-    def cancel_meanwhile(request: PaintRequest) -> PaintResult:
+    def cancel_meanwhile(request: PaintRequest) -> Reply[PaintResult]:
         assert studio.orders.cancel(order.id, LATER).status == "running"
         return paint(request)
 
@@ -96,3 +102,71 @@ def test_an_order_of_messages_that_were_deleted_since_says_so(desk: Desk) -> Non
     (failure,) = result.get_step_failure_events()
     assert "deleted" in str(failure.event_specific_data)
     assert lake.read(IMAGES, order=order.id).is_empty()
+
+
+def test_a_run_of_an_order_that_another_run_has_makes_nothing(desk: Desk) -> None:
+    order = desk.studio().orders.request(TOPIC, now=NOW)
+    begin_order(desk.catalog, order.id, "another")
+    result = desk.run(order.id)
+    assert not result.success
+    (failure,) = result.get_step_failure_events()
+    assert "is being done by run another" in str(failure.event_specific_data)
+    assert (desk.made(order.id), desk.writer.calls) == (set(), 0)
+    assert get_order(desk.catalog, "acme", order.id).run_id == "another"
+
+
+def test_what_a_run_made_that_lost_its_order_is_not_stored(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = desk.studio().orders.request(TOPIC, now=NOW, goal="text")
+    write = desk.writer.write
+
+    def lose_meanwhile(request: WriteRequest) -> Reply[WriteResult]:
+        put_order(desk.catalog, order.id, "running", run_id="another")
+        return write(request)
+
+    monkeypatch.setattr(desk.writer, "write", lose_meanwhile)
+    assert not desk.run(order.id, ("editor_results",)).success
+    assert desk.made(order.id) == set()
+
+
+def test_orders_of_one_topic_share_what_was_written_and_drawn(desk: Desk) -> None:
+    first, second = (desk.studio().orders.request(TOPIC, now=NOW, platforms=["tg"]) for _ in range(2))
+    assert desk.fulfil(first.id).success
+    assert desk.fulfil(second.id).success
+    assert (desk.writer.calls, desk.painter.calls) == (1, 1)
+    lake = desk.lake.tenant("acme")
+    cached = [lake.read(IMAGES, order=order.id)["cached"].to_list() for order in (first, second)]
+    assert cached == [[False], [True]]
+    with desk.catalog.tenant_session("acme") as session:
+        usage = session.scalars(select(AiUsage)).all()
+    assert {(row.provider, row.cost_micro_usd) for row in usage} == {("offline", 0)}
+    assert sorted(row.purpose for row in usage if not row.cached) == ["image", "moderation", "moderation", "text"]
+    assert desk.studio().usage.report(1, utc_now()).by_model == {}
+
+
+def test_files_are_made_only_of_packages_that_their_platforms_take(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = desk.studio().orders.request(TOPIC, now=NOW, platforms=["ig"])
+    with monkeypatch.context() as patched:
+        patched.setattr("tgstudio_dagster.newsroom.publisher.choose_image", lambda *_: None)
+        result = desk.fulfil(order.id)
+    assert not result.success
+    (broken,) = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert (broken.check_name, broken.severity) == ("platform_limits", dg.AssetCheckSeverity.ERROR)
+    assert desk.made(order.id) == {*steps("packages")} - {"exports"}
+    desk.studio().orders.raise_goal(order.id, "packages", LATER)
+    (failure,) = desk.fulfil(order.id).get_step_failure_events()
+    assert "ig: image, no image" in str(failure.event_specific_data)
+
+
+def test_nothing_is_made_of_a_text_whose_claims_cite_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = desk.studio().orders.request(TOPIC, now=NOW, goal="briefs")
+    write = desk.writer.write
+
+    def cite_nothing(request: WriteRequest) -> Reply[WriteResult]:
+        reply = write(request)
+        headline = Sentence(text=reply.value.headline.text, messages=())
+        return replace(reply, value=reply.value.model_copy(update={"headline": headline}))
+
+    monkeypatch.setattr(desk.writer, "write", cite_nothing)
+    monkeypatch.setattr("tgstudio_dagster.newsroom.editor.check_claim", lambda *_: (False, []))
+    assert not desk.fulfil(order.id).success
+    assert desk.made(order.id) == {"editor_results"}

@@ -30,7 +30,7 @@ from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.operate.launch import QUIET
 from tgstudio_dagster.orchestration.decide.reading import reading_days
-from tgstudio_dagster.orchestration.jobs import REFRESH
+from tgstudio_dagster.orchestration.jobs import CHECK, REFRESH
 from tgstudio_dagster.orchestration.partitions import tenants
 from tgstudio_dagster.orchestration.tags import range_tags
 from tgstudio_dagster.telegram.reading.pull import Telegram
@@ -58,13 +58,13 @@ class Deployment:
             reference=reference, account_id=None, since=since, comments=comments,
         )  # fmt: skip
 
-    def refresh(self, tenant: str = "demo") -> dg.ExecuteInProcessResult:
+    def refresh(self, tenant: str = "demo", job: str = REFRESH) -> dg.ExecuteInProcessResult:
         given = {"lake": self.lake, "catalog": self.paired.catalog, "telegram": self.access}
         resources = {name: dg.ResourceDefinition.hardcoded_resource(value) for name, value in given.items()}
         days = reading_days(datetime.now(UTC).date())
         return (
             build_definitions(**resources)
-            .resolve_job_def(REFRESH)
+            .resolve_job_def(job)
             .execute_in_process(
                 instance=self.instance,
                 tags=range_tags(tenant, days.first, days.last),
@@ -222,7 +222,7 @@ def test_the_check_of_files_tells_of_one_that_was_cut_short(deployment: Deployme
     (uri,) = deployment.read("media")["uri"]
     (stored,) = Path(deployment.lake.root).rglob(uri)
     stored.write_bytes(b"x" * 2000)
-    failed = [one for one in deployment.refresh().get_asset_check_evaluations() if not one.passed]
+    failed = [one for one in deployment.refresh(job=CHECK).get_asset_check_evaluations() if not one.passed]
     assert [one.check_name for one in failed] == ["files_match"]
 
 

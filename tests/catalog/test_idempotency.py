@@ -12,7 +12,7 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.idempotency import (
     AT_WORK,
     KEPT,
-    Answer,
+    IdempotentAnswer,
     begin_answer,
     drop_answer,
     drop_expired,
@@ -23,7 +23,7 @@ from tgstudio_dagster.core.errors import ConflictError, SettingsError
 
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
 KEY, ASKED = hash_of("me", "key"), hash_of("POST", "/v1/orders", b"{}")
-DONE = Answer(201, '{"id": 1}')
+DONE = IdempotentAnswer(201, '{"id": 1}')
 
 
 @pytest.fixture(autouse=True)

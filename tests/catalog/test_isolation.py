@@ -19,7 +19,7 @@ from tgstudio_dagster.catalog.work.imports import Reject, begin_import, checkpoi
 from tgstudio_dagster.catalog.work.orders import create_order, get_order, list_orders
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError
 
-MACHINE_WIDE = {"tenants", "users", "plans", "login_sessions", "used_logins", "audit_log", "leases"}
+MACHINE_WIDE = {"tenants", "users", "plans", "login_sessions", "used_logins", "audit_log", "leases", "outbox_streams"}
 
 
 @pytest.fixture

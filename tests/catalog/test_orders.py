@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.builders import make_tenant
+from tests.builders import make_tenant, put_order
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.models import Quota
 from tgstudio_dagster.catalog.money.plans import spent
@@ -22,7 +22,6 @@ from tgstudio_dagster.catalog.work.orders import (
     create_order,
     get_order,
     list_orders,
-    mark_order,
     orders_to_stop,
     pending_orders,
     requeue_order,
@@ -83,7 +82,7 @@ def test_orders_wait_in_turn_over_all_tenants_until_marked(catalog: Catalog) -> 
     second = _order(catalog, make_tenant(catalog, "a"), now=NOW + timedelta(seconds=1))
     first = _order(catalog, make_tenant(catalog, "b"))
     assert [order.id for order in pending_orders(catalog)] == [first.id, second.id]
-    mark_order(catalog, first.id, "running", run_id="r1")
+    put_order(catalog, first.id, "running", run_id="r1")
     assert [order.id for order in pending_orders(catalog)] == [second.id]
     delete_tenant(catalog, "a")
     assert pending_orders(catalog) == []
@@ -91,8 +90,8 @@ def test_orders_wait_in_turn_over_all_tenants_until_marked(catalog: Catalog) -> 
 
 def test_an_order_that_failed_can_be_done_later(catalog: Catalog) -> None:
     order = _order(catalog, make_tenant(catalog))
-    assert mark_order(catalog, order.id, "failed", run_id="r1", error="no text").error == "no text"
-    mark_order(catalog, order.id, "done")
+    assert put_order(catalog, order.id, "failed", run_id="r1", error="no text").error == "no text"
+    put_order(catalog, order.id, "done")
     read = get_order(catalog, "demo", order.id)
     assert (read.status, read.run_id, read.error) == ("done", "r1", None)
 
@@ -101,7 +100,7 @@ def test_orders_are_listed_newest_first_by_status_and_topic(catalog: Catalog) ->
     principal = make_tenant(catalog)
     old = _order(catalog, principal, topic_id="t-1")
     new = _order(catalog, principal, topic_id="t-2", now=NOW + timedelta(hours=1))
-    mark_order(catalog, old.id, "done")
+    put_order(catalog, old.id, "done")
     assert [order.id for order in list_orders(catalog, principal)] == [new.id, old.id]
     assert [order.id for order in list_orders(catalog, principal, status="done")] == [old.id]
     assert [order.id for order in list_orders(catalog, principal, topic_id="t-2")] == [new.id]
@@ -111,7 +110,7 @@ def test_orders_are_listed_newest_first_by_status_and_topic(catalog: Catalog) ->
 def test_an_unknown_order_is_named(catalog: Catalog, order_id: str) -> None:
     make_tenant(catalog)
     with pytest.raises(NotFoundError):
-        mark_order(catalog, order_id, "done")
+        begin_order(catalog, order_id, "r1")
     with pytest.raises(NotFoundError, match="order"):
         get_order(catalog, "demo", order_id)
 
@@ -172,7 +171,7 @@ def test_one_that_waits_is_cancelled_at_once_and_one_that_runs_is_told(catalog: 
     principal = make_tenant(catalog)
     waiting, running, done = (_order(catalog, principal) for _ in range(3))
     begin_order(catalog, running.id, "r1")
-    mark_order(catalog, done.id, "done")
+    put_order(catalog, done.id, "done")
     assert cancel_order(catalog, principal, waiting.id, now=NOW).status == "cancelled"
     assert cancel_order(catalog, principal, waiting.id, now=NOW).status == "cancelled"
     told = cancel_order(catalog, principal, running.id, now=NOW)
@@ -211,7 +210,7 @@ def test_a_goal_is_raised_never_lowered_and_not_while_it_runs(catalog: Catalog) 
         requeue_order(catalog, principal, order.id, goal="packages", images=0, now=NOW)
     settle_order(catalog, order.id, "r1", "done")
     assert requeue_order(catalog, principal, order.id, goal="text", images=0, now=NOW).status == "done"
-    mark_order(catalog, order.id, "failed", error="disk full")
+    put_order(catalog, order.id, "failed", error="disk full")
     again = requeue_order(catalog, principal, order.id, goal="text", images=0, now=NOW)
     assert (again.status, again.goal, again.error, again.run_id) == ("queued", "images", None, None)
     with pytest.raises(NewsroomError, match="goal"):

@@ -19,8 +19,9 @@ def _call(catalog: Catalog, tenant: str, at: datetime, call: str) -> None:
     with catalog.tenant_session(tenant, writing=True) as session:
         session.add(
             AiUsage(
-                tenant=tenant, call_hash=call, kind="text", model="m", input_tokens=10, output_tokens=5, images=0,
-                cost_micro_usd=700, result={}, created_at=at,
+                tenant=tenant, call_hash=call, purpose="text", provider="test", model="m", input_tokens=10,
+                output_tokens=5, images=0,
+                cost_micro_usd=700, created_at=at,
             )
         )  # fmt: skip
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.core.days import by_adjacent_months
 from tgstudio_dagster.core.home import prepare_home
 from tgstudio_dagster.core.settings import settings
 from tgstudio_dagster.lake.freshness import stale_days
@@ -40,8 +41,8 @@ def main(step: str, *arguments: str) -> None:
             batch=100,
         )
         return
-    for days in ranges(stale_days(lake), lake.days(MESSAGES)):
-        outcome = materialize_days(TENANT, days.first, days.last)
+    for days in by_adjacent_months(ranges(stale_days(lake), lake.days(MESSAGES))):
+        outcome = materialize_days(TENANT, days)
         if not outcome.success:
             raise SystemExit(outcome.error)
 

@@ -17,13 +17,12 @@ import duckdb
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tests.builders import frame, messages
+from tgstudio_dagster.core.csv import BOM
 from tgstudio_dagster.core.errors import ConflictError, LakeError, SettingsError
-from tgstudio_dagster.lake.bundle import BOM, BUNDLE_TABLES, MANIFEST, Manifest, csv_cells, write_bundle
+from tgstudio_dagster.lake.bundle import BUNDLE_TABLES, MANIFEST, Manifest, write_bundle
 from tgstudio_dagster.lake.store import Lake, S3Options, TenantLake
 from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES
@@ -133,22 +132,6 @@ def test_nested_columns_are_json_and_times_are_iso_in_csv(acme: TenantLake, tmp_
     assert datetime.fromisoformat(row["date"]) == datetime(2026, 3, 9, 12, tzinfo=UTC)
     assert row["edit_date"] == ""
     assert row["day"] == "2026-03-10"
-
-
-nested = st.none() | st.lists(st.none() | st.text())
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.none() | st.text(), nested), max_size=5))
-def test_csv_cells_never_begin_a_formula_and_lose_nothing(
-    values: list[tuple[str | None, list[str | None] | None]],
-) -> None:
-    given_frame = pl.DataFrame(values, schema={"text": pl.String, "list": pl.List(pl.String)}, orient="row")
-    got = csv_cells(given_frame)
-    for (text, items), cell, encoded in zip(values, got["text"], got["list"], strict=True):
-        assert cell in (text, f"'{text}")
-        assert not (cell or "").startswith(("=", "+", "-", "@", "\t", "\r"))
-        assert (None if encoded is None else json.loads(encoded)) == items
 
 
 def test_the_manifest_tells_what_is_on_disk(acme: TenantLake, tmp_path: Path) -> None:

@@ -166,8 +166,8 @@ def test_readers_see_one_whole_object_or_the_other_while_it_is_replaced(tmp_path
     writer.start()
     reads = 0
     while not done.is_set():
-        found = acme.read(MESSAGES, days=[DAY], columns=["text"])["text"]
-        assert found.unique().to_list() == [str(found.len())]
+        texts = acme.read(MESSAGES, days=[DAY], columns=["text"])["text"]
+        assert texts.unique().to_list() == [str(texts.len())]
         reads += 1
     writer.join()
     assert reads > 5

@@ -23,16 +23,16 @@ from tgstudio_dagster.lake.tables.topics import TOPICS
 
 
 def test_a_tenant_sees_its_own_rows_with_their_partition(both: TenantLake) -> None:
-    found = run_query(both, "SELECT tenant, day, count(*) AS posts FROM messages GROUP BY ALL ORDER BY day")
-    assert found.rows() == [("acme", DAY + timedelta(n), 10) for n in range(3)]
+    rows = run_query(both, "SELECT tenant, day, count(*) AS posts FROM messages GROUP BY ALL ORDER BY day")
+    assert rows.rows() == [("acme", DAY + timedelta(n), 10) for n in range(3)]
     assert run_query(both, "SELECT tenant, order_id FROM exports").rows() == [("acme", "acme-01")]
     assert "SECRET" not in run_query(both, "SELECT * FROM messages").write_json()
 
 
 def test_a_table_that_was_never_written_is_an_empty_view(both: TenantLake) -> None:
-    found = run_query(both, "SELECT * FROM topics")
-    assert found.is_empty()
-    assert found.columns == [*TOPICS.columns, "tenant", "day"]
+    rows = run_query(both, "SELECT * FROM topics")
+    assert rows.is_empty()
+    assert rows.columns == [*TOPICS.columns, "tenant", "day"]
 
 
 @pytest.mark.parametrize("view", sorted(views()))
@@ -99,19 +99,19 @@ def test_a_condition_on_the_day_reads_that_day_only(acme: TenantLake) -> None:
 
 
 def test_only_the_tables_a_query_names_are_read(both: TenantLake, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+    tables: list[str] = []
     real: Callable[..., list[str]] = engine.give_table
 
     def spy(connection: duckdb.DuckDBPyConnection, lake: TenantLake, table: object) -> list[str]:
-        asked.append(table.name)  # type: ignore[attr-defined]
+        tables.append(table.name)  # type: ignore[attr-defined]
         return real(connection, lake, table)
 
     monkeypatch.setattr(engine, "give_table", spy)
     run_query(both, "SELECT 1")
     run_query(both, "SHOW TABLES")
-    assert asked == []
+    assert tables == []
     run_query(both, "SELECT * FROM channel_days")
-    assert asked == ["messages"]
+    assert tables == ["messages"]
 
 
 def test_more_rows_than_asked_for_are_an_error_not_a_cut(both: TenantLake) -> None:
@@ -150,10 +150,10 @@ def test_a_root_with_signs_of_a_pattern_is_taken_by_its_letters(tmp_path: Path) 
 
 
 def test_values_that_polars_has_no_type_for_come_as_text(acme: TenantLake) -> None:
-    found = run_query(
+    rows = run_query(
         acme,
         "SELECT INTERVAL 1 DAY AS i, [INTERVAL 1 DAY] AS l, 1::HUGEINT AS h, sum(1) AS s, BIT '101' AS b, 1 AS x, 2 AS X",
     )
-    assert found.row(0) == ("1 day", "[1 day]", 1, 1, "101", 1, 2)
-    assert found.columns == ["i", "l", "h", "s", "b", "x", "X_2"]
-    assert json.loads(json.dumps(found.to_dicts()))
+    assert rows.row(0) == ("1 day", "[1 day]", 1, 1, "101", 1, 2)
+    assert rows.columns == ["i", "l", "h", "s", "b", "x", "X_2"]
+    assert json.loads(json.dumps(rows.to_dicts()))

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.lake.test_sandbox import Root, fill
+from tests.lake.sandbox_lakes import Root, fill
 from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.lake.sandbox import run_query
 from tgstudio_dagster.lake.sandbox_process import run_sql
@@ -29,8 +29,8 @@ def test_the_answer_is_the_one_that_a_query_in_this_process_gives(lake_root: Roo
 
 
 def test_an_empty_answer_keeps_its_columns(acme: TenantLake) -> None:
-    found = run_sql(acme, "SELECT msg_id, text FROM messages WHERE false", rows=10, seconds=30)
-    assert (found.height, found.columns) == (0, ["msg_id", "text"])
+    rows = run_sql(acme, "SELECT msg_id, text FROM messages WHERE false", rows=10, seconds=30)
+    assert (rows.height, rows.columns) == (0, ["msg_id", "text"])
 
 
 @pytest.mark.parametrize(
@@ -72,13 +72,13 @@ def test_a_query_that_takes_too_long_is_ended_and_leaves_no_process(acme: Tenant
 
 
 def test_the_process_knows_none_of_this_one_s_secrets(acme: TenantLake, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: dict[str, str] = {}
+    environment: dict[str, str] = {}
     import subprocess
 
     popen = subprocess.Popen
 
     def spy(*args: object, env: dict[str, str], **given: object) -> object:
-        seen.update(env)
+        environment.update(env)
         return popen(*args, env=env, **given)  # type: ignore[call-overload]
 
     monkeypatch.setenv("SESSION_KEY_1", "secret")
@@ -86,8 +86,8 @@ def test_the_process_knows_none_of_this_one_s_secrets(acme: TenantLake, monkeypa
     monkeypatch.setenv("TGSTUDIO_S3_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setattr("tgstudio_dagster.lake.sandbox_process.subprocess.Popen", spy)
     run_sql(acme, "SELECT 1 AS one", rows=1, seconds=30)
-    assert "PATH" in seen
-    assert "secret" not in seen.values()
+    assert "PATH" in environment
+    assert "secret" not in environment.values()
 
 
 def test_limits_below_one_are_refused(acme: TenantLake) -> None:

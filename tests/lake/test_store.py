@@ -72,9 +72,9 @@ def test_a_column_that_an_older_object_lacks_is_null_where_it_may_be(acme: Tenan
 def test_only_the_named_days_are_read_oldest_first(acme: TenantLake) -> None:
     for n in (2, 0, 1, 3):
         acme.write(MESSAGES, messages({"msg_id": n + 1}), day=DAY + timedelta(n))
-    wanted = [DAY + timedelta(n) for n in (2, 9, 0)]
-    assert acme.read(MESSAGES, days=wanted, columns=["msg_id"]).to_dicts() == [{"msg_id": 1}, {"msg_id": 3}]
-    assert acme.read(MESSAGES, days=[*wanted, wanted[0]], columns=["msg_id"])["msg_id"].to_list() == [1, 3]
+    days = [DAY + timedelta(n) for n in (2, 9, 0)]
+    assert acme.read(MESSAGES, days=days, columns=["msg_id"]).to_dicts() == [{"msg_id": 1}, {"msg_id": 3}]
+    assert acme.read(MESSAGES, days=[*days, days[0]], columns=["msg_id"])["msg_id"].to_list() == [1, 3]
     assert acme.read(MESSAGES, columns=["msg_id"])["msg_id"].to_list() == [1, 2, 3, 4]
     assert acme.read(MESSAGES, days=[]).is_empty()
 

@@ -12,9 +12,10 @@ from typing import Any
 from PIL import Image
 
 from tests import builders
+from tests.builders import put_order
 from tests.web.site import Site
 from tgstudio_dagster.catalog.follows.channels import ChannelSeen, remember_channels
-from tgstudio_dagster.catalog.work.orders import create_order, mark_order
+from tgstudio_dagster.catalog.work.orders import create_order
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS
 from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGE_VERSIONS, MESSAGES
@@ -144,7 +145,7 @@ def _order(site: Site, slug: str, channel: int) -> str:
     }  # fmt: skip
     for table, row in ((EDITOR_RESULTS, result), (CONTENT_PACKAGES, package)):
         lake.write(table, builders.frame(table, [_complete(table, row)]), order=made.id)
-    mark_order(site.catalog, made.id, "done")
+    put_order(site.catalog, made.id, "done")
     return str(made.id)
 
 

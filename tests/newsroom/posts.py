@@ -11,6 +11,8 @@ from tests.builders import messages
 from tgstudio_dagster.ai.offline.writer import OfflineWriter
 from tgstudio_dagster.core.vocabulary import Language
 from tgstudio_dagster.newsroom.editor import edit
+from tgstudio_dagster.newsroom.records.editor_result import EditorResult
+from tgstudio_dagster.newsroom.sources import Subject
 
 AS_OF = datetime(2026, 3, 9, 20, 0, tzinfo=UTC)
 
@@ -90,14 +92,22 @@ def english_topic() -> pl.DataFrame:
     )
 
 
-TOPIC: dict[str, Any] = {"topic_id": "t-0123456789ab", "keywords": ["метро", "авария"]}
+TOPIC = Subject("t-0123456789ab", ("метро", "авария"))
 
 
-def edited(frame: pl.DataFrame, language: Language) -> pl.DataFrame:
+def edited(frame: pl.DataFrame | None = None, language: Language = "ru") -> EditorResult:
+    """The text of the topic, the Russian one by default."""
     return edit(
-        OfflineWriter(), topic=TOPIC, messages=frame, language=language, tone="neutral", as_of=AS_OF, run_id="run-1"
+        OfflineWriter(),
+        topic=TOPIC,
+        messages=russian_topic() if frame is None else frame,
+        language=language,
+        tone="neutral",
+        as_of=AS_OF,
+        run_id="run-1",
     )
 
 
-def result_row(frame: pl.DataFrame | None = None, language: Language = "ru") -> dict[str, Any]:
-    return edited(russian_topic() if frame is None else frame, language).row(0, named=True)
+def changed(**columns: Any) -> EditorResult:
+    """The Russian topic's text with other columns."""
+    return EditorResult.from_row({**edited().to_row(), **columns})

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import frame
-from tests.newsroom.posts import russian_topic
+from tests.newsroom.posts import AS_OF, edited
 from tgstudio_dagster.core.errors import NewsroomError
-from tgstudio_dagster.lake.tables.newsroom import IMAGES
 from tgstudio_dagster.newsroom.edits import check_version, hashtags_of, lay_over, with_hashtags
 from tgstudio_dagster.newsroom.platforms import PLATFORMS
+from tgstudio_dagster.newsroom.records.image import Image
+from tgstudio_dagster.newsroom.records.package import Package
 
 
-def images(*sizes: tuple[int, int], moderation: str = "ok") -> pl.DataFrame:
-    rows = [
-        {
+def images(*sizes: tuple[int, int], moderation: str = "ok") -> list[Image]:
+    return [
+        Image.from_row({
             "n": n, "uri": f"{n}.png", "sha256": "s", "width": width, "height": height, "model": "m",
             "moderation": moderation, "cached": False, "brief_hash": str(n),
-        }
+        })
         for n, (width, height) in enumerate(sizes)
     ]  # fmt: skip
-    return frame(IMAGES, rows)
 
 
 SQUARE_AND_WIDE = images((1080, 1080), (1280, 400))
@@ -96,17 +94,17 @@ class Version:
 
 
 def test_a_version_laid_over_replaces_text_hashtags_image_and_checks() -> None:
-    url = russian_topic()["url"][0]
-    made = {
+    result = edited()
+    url = result.source_links[0]
+    made = Package.from_row({
         "platform": "tg", "package_id": "acme-1-tg", "text": "made", "hashtags": ["a"], "image_uri": "0.png", "checks": [],
-        "text_short": "s", "text_medium": "m", "text_long": "l",
-    }  # fmt: skip
-    result = {"source_links": [url], "claims": [], "overlap": 0.0}
+        "text_short": "s", "text_medium": "m", "text_long": "l", "post_time": AS_OF, "cta": "",
+    })  # fmt: skip
     laid = lay_over(
         made, Version(f"mine {url}", ["b"], 1), result=result, images=SQUARE_AND_WIDE, target=PLATFORMS["tg"]
     )
-    assert (laid["text"], laid["hashtags"], laid["image_uri"]) == (f"mine {url}", ["b"], "1.png")
-    assert {check["name"]: check["passed"] for check in laid["checks"]}["source_links"]
+    assert (laid.text, laid.hashtags, laid.image_uri) == (f"mine {url}", ("b",), "1.png")
+    assert {check.name: check.passed for check in laid.checks}["source_links"]
     own = lay_over(made, Version("mine"), result=result, images=SQUARE_AND_WIDE, target=PLATFORMS["tg"])
-    assert own["image_uri"] == "0.png"
-    assert not {check["name"]: check["passed"] for check in own["checks"]}["source_links"]
+    assert own.image_uri == "0.png"
+    assert not {check.name: check.passed for check in own.checks}["source_links"]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from tests.builders import frame, text_hash
-from tests.newsroom.posts import AS_OF, at, result_row, russian_topic
+from tests.newsroom.posts import AS_OF, at, changed, edited, russian_topic
+from tgstudio_dagster.ai.offline.moderator import OfflineModerator
 from tgstudio_dagster.ai.protocols import MessageKey
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.core.vocabulary import PlatformName
-from tgstudio_dagster.lake.tables.newsroom import IMAGES
 from tgstudio_dagster.lake.tables.posts import MESSAGE_VERSIONS
-from tgstudio_dagster.newsroom.provenance import explain
+from tgstudio_dagster.newsroom.provenance import explain, staleness
 from tgstudio_dagster.newsroom.publisher import publish
+from tgstudio_dagster.newsroom.records.package import Package
 
 
 def versions(messages: pl.DataFrame) -> pl.DataFrame:
@@ -33,23 +33,24 @@ def versions(messages: pl.DataFrame) -> pl.DataFrame:
     return frame(MESSAGE_VERSIONS, rows)
 
 
-def package(platform: PlatformName) -> dict[str, Any]:
-    made = publish(
-        result_row(),
-        IMAGES.empty(),
+def package(platform: PlatformName) -> Package:
+    (made,) = publish(
+        edited(),
+        [],
         [platform],
         order="acme-1",
         now=AS_OF,
         zone=ZoneInfo("UTC"),
         settings=TenantSettings(),
+        moderator=OfflineModerator(),
     )
-    return made.row(0, named=True)
+    return made
 
 
 def test_a_package_is_explained_sentence_by_sentence_in_the_order_of_its_text() -> None:
     made = package("tg")
-    explanation = explain(result_row(), russian_topic(), versions(russian_topic()), made)
-    places = [made["text"].find(sentence.text) for sentence in explanation.sentences]
+    explanation = explain(edited(), russian_topic(), versions(russian_topic()), made)
+    places = [made.text.find(sentence.text) for sentence in explanation.sentences]
     assert places == sorted(places)
     assert min(places) == 0
     assert all(sentence.sources for sentence in explanation.sentences)
@@ -60,16 +61,18 @@ def test_a_package_is_explained_sentence_by_sentence_in_the_order_of_its_text() 
 
 def test_what_is_left_over_is_call_to_action_links_and_hashtags() -> None:
     made = package("tg")
-    furniture = explain(result_row(), russian_topic(), versions(russian_topic()), made).furniture
-    assert made["cta"] in furniture
+    furniture = explain(edited(), russian_topic(), versions(russian_topic()), made).furniture
+    assert made.cta in furniture
     assert "#метро #северогорск #авария" in furniture
     assert len([line for line in furniture if line.startswith("https://")]) == 3
     assert len(furniture) == 6
 
 
 def test_a_sentence_that_was_cut_still_has_its_sources() -> None:
-    text = result_row()["body_short"][:60].rsplit(" ", 1)[0] + "…»"
-    explanation = explain(result_row(), russian_topic(), versions(russian_topic()), {**package("x"), "text": text})
+    text = edited().body_short[:60].rsplit(" ", 1)[0] + "…»"
+    explanation = explain(
+        edited(), russian_topic(), versions(russian_topic()), package("x").model_copy(update={"text": text})
+    )
     (sentence,) = explanation.sentences
     assert sentence.text == text
     assert sentence.sources
@@ -80,7 +83,7 @@ def test_a_source_shows_the_version_that_was_cited_not_the_newest() -> None:
         pl.when(pl.col("channel_id") == 2).then(pl.lit("Новый текст")).otherwise("text").alias("text"),
         pl.when(pl.col("channel_id") == 2).then(pl.lit(2, pl.Int32)).otherwise("version").alias("version"),
     )
-    explanation = explain(result_row(), now, versions(russian_topic()))
+    explanation = explain(edited(), now, versions(russian_topic()))
     source = next(s for sentence in explanation.sentences for s in sentence.sources if s.channel_id == 2)
     assert (source.version, source.stale) == (1, "edited")
     assert source.text is not None
@@ -89,33 +92,24 @@ def test_a_source_shows_the_version_that_was_cited_not_the_newest() -> None:
     assert "STALE" in explanation.as_text()
 
 
-def test_an_edited_deleted_or_missing_post_makes_its_claims_stale() -> None:
-    row, posts = result_row(), russian_topic()
-    assert stale_sources(row, posts) == {}
-    changed = posts.with_columns(
+def test_the_sources_of_claims_that_no_longer_stand_are_told_without_their_texts() -> None:
+    claims = edited().claims
+    posts = russian_topic()
+    assert staleness(claims, posts) == {}
+    deleted = posts.with_columns(
         pl.when(pl.col("channel_id") == 1).then(pl.lit(at(12, 0))).otherwise("deleted_at").alias("deleted_at"),
         pl.when(pl.col("channel_id") == 3).then(pl.lit(4, pl.Int32)).otherwise("version").alias("version"),
     ).filter(pl.col("channel_id") != 4)
-    assert stale_sources(row, changed) == {
+    assert staleness(claims, deleted) == {
         MessageKey(1, 10, 2): "deleted",
         MessageKey(3, 5, 1): "edited",
         MessageKey(4, 9, 1): "missing",
     }
 
 
-def stale_sources(row: dict[str, Any], posts: pl.DataFrame) -> dict[MessageKey, str]:
-    """The cited texts that no longer stand, and why."""
-    sources = (
-        source for sentence in explain(row, posts, versions(russian_topic())).sentences for source in sentence.sources
-    )
-    return {
-        MessageKey(source.channel_id, source.msg_id, source.version): source.stale for source in sources if source.stale
-    }
-
-
 def test_the_plain_text_names_links_and_what_needs_verification() -> None:
-    row = result_row()
-    claims = [{**row["claims"][0], "needs_verification": True, "unsupported": ["50 млн"]}, *row["claims"][1:]]
-    text = explain({**row, "claims": claims}, russian_topic(), versions(russian_topic())).as_text()
+    first, *others = edited().to_row()["claims"]
+    claims = [{**first, "needs_verification": True, "unsupported": ["50 млн"]}, *others]
+    text = explain(changed(claims=claims), russian_topic(), versions(russian_topic())).as_text()
     assert "needs verification: 50 млн" in text
     assert "https://t.me/gorod_live/10 version 2" in text

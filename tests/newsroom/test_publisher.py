@@ -6,94 +6,111 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.newsroom.posts import result_row
+from tests.newsroom.posts import changed, edited
+from tgstudio_dagster.ai.offline.moderator import OfflineModerator
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
+from tgstudio_dagster.core.errors import NewsroomError
 from tgstudio_dagster.core.vocabulary import PlatformName
-from tgstudio_dagster.lake.tables.newsroom import IMAGES
 from tgstudio_dagster.newsroom.platforms import PLATFORMS, platform
-from tgstudio_dagster.newsroom.publisher import SLOTS, choose_image, post_time, publish
+from tgstudio_dagster.newsroom.publisher import SLOTS, choose_image, post_time, publish, refused, require_limits
+from tgstudio_dagster.newsroom.records.editor_result import EditorResult
+from tgstudio_dagster.newsroom.records.image import Image
+from tgstudio_dagster.newsroom.records.package import Package
 
 NAMES: tuple[PlatformName, ...] = get_args(PlatformName)
 NOW = datetime(2026, 3, 10, 7, 0, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/Moscow")
 
 
-def image(n: int, width: int, height: int, **given: Any) -> dict[str, Any]:
+def image(n: int, width: int, height: int, **given: Any) -> Image:
     row = {"n": n, "uri": f"{n}.jpg", "sha256": "0" * 64, "width": width, "height": height, "model": "m"}
-    return {**row, "moderation": "ok", "cached": False, "brief_hash": "h", **given}
+    return Image.from_row({**row, "moderation": "ok", "cached": False, "brief_hash": "h", **given})
 
 
-def images(*rows: dict[str, Any]) -> pl.DataFrame:
-    return pl.DataFrame(list(rows), schema=IMAGES.schema)
+def packages(result: EditorResult, images: list[Image], **given: Any) -> dict[str, Package]:
+    made = publish(
+        result, images, NAMES, order="acme-01", now=NOW, zone=ZONE, settings=TenantSettings(**given),
+        moderator=OfflineModerator(),
+    )  # fmt: skip
+    return {package.platform: package for package in made}
 
 
-def packages(result: dict[str, Any], frame: pl.DataFrame, **given: Any) -> dict[str, dict[str, Any]]:
-    made = publish(result, frame, NAMES, order="acme-01", now=NOW, zone=ZONE, settings=TenantSettings(**given))
-    return {row["platform"]: row for row in made.iter_rows(named=True)}
+def failed(package: Package) -> list[str]:
+    return [check.name for check in package.checks if not check.passed]
 
 
-def failed(package: dict[str, Any]) -> list[str]:
-    return [check["name"] for check in package["checks"] if not check["passed"]]
-
-
-ALL_SIZES = images(image(0, 1280, 720), image(1, 1080, 1080), image(2, 1080, 1350), image(3, 1200, 630))
+ALL_SIZES = [image(0, 1280, 720), image(1, 1080, 1080), image(2, 1080, 1350), image(3, 1200, 630)]
 
 
 def test_a_package_for_every_platform_passes_its_checks() -> None:
-    made = packages(result_row(), ALL_SIZES)
+    made = packages(edited(), ALL_SIZES)
     assert set(made) == set(NAMES)
     assert {name: failed(row) for name, row in made.items()} == {name: [] for name in NAMES}
 
 
 def test_a_telegram_package_with_an_image_fits_a_caption() -> None:
-    made = packages(result_row(), ALL_SIZES)["tg"]
-    assert PLATFORMS["tg"].length(made["text"]) <= 1024
-    assert made["image_uri"] == "0.jpg"
-    assert "https://t.me/gorod_live/10" in made["text"]
-    assert made["text"].endswith("#метро #северогорск #авария")
-    assert made["package_id"] == "acme-01-tg"
+    made = packages(edited(), ALL_SIZES)["tg"]
+    assert PLATFORMS["tg"].length(made.text) <= 1024
+    assert made.image_uri == "0.jpg"
+    assert "https://t.me/gorod_live/10" in made.text
+    assert made.text.endswith("#метро #северогорск #авария")
+    assert made.package_id == "acme-01-tg"
 
 
 def test_without_an_image_the_longest_body_goes_out_and_instagram_fails_its_check() -> None:
-    made = packages(result_row(), images())
-    assert result_row()["body_long"] in made["tg"]["text"]
-    assert made["tg"]["image_uri"] is None
+    made = packages(edited(), [])
+    assert edited().body_long in made["tg"].text
+    assert made["tg"].image_uri is None
     assert failed(made["ig"]) == ["image"]
 
 
 def test_vk_has_the_limit_that_the_tenant_sets() -> None:
-    made = packages(result_row(), ALL_SIZES, vk_text_limit=300)["vk"]
-    assert max(len(made[name]) for name in ("text", "text_short", "text_medium", "text_long")) <= 300
+    made = packages(edited(), ALL_SIZES, vk_text_limit=300)["vk"]
+    assert max(map(len, (made.text, *made.variants.values()))) <= 300
 
 
 def test_each_platform_gets_the_image_of_its_ratio() -> None:
-    chosen = {name: row["image_uri"] for name, row in packages(result_row(), ALL_SIZES).items()}
+    chosen = {name: row.image_uri for name, row in packages(edited(), ALL_SIZES).items()}
     assert chosen == {
         "tg": "0.jpg", "x": "0.jpg", "vk": "1.jpg", "threads": "1.jpg", "ig": "2.jpg", "fb": "3.jpg", "li": "3.jpg"
     }  # fmt: skip
 
 
 def test_an_image_that_moderation_stopped_or_of_a_wrong_ratio_is_not_used() -> None:
-    assert choose_image(images(image(0, 1080, 1350, moderation="adult")), PLATFORMS["ig"]) is None
-    assert choose_image(images(image(0, 500, 1350)), PLATFORMS["ig"]) is None
+    assert choose_image([image(0, 1080, 1350, moderation="adult")], PLATFORMS["ig"]) is None
+    assert choose_image([image(0, 500, 1350)], PLATFORMS["ig"]) is None
 
 
 def test_hashtags_keep_to_the_platform() -> None:
-    row = {**result_row(), "hashtags": ["метро", "#two", "bad tag", "три", "four", "five", "six", "seven"]}
-    made = packages(row, ALL_SIZES)
-    assert made["threads"]["hashtags"] == ["метро"]
-    assert made["ig"]["hashtags"] == ["метро", "two", "три", "four", "five"]
+    result = changed(hashtags=["метро", "#two", "bad tag", "три", "four", "five", "six", "seven"])
+    made = packages(result, ALL_SIZES)
+    assert made["threads"].hashtags == ("метро",)
+    assert made["ig"].hashtags == ("метро", "two", "три", "four", "five")
 
 
 def test_an_unverified_claim_and_a_copied_text_fail_their_checks() -> None:
-    row = result_row()
-    row = {**row, "overlap": 0.4, "claims": [{**row["claims"][0], "needs_verification": True}, *row["claims"][1:]]}
-    assert failed(packages(row, ALL_SIZES)["li"]) == ["claims", "overlap"]
+    first, *others = edited().to_row()["claims"]
+    result = changed(overlap=0.4, claims=[{**first, "needs_verification": True}, *others])
+    made = packages(result, ALL_SIZES)["li"]
+    assert failed(made) == ["claims", "overlap"]
+    assert refused([made]).is_empty()
+
+
+def test_what_a_platform_would_not_take_is_named_with_its_figure() -> None:
+    made = packages(edited(), [])["ig"]
+    assert refused([made]).rows() == [("ig", "image", "no image, 0.8 to 1.91 taken")]
+    with pytest.raises(NewsroomError, match=r"ig: image, no image"):
+        require_limits([made])
+
+
+def test_a_moderator_s_word_is_what_a_package_is_held_to() -> None:
+    made = packages(changed(body_short="Гарантированный доход каждому."), ALL_SIZES)["tg"]
+    assert failed(made) == ["moderation"]
+    assert made.checks[-1].detail == "scam"
 
 
 @settings(max_examples=40, deadline=None)
@@ -107,15 +124,19 @@ def test_an_unverified_claim_and_a_copied_text_fail_their_checks() -> None:
 def test_whatever_a_writer_says_every_text_obeys_every_limit(
     long: str, medium: str, headline: str, links: list[str], tags: list[str]
 ) -> None:
-    row = {
-        **result_row(), "headline": headline, "body_long": long, "body_medium": medium, "body_short": medium[:300],
-        "source_links": links, "hashtags": tags,
-    }  # fmt: skip
-    for name, made in packages(row, ALL_SIZES, vk_text_limit=100).items():
+    result = changed(
+        headline=headline,
+        body_long=long,
+        body_medium=medium,
+        body_short=medium[:300],
+        source_links=links,
+        hashtags=tags,
+    )
+    for name, made in packages(result, ALL_SIZES, vk_text_limit=100).items():
         target = platform(next(each for each in NAMES if each == name), TenantSettings(vk_text_limit=100))
-        assert target.length(made["text"]) <= target.limit(with_image=True)
-        assert all(target.length(made[f"text_{size}"]) <= target.text_limit for size in ("short", "medium", "long"))
-        assert len(made["hashtags"]) <= target.hashtags
+        assert target.length(made.text) <= target.limit(with_image=True)
+        assert all(target.length(text) <= target.text_limit for text in made.variants.values())
+        assert len(made.hashtags) <= target.hashtags
 
 
 @given(

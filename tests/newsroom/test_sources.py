@@ -13,7 +13,7 @@ from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables.posts import MESSAGES
 from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.newsroom.sources import chosen_id, missing_posts, read_chosen, read_source, read_topic
+from tgstudio_dagster.newsroom.sources import Subject, chosen_id, missing_posts, read_chosen, read_source, read_topic
 
 DAY = date(2026, 3, 14)
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -68,15 +68,15 @@ def test_chosen_posts_are_read_as_if_they_were_a_topic_the_most_viewed_first(lak
     lake.write(MESSAGES, posts.with_columns(views=pl.when(msg_id=7).then(900).otherwise(5).cast(pl.Int64)), day=DAY)
     source = read_chosen(lake, [(1, 9), (1, 1), (1, 7), (1, 3)], DAY)
     assert source.messages["msg_id"].to_list() == [7, 1, 9]
-    assert source.topic == {"topic_id": chosen_id([(1, 1), (1, 3), (1, 7), (1, 9)]), "keywords": []}
+    assert source.topic == Subject(chosen_id([(1, 1), (1, 3), (1, 7), (1, 9)]))
     assert FOOTER not in source.messages["text"][0]
 
 
 def test_chosen_posts_take_the_keywords_of_the_topic_most_of_them_belong_to(lake: TenantLake) -> None:
     topic = lake.read(TOPICS, days=[DAY]).with_columns(keywords=pl.lit(["метро"]))
     lake.write(TOPICS, topic, day=DAY)
-    assert read_chosen(lake, [(1, 1), (1, 8)], DAY).topic["keywords"] == ["метро"]
-    assert read_chosen(lake, [(1, 8)], DAY).topic["keywords"] == []
+    assert read_chosen(lake, [(1, 1), (1, 8)], DAY).topic.keywords == ("метро",)
+    assert read_chosen(lake, [(1, 8)], DAY).topic.keywords == ()
 
 
 def test_a_post_that_is_not_in_the_window_is_named(lake: TenantLake) -> None:

@@ -170,14 +170,14 @@ def test_an_order_starts_once_and_again_when_it_is_queued_again() -> None:
     assert orders.decide([replace(one, missing=())], set()) == []
 
 
-def told(count: int, apart: timedelta = MINUTE) -> list[int | str | None]:
-    """Numbers of the messages sent for a series of failures."""
+def told(count: int, apart: timedelta = MINUTE) -> list[int]:
+    """Numbers of the alerts told of a series of failures."""
     times = [NOW + n * apart for n in range(count)]
     found = [
         alerts.decide(alerts.Failure("run", "refresh", "acme", "disk full", at), times[:n])
         for n, at in enumerate(times)
     ]
-    return [message["number"] for message in found if message is not None]
+    return [alert.number for alert in found if alert is not None]
 
 
 def test_a_series_of_failures_is_told_ever_less_often() -> None:
@@ -188,8 +188,6 @@ def test_a_failure_after_a_quiet_time_is_a_new_series() -> None:
     assert told(3, apart=7 * HOUR) == [1, 1, 1]
 
 
-def test_a_message_names_tenant_job_run_and_error() -> None:
-    message = alerts.decide(alerts.Failure("r1", "refresh", "acme", " disk full\n", NOW), [])
-    assert message == {
-        "job": "refresh", "tenant": "acme", "run_id": "r1", "error": "disk full", "at": NOW.isoformat(), "number": 1,
-    }  # fmt: skip
+def test_an_alert_names_its_number_and_the_error_without_blanks() -> None:
+    alert = alerts.decide(alerts.Failure("r1", "refresh", "acme", " disk full\n", NOW), [])
+    assert alert == alerts.Alert(1, "disk full")

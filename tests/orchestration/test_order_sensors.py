@@ -10,17 +10,19 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from tests.builders import make_tenant
+from tests.builders import make_tenant, put_order
 from tests.orchestration.test_sensors import Ticks
 from tests.services.desk import DAY, NOW, TOPIC, fill
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.holders import Holder
 from tgstudio_dagster.catalog.work.bundles import create_bundle, get_bundle, mark_bundle
 from tgstudio_dagster.catalog.work.orders import (
+    Order,
     begin_order,
     cancel_order,
     create_order,
     get_order,
-    mark_order,
+    pending_orders,
     requeue_order,
 )
 from tgstudio_dagster.core.principal import Principal
@@ -74,7 +76,7 @@ def test_a_run_is_of_what_the_goal_needs_and_waits_for_no_refresh(ticks: Ticks) 
 def test_a_raised_goal_is_a_run_of_what_is_missing(ticks: Ticks) -> None:
     one = order(ticks, "text")
     ticks.lake.tenant("acme").write(EDITOR_RESULTS, EDITOR_RESULTS.empty(), order=one)
-    mark_order(ticks.catalog, one, "done")
+    put_order(ticks.catalog, one, "done")
     requeue_order(ticks.catalog, ACME, one, goal="images", images=1, now=NOW + timedelta(hours=1))
     (request,) = ticks.runs(orders_sensor)
     assert asked(request) == ["image_briefs", "images"]
@@ -103,7 +105,8 @@ def test_a_stop_that_came_while_a_run_waited_ends_it(ticks: Ticks, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("ended", "status"), [(None, "cancelled"), ("FAILURE", "cancelled"), ("CANCELED", "cancelled"), ("SUCCESS", "done")]
+    ("ended", "status"),
+    [(None, "cancelled"), ("FAILURE", "cancelled"), ("CANCELED", "cancelled"), ("SUCCESS", "cancelled")],
 )
 def test_an_order_whose_run_vanished_is_not_left_running(ticks: Ticks, ended: str | None, status: str) -> None:
     one = order(ticks)
@@ -116,6 +119,33 @@ def test_an_order_whose_run_vanished_is_not_left_running(ticks: Ticks, ended: st
     cancel_order(ticks.catalog, ACME, one, now=datetime.now(UTC))
     ticks.tick(stops_sensor)
     assert get_order(ticks.catalog, "acme", one).status == status
+
+
+def test_a_cancel_between_two_ticks_is_not_overwritten_by_an_order_that_lacks_nothing(
+    ticks: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = order(ticks, "text")
+    ticks.lake.tenant("acme").write(EDITOR_RESULTS, EDITOR_RESULTS.empty(), order=one)
+
+    def cancel_meanwhile(catalog: Catalog) -> list[Order]:
+        waiting = pending_orders(catalog)
+        cancel_order(catalog, ACME, one, now=datetime.now(UTC))
+        return waiting
+
+    monkeypatch.setattr("tgstudio_dagster.orchestration.sensors.orders.pending_orders", cancel_meanwhile)
+    assert ticks.runs(orders_sensor) == []
+    assert get_order(ticks.catalog, "acme", one).status == "cancelled"
+
+
+def test_an_order_whose_process_is_gone_has_failed_and_says_so(ticks: Ticks) -> None:
+    one = order(ticks)
+    begin_order(ticks.catalog, one, "r1", holder=Holder("elsewhere:1:x", 0.0), ttl=0.0)
+    assert ticks.runs(orders_sensor) == []
+    failed = get_order(ticks.catalog, "acme", one)
+    assert (failed.status, failed.run_id) == ("failed", "r1")
+    assert "elsewhere:1:x" in (failed.error or "")
+    requeue_order(ticks.catalog, ACME, one, goal="packages", images=0, now=NOW + timedelta(hours=1))
+    assert len(ticks.runs(orders_sensor)) == 1
 
 
 def build(ticks: Ticks, bundle: str) -> dg.ExecuteInProcessResult:

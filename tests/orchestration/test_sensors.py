@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr
 
-from tests.builders import landing
+from tests.builders import landing, put_order
 from tgstudio_dagster.catalog.accounts.accounts import add_account, mark_account
 from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
@@ -26,7 +26,7 @@ from tgstudio_dagster.catalog.follows.subscriptions import (
 from tgstudio_dagster.catalog.money.plans import set_plan
 from tgstudio_dagster.catalog.people.principals import operator
 from tgstudio_dagster.catalog.people.tenants import add_tenant, delete_tenant
-from tgstudio_dagster.catalog.work.orders import create_order, mark_order
+from tgstudio_dagster.catalog.work.orders import create_order
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.definitions import build_definitions
 from tgstudio_dagster.lake.store import Lake
@@ -39,7 +39,7 @@ from tgstudio_dagster.orchestration.sensors.tenants import (
     subscriptions_sensor,
     tenants_sensor,
 )
-from tgstudio_dagster.orchestration.tags import HISTORY, KIND_TAG, RANGE_END, RANGE_START
+from tgstudio_dagster.orchestration.tags import DAYS_TAG, HISTORY, KIND_TAG, RANGE_END, RANGE_START
 
 DAY = date(2026, 3, 14)
 NOW = datetime(2026, 3, 15, tzinfo=UTC)
@@ -140,15 +140,15 @@ def test_a_landing_becomes_one_run_of_its_tenant_s_range(ticks: Ticks) -> None:
     ticks.lake.tenant("acme").land(landing({"date": moment, "observed_at": moment}))
     (request,) = ticks.runs(refresh_sensor)
     assert request.tags["tenant"] == "acme"
-    assert request.tags[RANGE_START] == request.tags[RANGE_END] == "2026-03-14|acme"
+    assert request.tags[RANGE_START] == request.tags[RANGE_END] == "2026-03|acme"
+    assert request.tags[DAYS_TAG] == "2026-03-14..2026-03-14"
 
 
 def test_a_paired_tenant_with_a_subscription_is_read_and_then_at_its_plan_s_pace(ticks: Ticks) -> None:
     ticks.follow(ticks.pair())
     (request,) = ticks.runs(refresh_sensor)
     today = datetime.now(UTC).date()
-    assert request.tags[RANGE_START] == f"{today - timedelta(days=2)}|acme"
-    assert request.tags[RANGE_END] == f"{today}|acme"
+    assert request.tags[DAYS_TAG] == f"{today - timedelta(days=2)}..{today}"
     begin_read(ticks.catalog, "acme", now=datetime.now(UTC) - timedelta(minutes=20))
     assert ticks.runs(refresh_sensor) == []
     set_plan(ticks.catalog, "acme", "pro")
@@ -196,11 +196,11 @@ def test_a_subscription_s_history_is_read_in_slices_beside_the_refreshes(ticks: 
     ticks.follow(ticks.pair(), since=DAY - timedelta(days=50), filled_from=DAY)
     (request,) = ticks.runs(subscriptions_sensor)
     assert request.tags[KIND_TAG] == HISTORY
-    assert request.tags[RANGE_START] == f"{DAY - timedelta(days=31)}|acme"
-    assert request.tags[RANGE_END] == f"{DAY - timedelta(days=1)}|acme"
+    assert request.tags[DAYS_TAG] == f"{DAY - timedelta(days=31)}..{DAY - timedelta(days=1)}"
+    assert (request.tags[RANGE_START], request.tags[RANGE_END]) == ("2026-02|acme", "2026-03|acme")
     mark_subscription(ticks.catalog, "acme", CHANNEL, filled_from=DAY - timedelta(days=31))
     (rest,) = ticks.runs(subscriptions_sensor)
-    assert rest.tags[RANGE_START] == f"{DAY - timedelta(days=50)}|acme"
+    assert rest.tags[DAYS_TAG].startswith(f"{DAY - timedelta(days=50)}..")
     mark_subscription(ticks.catalog, "acme", CHANNEL, filled_from=DAY - timedelta(days=50))
     assert isinstance(ticks.tick(subscriptions_sensor), dg.SkipReason)
 
@@ -211,7 +211,7 @@ def test_files_that_wait_become_a_run_once_they_may_be_tried(ticks: Ticks) -> No
     assert ticks.runs(media_sensor) == []
     note_media_backlog(ticks.catalog, "acme", {DAY: Waiting(2, datetime.now(UTC))})
     (request,) = ticks.runs(media_sensor)
-    assert request.tags[RANGE_START] == f"{DAY}|acme"
+    assert request.tags[DAYS_TAG] == f"{DAY}..{DAY}"
     note_media_backlog(ticks.catalog, "acme", {DAY: None})
     assert isinstance(ticks.tick(media_sensor), dg.SkipReason)
 
@@ -227,15 +227,15 @@ def test_an_order_becomes_one_partition_and_one_run(ticks: Ticks) -> None:
 def test_an_order_that_is_queued_again_runs_again(ticks: Ticks) -> None:
     order = ticks.order(operator(ticks.catalog, "acme"))
     (first,) = ticks.runs(orders_sensor)
-    mark_order(ticks.catalog, order, "failed", error="disk full")
-    mark_order(ticks.catalog, order, "queued")
+    put_order(ticks.catalog, order, "failed", error="disk full")
+    put_order(ticks.catalog, order, "queued")
     (second,) = ticks.runs(orders_sensor)
     assert second.run_key != first.run_key
 
 
 def test_a_done_order_and_a_closed_tenant_s_order_start_nothing(ticks: Ticks) -> None:
     add_tenant(ticks.catalog, "bravo", "Bravo")
-    mark_order(ticks.catalog, ticks.order(operator(ticks.catalog, "acme")), "done")
+    put_order(ticks.catalog, ticks.order(operator(ticks.catalog, "acme")), "done")
     ticks.order(operator(ticks.catalog, "bravo"))
     delete_tenant(ticks.catalog, "bravo")
     assert ticks.runs(orders_sensor) == []

@@ -16,7 +16,7 @@ from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.lake.store import Lake, S3Options, TenantLake
 from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGES
 from tgstudio_dagster.posts import feed as feeds
-from tgstudio_dagster.posts.feed import Asked, FeedPage, feed_page
+from tgstudio_dagster.posts.feed import FeedPage, FeedQuery, feed_page
 
 NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
 Root = tuple[str, dict[str, str] | None]
@@ -41,53 +41,53 @@ def write(lake: TenantLake, *rows: dict[str, Any]) -> None:
     by_day: dict[date, list[dict[str, Any]]] = {}
     for row in rows:
         by_day.setdefault(row["date"].date(), []).append(row)
-    for day, some in by_day.items():
-        lake.write(MESSAGES, messages(*some), day=day)
+    for day, posts in by_day.items():
+        lake.write(MESSAGES, messages(*posts), day=day)
 
 
 def ids(page: FeedPage) -> list[int]:
     return page.rows["msg_id"].to_list()
 
 
-def walk(lake: TenantLake, asked: Asked, limit: int) -> list[int]:
+def walk(lake: TenantLake, query: FeedQuery, limit: int) -> list[int]:
     """All message ids, page after page."""
-    found, cursor = [], None
+    seen_ids, cursor = [], None
     for _ in range(200):
-        page = feed_page(lake, asked, cursor=cursor, limit=limit)
+        page = feed_page(lake, query, cursor=cursor, limit=limit)
         assert page.rows.height <= limit
-        found += ids(page)
+        seen_ids += ids(page)
         cursor = page.cursor
         if cursor is None:
-            return found
+            return seen_ids
     raise AssertionError("the pages have no end")
 
 
 def test_pages_put_together_are_the_whole_feed_newest_first(acme: TenantLake) -> None:
     write(acme, *(post(day, n) for day in range(3) for n in range(4)))
-    assert walk(acme, Asked(), 5) == [(day + 30) * 100 + n for day in (2, 1, 0) for n in (3, 2, 1, 0)]
-    assert walk(acme, Asked(), 200) == walk(acme, Asked(), 1)
+    assert walk(acme, FeedQuery(), 5) == [(day + 30) * 100 + n for day in (2, 1, 0) for n in (3, 2, 1, 0)]
+    assert walk(acme, FeedQuery(), 200) == walk(acme, FeedQuery(), 1)
 
 
 def test_an_empty_lake_has_an_empty_page(acme: TenantLake) -> None:
-    page = feed_page(acme, Asked())
+    page = feed_page(acme, FeedQuery())
     assert (page.rows.height, page.cursor, page.looked_to) == (0, None, None)
     assert page.rows.schema == feeds._no_posts().schema
 
 
 def test_posts_that_come_between_two_pages_neither_repeat_nor_hide_one(acme: TenantLake) -> None:
     write(acme, *(post(0, n) for n in range(0, 20, 2)))
-    first = feed_page(acme, Asked(), limit=4)
+    first = feed_page(acme, FeedQuery(), limit=4)
     write(acme, *(post(0, n) for n in range(0, 20, 2)), post(0, 30), post(0, 31), post(1, 0))
     rest = walk_from(acme, first.cursor)
     assert ids(first) + rest == [3000 + n for n in range(18, -1, -2)]
 
 
 def walk_from(lake: TenantLake, cursor: str | None) -> list[int]:
-    found: list[int] = []
+    seen_ids: list[int] = []
     while cursor is not None:
-        page = feed_page(lake, Asked(), cursor=cursor, limit=4)
-        found, cursor = found + ids(page), page.cursor
-    return found
+        page = feed_page(lake, FeedQuery(), cursor=cursor, limit=4)
+        seen_ids, cursor = seen_ids + ids(page), page.cursor
+    return seen_ids
 
 
 def test_posts_of_one_second_are_told_apart_by_channel_and_message(acme: TenantLake) -> None:
@@ -95,7 +95,7 @@ def test_posts_of_one_second_are_told_apart_by_channel_and_message(acme: TenantL
     keys = []
     cursor = None
     while True:
-        page = feed_page(acme, Asked(), cursor=cursor, limit=1)
+        page = feed_page(acme, FeedQuery(), cursor=cursor, limit=1)
         keys += page.rows.select("channel_id", "msg_id").rows()
         if (cursor := page.cursor) is None:
             break
@@ -103,24 +103,24 @@ def test_posts_of_one_second_are_told_apart_by_channel_and_message(acme: TenantL
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("query", "expected"),
     [
-        (Asked(channels=["Mir"]), [1, 0]),
-        (Asked(channels=["@mir", "2002"]), [2, 1, 0]),
-        (Asked(channels=["2002"]), [2]),
-        (Asked(channels=["nobody"]), []),
-        (Asked(langs=["ru"]), [1]),
-        (Asked(types=["photo"]), [2]),
-        (Asked(types=["service"]), [4]),
-        (Asked(words=["ПРИВЕТ"]), [1]),
-        (Asked(words=["o", "W"]), [0]),
-        (Asked(words=["a.b(c"]), [2]),
-        (Asked(channels=["mir"], words=["nothing"]), []),
+        (FeedQuery(channels=["Mir"]), [1, 0]),
+        (FeedQuery(channels=["@mir", "2002"]), [2, 1, 0]),
+        (FeedQuery(channels=["2002"]), [2]),
+        (FeedQuery(channels=["nobody"]), []),
+        (FeedQuery(langs=["ru"]), [1]),
+        (FeedQuery(types=["photo"]), [2]),
+        (FeedQuery(types=["service"]), [4]),
+        (FeedQuery(words=["ПРИВЕТ"]), [1]),
+        (FeedQuery(words=["o", "W"]), [0]),
+        (FeedQuery(words=["a.b(c"]), [2]),
+        (FeedQuery(channels=["mir"], words=["nothing"]), []),
     ],
 )
 @pytest.mark.parametrize("old", [False, True])
 def test_filters_let_through_what_they_name_in_recent_days_and_in_old_ones(
-    local: TenantLake, asked: Asked, expected: list[int], old: bool
+    local: TenantLake, query: FeedQuery, expected: list[int], old: bool
 ) -> None:
     rows: list[dict[str, Any]] = [
         {"channel_id": 2001, "channel": "Mir", "msg_id": 0, "text": "Hello World"},
@@ -132,14 +132,14 @@ def test_filters_let_through_what_they_name_in_recent_days_and_in_old_ones(
     write(local, *({"date": NOON + timedelta(minutes=row["msg_id"]), **row} for row in rows))
     if old:
         write(local, *(post(day, 0, channel_id=9, channel="else", text="x") for day in range(1, 12)))
-        asked = replace(asked, last=NOON.date())
-    assert ids(feed_page(local, asked)) == sorted(expected, reverse=True)
+        query = replace(query, last=NOON.date())
+    assert ids(feed_page(local, query)) == sorted(expected, reverse=True)
 
 
 def test_days_bound_the_feed_at_both_ends(acme: TenantLake) -> None:
     write(acme, *(post(day, 0) for day in range(5)))
     first, last = NOON.date() + timedelta(1), NOON.date() + timedelta(2)
-    assert walk(acme, Asked(first=first, last=last), 1) == [3200, 3100]
+    assert walk(acme, FeedQuery(first=first, last=last), 1) == [3200, 3100]
 
 
 def test_a_word_that_no_post_holds_is_looked_for_in_bounded_work_and_the_cursor_goes_on(
@@ -147,33 +147,37 @@ def test_a_word_that_no_post_holds_is_looked_for_in_bounded_work_and_the_cursor_
 ) -> None:
     monkeypatch.setattr(feeds, "MAX_POSTS", 10)
     write(local, *(post(day, n) for day in range(20) for n in range(2)), post(-1, 0, text="here it is"))
-    page = feed_page(local, Asked(words=["here it is"]))
+    page = feed_page(local, FeedQuery(words=["here it is"]))
     assert page.rows.height == 0 and page.cursor is not None
     assert page.looked_to is not None and page.looked_to > NOON.date()
-    assert walk(local, Asked(words=["here it is"]), 50) == [2900]
+    assert walk(local, FeedQuery(words=["here it is"]), 50) == [2900]
 
 
 def test_a_cursor_is_of_its_own_filters_and_nothing_else_is_one(acme: TenantLake) -> None:
     write(acme, post(0, 0), post(0, 1))
-    cursor = feed_page(acme, Asked(channels=["1001"]), limit=1).cursor
+    cursor = feed_page(acme, FeedQuery(channels=["1001"]), limit=1).cursor
     assert cursor is not None
-    for asked, sent in [(Asked(), cursor), (Asked(channels=["1001"]), "nothing"), (Asked(channels=["1001"]), "")]:
+    for query, sent in [
+        (FeedQuery(), cursor),
+        (FeedQuery(channels=["1001"]), "nothing"),
+        (FeedQuery(channels=["1001"]), ""),
+    ]:
         with pytest.raises(QueryError, match="cursor"):
-            feed_page(acme, asked, cursor=sent)
+            feed_page(acme, query, cursor=sent)
 
 
 def test_a_page_is_neither_empty_nor_endless_and_days_are_in_order(acme: TenantLake) -> None:
     for limit in (0, 201):
         with pytest.raises(QueryError, match="limit"):
-            feed_page(acme, Asked(), limit=limit)
+            feed_page(acme, FeedQuery(), limit=limit)
     with pytest.raises(QueryError, match="first"):
-        feed_page(acme, Asked(first=date(2026, 3, 2), last=date(2026, 3, 1)))
+        feed_page(acme, FeedQuery(first=date(2026, 3, 2), last=date(2026, 3, 1)))
 
 
 @pytest.mark.parametrize("old", [False, True])
 def test_media_come_with_their_files_and_before_that_as_telegram_describes_them(local: TenantLake, old: bool) -> None:
-    told = {"msg_id": 1, "kind": "photo", "size": 7, "status": "pending"}
-    write(local, post(0, 0, attachments=[told], version=3), post(0, 1, attachments=[told]), post(0, 2))
+    attachment = {"msg_id": 1, "kind": "photo", "size": 7, "status": "pending"}
+    write(local, post(0, 0, attachments=[attachment], version=3), post(0, 1, attachments=[attachment]), post(0, 2))
     if old:
         write(local, *(post(day, 0, channel="else") for day in range(1, 12)))
     media = [
@@ -181,7 +185,7 @@ def test_media_come_with_their_files_and_before_that_as_telegram_describes_them(
         for n in (1, 0)
     ]
     local.write(MEDIA, frame(MEDIA, media), day=NOON.date())
-    rows = feed_page(local, Asked(last=NOON.date(), types=["text"])).rows.to_dicts()
+    rows = feed_page(local, FeedQuery(last=NOON.date(), types=["text"])).rows.to_dicts()
     assert [item["uri"] for item in rows[2]["media"]] == ["0.jpg", "1.jpg"]
     assert [(item["index"], item["size"], item["uri"]) for item in rows[1]["media"]] == [(0, 7, None)]
     assert rows[0]["media"] == []
@@ -190,10 +194,10 @@ def test_media_come_with_their_files_and_before_that_as_telegram_describes_them(
 
 def test_a_page_shows_what_was_written_since(acme: TenantLake) -> None:
     write(acme, post(0, 0))
-    assert ids(feed_page(acme, Asked())) == [3000]
+    assert ids(feed_page(acme, FeedQuery())) == [3000]
     version = feeds.version(acme)
     write(acme, post(0, 0, text="new", version=2))
-    page = feed_page(acme, Asked())
+    page = feed_page(acme, FeedQuery())
     assert page.rows["text"].to_list() == ["new"] and page.rows["edits"].to_list() == [1]
     assert feeds.version(acme) != version
 
@@ -201,8 +205,8 @@ def test_a_page_shows_what_was_written_since(acme: TenantLake) -> None:
 def test_tenants_do_not_see_each_other(local: TenantLake) -> None:
     write(local, post(0, 0))
     other = Lake(local.root).tenant("other")
-    assert feed_page(local, Asked()).rows.height == 1
-    assert feed_page(other, Asked()).rows.height == 0
+    assert feed_page(local, FeedQuery()).rows.height == 1
+    assert feed_page(other, FeedQuery()).rows.height == 0
     assert feeds.version(local) != feeds.version(other)
 
 
@@ -235,20 +239,20 @@ def test_pages_are_what_plain_filtering_and_sorting_gives(
         for n, (day, minute, channel, text, kind) in enumerate(rows)
     ]  # fmt: skip
     write(lake, *posts)
-    wanted = {name.removeprefix("@").lower() for name in channels}
+    names = {name.removeprefix("@").lower() for name in channels}
     expected = [
         one["msg_id"]
         for one in sorted(posts, key=lambda one: (one["date"], one["channel_id"], one["msg_id"]), reverse=True)
         if one["type"] != "service"
-        and (not wanted or wanted & {str(one["channel_id"]), one["channel"]})
+        and (not names or names & {str(one["channel_id"]), one["channel"]})
         and all(word.lower() in one["text"].lower() for word in words)
     ]
-    assert walk(lake, Asked(channels=channels, words=words), limit) == expected
+    assert walk(lake, FeedQuery(channels=channels, words=words), limit) == expected
 
 
 def test_chosen_posts_come_as_a_page_shows_them(local: TenantLake) -> None:
     write(local, post(0, 0), post(0, 1), post(1, 0))
     keys = pl.DataFrame({"channel_id": [1001, 1001], "msg_id": [3000, 3100]})
-    found = feeds.posts_of(local, keys, [NOON.date(), NOON.date() + timedelta(1), NOON.date() + timedelta(9)])
-    assert found["msg_id"].to_list() == [3100, 3000]
-    assert found.columns == feeds._no_posts().columns
+    rows = feeds.posts_of(local, keys, [NOON.date(), NOON.date() + timedelta(1), NOON.date() + timedelta(9)])
+    assert rows["msg_id"].to_list() == [3100, 3000]
+    assert rows.columns == feeds._no_posts().columns

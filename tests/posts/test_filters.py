@@ -48,9 +48,9 @@ def holds(text: str, wanted: tuple[str, ...]) -> bool:
 
 def plainly(chosen: Filters, row: dict[str, Any]) -> str | None:
     day = row["date"].date()
-    known = {str(row["channel"]).lower(), "1001"}
+    words = {str(row["channel"]).lower(), "1001"}
     rules = [
-        ("channels", chosen.channels and not known & {channel.strip("@") for channel in chosen.channels}),
+        ("channels", chosen.channels and not words & {channel.strip("@") for channel in chosen.channels}),
         ("since", chosen.since and day < chosen.since),
         ("until", chosen.until and day > chosen.until),
     ]  # fmt: skip

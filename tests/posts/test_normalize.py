@@ -48,8 +48,8 @@ def test_an_extension_is_always_short_and_plain(name: str, mime: str | None, kin
 @given(names)
 def test_no_name_leads_out_of_the_folder(name: str) -> None:
     folder = Path("/tmp")
-    found = normalize.inside(folder, name)
-    assert found is None or found.is_relative_to(folder.resolve())
+    path = normalize.inside(folder, name)
+    assert path is None or path.is_relative_to(folder.resolve())
 
 
 moments = st.integers(1, 2**54).map(lambda micros: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros))
@@ -98,9 +98,9 @@ def test_what_is_no_username_is_refused(given: str) -> None:
 
 @given(st.text(st.sampled_from("ab#@_./: 1й\n👍(),ht"), max_size=60))
 def test_what_is_found_in_a_text_is_clean_and_unique(text: str) -> None:
-    for found in normalize.found_in(text):
-        assert len(found) == len(set(found))
-        assert all(item and not re.search(r"\s", item) for item in found)
+    for values in normalize.found_in(text):
+        assert len(values) == len(set(values))
+        assert all(item and not re.search(r"\s", item) for item in values)
     assert all(not item.startswith("#") for item in normalize.found_in(text)[0])
 
 

@@ -15,6 +15,7 @@ from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.lake import read_cache
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables.posts import MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.posts.fit import PostFilter
 from tgstudio_dagster.posts.watching import DAYS, Mark, forward, newest, news, parse_marks, write_marks
 
 DAY = date(2026, 3, 9)
@@ -48,10 +49,10 @@ def told(lake: TenantLake, since: str, *, limit: int = 50, **rule: Any) -> tuple
     """The ids of all that is new, page by page, and the cursor at the end."""
     ids: list[int] = []
     while True:
-        found = news(lake, since=since, limit=limit, **rule)
-        ids += found.rows["msg_id"].to_list()
-        since = found.cursor
-        if not found.more:
+        page = news(lake, PostFilter(**rule), since=since, limit=limit)
+        ids += page.rows["msg_id"].to_list()
+        since = page.cursor
+        if not page.more:
             return ids, since
 
 
@@ -124,17 +125,17 @@ def test_every_fitting_post_is_told_exactly_once_however_pages_and_writes_fall(
         day = DAY + timedelta(days=part)
         write(lake, day, *[row for row, of in zip(rows, days, strict=True) if of == day])
     while True:
-        found = news(lake, since=cursor, words=("river",), limit=limit)
-        ids += found.rows["msg_id"].to_list()
-        assert found.cursors[-1:] in ((), (found.cursor,)) or not found.more
-        if found.rows.height and data.draw(st.booleans()):
+        page = news(lake, PostFilter(words=["river"]), since=cursor, limit=limit)
+        ids += page.rows["msg_id"].to_list()
+        assert page.cursors[-1:] in ((), (page.cursor,)) or not page.more
+        if page.rows.height and data.draw(st.booleans()):
             # The page was cut short: its reader goes on after the first post.
-            keep = data.draw(st.integers(1, found.rows.height))
-            ids = ids[: len(ids) - found.rows.height + keep]
-            cursor = found.cursors[keep - 1]
+            keep = data.draw(st.integers(1, page.rows.height))
+            ids = ids[: len(ids) - page.rows.height + keep]
+            cursor = page.cursors[keep - 1]
             continue
-        cursor = found.cursor
-        if not found.more:
+        cursor = page.cursor
+        if not page.more:
             break
     assert sorted(ids) == sorted(expected)
 

@@ -34,16 +34,16 @@ def dumps(sample: Sample) -> list[list[Form]]:
 @pytest.fixture(scope="module")
 def observed(dumps: list[list[Form]]) -> dict[tuple[int, int], list[Form]]:
     """The observations of each message, in the order of their files and lines."""
-    found: dict[tuple[int, int], list[Form]] = defaultdict(list)
+    rows: dict[tuple[int, int], list[Form]] = defaultdict(list)
     for form in messages_of(dumps):
-        found[form["peer_id"]["channel_id"], form["id"]].append(form)
-    return found
+        rows[form["peer_id"]["channel_id"], form["id"]].append(form)
+    return rows
 
 
 @pytest.fixture(scope="module")
 def chats(sample: Sample) -> list[Form]:
-    found: list[Form] = json.loads(sample.imports[1].read_bytes())["chats"]["list"]
-    return found
+    rows: list[Form] = json.loads(sample.imports[1].read_bytes())["chats"]["list"]
+    return rows
 
 
 @pytest.fixture(scope="module")
@@ -86,21 +86,21 @@ def test_the_last_observation_is_at_the_promised_time(dumps: list[list[Form]]) -
 
 def test_counters_never_shrink_from_one_observation_to_the_next(observed: dict[tuple[int, int], list[Form]]) -> None:
     for forms in observed.values():
-        seen = sorted((form for form in forms if form["_"] == "Message"), key=lambda form: form["observed_at"])
-        for earlier, later in pairwise(seen):
+        counts = sorted((form for form in forms if form["_"] == "Message"), key=lambda form: form["observed_at"])
+        for earlier, later in pairwise(counts):
             before, after = counters(earlier), counters(later)
             assert all(after[name] >= count for name, count in before.items()), (earlier["id"], before, after)
 
 
 def counters(form: Form) -> Counter[str]:
-    found = Counter(views=form["views"], forwards=form["forwards"])
+    counts = Counter(views=form["views"], forwards=form["forwards"])
     if form["replies"]:
-        found["comments"] = form["replies"]["replies"]
+        counts["comments"] = form["replies"]["replies"]
     if form["reactions"]:
-        found.update({r["reaction"]["emoticon"]: r["count"] for r in form["reactions"]["results"]})
+        counts.update({r["reaction"]["emoticon"]: r["count"] for r in form["reactions"]["results"]})
     if (form["media"] or {}).get("_") == "MessageMediaPoll":
-        found["votes"] = form["media"]["results"]["total_voters"]
-    return found
+        counts["votes"] = form["media"]["results"]["total_voters"]
+    return counts
 
 
 def test_labels_are_one_for_each_post_that_a_reader_saw(
@@ -144,8 +144,8 @@ def rebuilt(form: Any) -> Any:
         return [rebuilt(item) for item in form]
     if not isinstance(form, dict):
         return form
-    given = {key: rebuilt(value) for key, value in form.items() if key != "_"}
-    return getattr(types, form["_"])(**given)
+    fields = {key: rebuilt(value) for key, value in form.items() if key != "_"}
+    return getattr(types, form["_"])(**fields)
 
 
 def test_entities_mark_what_they_name_in_utf16_units(dumps: list[list[Form]]) -> None:
@@ -230,11 +230,11 @@ def test_texts_and_captions_keep_to_telegrams_limits(observed: dict[tuple[int, i
 def test_forwards_and_replies_point_to_messages_of_the_sample(
     observed: dict[tuple[int, int], list[Form]], labels: list[Form]
 ) -> None:
-    known = {(label["channel_id"], label["message_id"]) for label in labels} | set(observed)
+    ids = {(label["channel_id"], label["message_id"]) for label in labels} | set(observed)
     forwards = [form["fwd_from"] for forms in observed.values() for form in forms[:1] if form.get("fwd_from")]
     assert len(forwards) >= 10
     for forward in forwards:
-        assert (forward["from_id"]["channel_id"], forward["channel_post"]) in known
+        assert (forward["from_id"]["channel_id"], forward["channel_post"]) in ids
     replies = [
         (key[0], form["reply_to"]["reply_to_msg_id"])
         for key, forms in observed.items()
@@ -242,7 +242,7 @@ def test_forwards_and_replies_point_to_messages_of_the_sample(
         if form.get("reply_to")
     ]
     assert len(set(replies)) >= 10
-    assert set(replies) <= known
+    assert set(replies) <= ids
 
 
 def test_the_export_is_as_telegram_desktop_writes_it(chats: list[Form], sample: Sample) -> None:

@@ -99,8 +99,8 @@ def test_a_walking_value_passes_its_anchors(tmp_path: Path) -> None:
     ("number", "text"), [(1, "1 день"), (3, "3 дня"), (11, "11 дней"), (21, "21 день"), (40, "40 дней")]
 )
 def test_russian_words_agree_with_their_number(number: int, text: str, tmp_path: Path) -> None:
-    found = texts(with_format(tmp_path, f"{{date}}: {{{number}..{number} день|дня|дней}}", lang="ru"))
-    assert found[0] == f"9 марта: {text}"
+    forms = texts(with_format(tmp_path, f"{{date}}: {{{number}..{number} день|дня|дней}}", lang="ru"))
+    assert forms[0] == f"9 марта: {text}"
 
 
 def test_an_unknown_slot_is_refused_with_the_formats_name(tmp_path: Path) -> None:

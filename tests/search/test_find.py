@@ -102,14 +102,14 @@ def test_a_hit_has_its_place_its_link_and_the_words_marked(tmp_path: Path) -> No
 
 def test_pages_follow_one_another_without_gap_or_repetition(tmp_path: Path) -> None:
     search = of_texts(tmp_path, *(["закон"] * 25))
-    seen: list[int] = []
+    seen_ids: list[int] = []
     page = search.find("закон", limit=10)
     while True:
-        seen += ids(page)
+        seen_ids += ids(page)
         if page.cursor is None:
             break
         page = search.find("закон", limit=10, cursor=page.cursor)
-    assert (seen, page.total) == (list(range(25, 0, -1)), 25)
+    assert (seen_ids, page.total) == (list(range(25, 0, -1)), 25)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "10-000000000000", "-1-abc", "٣-abc", "10" * 50])
@@ -162,9 +162,9 @@ def test_days_without_an_index_and_with_an_older_one_are_said(tmp_path: Path) ->
 
 
 def test_a_tenants_copy_holds_its_own_posts_alone(tmp_path: Path) -> None:
-    one, two = of_texts(tmp_path, "закон", tenant="one"), of_texts(tmp_path, "бюджет", tenant="two")
-    assert (ids(one.find("закон")), ids(two.find("бюджет"))) == ([1], [1])
-    assert one.find("бюджет").hits == two.find("закон").hits == []
+    own, two = of_texts(tmp_path, "закон", tenant="one"), of_texts(tmp_path, "бюджет", tenant="two")
+    assert (ids(own.find("закон")), ids(two.find("бюджет"))) == ([1], [1])
+    assert own.find("бюджет").hits == two.find("закон").hits == []
     assert {path.parent.name for path in (tmp_path / "home").rglob("words")} == {"tenant=one", "tenant=two"}
 
 
@@ -175,6 +175,6 @@ def test_two_lakes_in_one_home_are_kept_apart(tmp_path: Path) -> None:
 
 
 def test_an_answer_can_be_written_as_json(tmp_path: Path) -> None:
-    found = json.loads(json.dumps(of_texts(tmp_path, "закон").find("закон").as_json()))
-    assert found["hits"][0]["date"] == "2026-03-09T12:00:00Z"
-    assert found["gaps"] == {"missing": [], "behind": [], "damaged": {}}
+    page = json.loads(json.dumps(of_texts(tmp_path, "закон").find("закон").as_json()))
+    assert page["hits"][0]["date"] == "2026-03-09T12:00:00Z"
+    assert page["gaps"] == {"missing": [], "behind": [], "damaged": {}}

@@ -100,15 +100,15 @@ def test_the_nearest_vectors_are_found_whatever_their_words(tmp_path: Path) -> N
 
 def test_nearest_vectors_are_paged_and_narrowed_by_days(tmp_path: Path) -> None:
     search = dense_search(tmp_path, 1, 0, 0, days=3)
-    seen: list[int] = []
+    seen_ids: list[int] = []
     cursor = None
     while True:
         page = search.find("law", by="meaning", limit=2, cursor=cursor)
-        seen += ids(page)
+        seen_ids += ids(page)
         cursor = page.cursor
         if cursor is None:
             break
-    assert sorted(seen) == [0, 1, 2, 10, 11, 12, 20, 21, 22] and seen[:3] == [20, 10, 0]
+    assert sorted(seen_ids) == [0, 1, 2, 10, 11, 12, 20, 21, 22] and seen_ids[:3] == [20, 10, 0]
     assert set(ids(search.find("law", by="meaning", first=lakes.DAY + timedelta(2)))) == {20, 21, 22}
 
 
@@ -152,6 +152,6 @@ def test_among_few_vectors_the_nearest_are_exactly_those(
     index.replace_day(lakes.DAY, rows)
     query = chance.normal(size=70).astype(np.float32) + 3
     cosines = vectors @ query / np.linalg.norm(vectors, axis=1) / np.linalg.norm(query)
-    found = index.nearest("model", query, Filter(), count)
-    assert {msg for _, msg, _ in found} == set(range(1, count + 1))
-    assert [score for *_, score in found] == pytest.approx([cosines[msg - 1] for _, msg, _ in found], abs=0.01)
+    nearest = index.nearest("model", query, Filter(), count)
+    assert {msg for _, msg, _ in nearest} == set(range(1, count + 1))
+    assert [score for *_, score in nearest] == pytest.approx([cosines[msg - 1] for _, msg, _ in nearest], abs=0.01)

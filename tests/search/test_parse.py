@@ -22,8 +22,8 @@ def test_words_phrases_beginnings_and_words_to_leave_out() -> None:
 
 @pytest.mark.parametrize("text", ["«новый закон»", "“новый закон”", "„новый закон“", '"новый закон', 'новый" закон'])
 def test_quotes_of_every_kind_make_a_phrase_and_an_open_one_reaches_to_the_end(text: str) -> None:
-    wanted = parse(text).wanted
-    assert wanted == parse('"новый закон"').wanted or wanted == parse("новый закон").wanted
+    phrase = parse(text).wanted
+    assert phrase == parse('"новый закон"').wanted or phrase == parse("новый закон").wanted
 
 
 def test_a_word_with_a_hyphen_is_a_phrase_and_its_hyphen_leaves_nothing_out() -> None:

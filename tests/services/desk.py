@@ -13,7 +13,7 @@ from tests.builders import frame, make_tenant
 from tests.newsroom.posts import russian_topic
 from tgstudio_dagster.ai.offline.painter import OfflinePainter
 from tgstudio_dagster.ai.offline.writer import OfflineWriter
-from tgstudio_dagster.ai.protocols import PaintRequest, PaintResult, WriteRequest, WriteResult
+from tgstudio_dagster.ai.protocols import PaintRequest, PaintResult, Reply, WriteRequest, WriteResult
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.work.orders import settle_order
 from tgstudio_dagster.core.principal import Principal, Role
@@ -39,7 +39,7 @@ class CountingWriter(OfflineWriter):
     def __init__(self) -> None:
         self.calls = 0
 
-    def write(self, request: WriteRequest) -> WriteResult:
+    def write(self, request: WriteRequest) -> Reply[WriteResult]:
         self.calls += 1
         return super().write(request)
 
@@ -50,7 +50,7 @@ class CountingPainter(OfflinePainter):
     def __init__(self) -> None:
         self.calls = 0
 
-    def paint(self, request: PaintRequest) -> PaintResult:
+    def paint(self, request: PaintRequest) -> Reply[PaintResult]:
         self.calls += 1
         return super().paint(request)
 

@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from tests.builders import put_order
 from tests.services.desk import DAY, NOW, TOPIC, Desk
 from tgstudio_dagster.catalog.money.models import Quota
 from tgstudio_dagster.catalog.money.plans import spent
-from tgstudio_dagster.catalog.work.orders import begin_order, mark_order
+from tgstudio_dagster.catalog.work.orders import begin_order
 from tgstudio_dagster.core.errors import (
     ConflictError,
     ForbiddenError,
@@ -67,11 +68,11 @@ def test_images_are_counted_where_they_will_be_drawn(desk: Desk) -> None:
     studio = desk.studio()
     order = studio.orders.request(TOPIC, now=NOW, goal="briefs")
     assert spent(desk.catalog, "acme", "images_per_day", NOW.date()) == 0
-    mark_order(desk.catalog, order.id, "done")
+    put_order(desk.catalog, order.id, "done")
     studio.orders.raise_goal(order.id, "images", NOW)
     # tg and x share a size.
     assert spent(desk.catalog, "acme", "images_per_day", NOW.date()) == 2
-    mark_order(desk.catalog, order.id, "done")
+    put_order(desk.catalog, order.id, "done")
     studio.orders.raise_goal(order.id, "packages", NOW)
     assert spent(desk.catalog, "acme", "images_per_day", NOW.date()) == 2
 
@@ -109,7 +110,7 @@ def test_steps_are_told_by_the_run_and_what_was_made_before_it(desk: Desk) -> No
 
 def test_the_steps_of_an_earlier_run_are_not_told_of_an_order_that_waits_again(desk: Desk) -> None:
     order = desk.studio().orders.request(TOPIC, now=NOW)
-    mark_order(desk.catalog, order.id, "failed", run_id="r1", error="disk full")
+    put_order(desk.catalog, order.id, "failed", run_id="r1", error="disk full")
     runs = ScriptedRuns(run("failed", Step("editor_results", "failed", NOW, NOW)))
     studio = desk.studio(runs=runs)
     assert studio.orders.status(order.id).steps[0].status == "failed"
@@ -134,7 +135,7 @@ def test_stopping_ends_the_run_where_there_is_one(desk: Desk) -> None:
     assert desk.studio(runs=runs).orders.cancel(order.id, NOW).cancel_at == NOW
     assert runs.stopped == ["r1"]
     assert desk.studio(runs=ScriptedRuns(silent=True)).orders.cancel(other.id, NOW).status == "cancelled"
-    mark_order(desk.catalog, order.id, "done")
+    put_order(desk.catalog, order.id, "done")
     with pytest.raises(ConflictError, match="is done"):
         desk.studio().orders.cancel(order.id, NOW)
 

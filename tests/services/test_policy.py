@@ -192,13 +192,13 @@ def test_every_page_has_a_row_and_every_row_its_page() -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_page_is_in_the_menu_of_whoever_may_do_something_there(role: Role) -> None:
-    principal = Principal("acme", "u", role)
+def test_a_page_is_in_the_menu_of_whoever_may_do_something_there(desk: Desk, role: Role) -> None:
+    studio = desk.studio(role=role)
     for entry in ENTRIES:
-        assert sees(principal, entry.key) == any(
+        assert sees(studio, entry.key) == any(
             RANK[role] >= RANK[row.role] for row in POLICY.values() if entry.key in row.pages
         )
-    assert sees(principal, "operator") == (role == "operator")
+    assert sees(studio, "operator") == (role == "operator")
 
 
 def test_every_command_has_a_row_and_every_row_its_command() -> None:

@@ -77,8 +77,9 @@ def test_usage_is_by_day_with_the_limits_of_today(desk: Desk) -> None:
     with desk.catalog.tenant_session("acme", writing=True) as session:
         session.add(
             AiUsage(
-                tenant="acme", call_hash="h", kind="text", model="m", input_tokens=100, output_tokens=50, images=0,
-                cost_micro_usd=2_500, result={}, created_at=NOW,
+                tenant="acme", call_hash="h", purpose="text", provider="test", model="m", input_tokens=100,
+                output_tokens=50, images=0,
+                cost_micro_usd=2_500, created_at=NOW,
             )
         )  # fmt: skip
     used = studio.usage.report(2, NOW)

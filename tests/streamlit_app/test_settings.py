@@ -15,7 +15,7 @@ from tgstudio_dagster.catalog.people.tenant_settings import Filters
 from tgstudio_dagster.catalog.work.rules import TopicRule, topic_rule
 
 NOW = datetime.now(UTC)
-PARTS = ("texts", "filters", "ranking", "rules", "keys", "models", "access", "plan")
+PARTS = ("texts", "filters", "ranking", "rules", "keys", "webhooks", "models", "access", "plan")
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.settings import TelegramSettings
-from tgstudio_dagster.telegram.accounts.pairing_desk import FINISHED, PairingDesk
+from tgstudio_dagster.core.vocabulary import PAIRING_ENDS
+from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
 from tgstudio_dagster.telegram.mtproto.client import connected
 from tgstudio_dagster.telegram.mtproto.peers import me
 
@@ -50,7 +51,7 @@ class Office:
             row = get_pairing(self.catalog, "demo", row.id)
             if row.status in statuses and (row.status != "PENDING" or row.url):
                 return row
-            assert row.status not in FINISHED, f"{row.status}: {row.error}"
+            assert row.status not in PAIRING_ENDS, f"{row.status}: {row.error}"
             time.sleep(0.02)
         raise AssertionError(f"still {row.status}: {row.error}")
 

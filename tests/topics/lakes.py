@@ -28,10 +28,10 @@ def observe(lake: TenantLake, *rows: dict[str, Any]) -> None:
     for (day,), part in landed.group_by(pl.col("date").dt.date(), maintain_order=True):
         assert isinstance(day, date)
         before = (lake.read(table, days=[day]) for table in (MESSAGES, MESSAGE_VERSIONS, MESSAGE_STATS))
-        made = merge(part, *before)
-        lake.write(MESSAGES, made.messages, day=day)
-        lake.write(MESSAGE_VERSIONS, made.versions, day=day)
-        lake.write(MESSAGE_STATS, made.stats, day=day)
+        frame = merge(part, *before)
+        lake.write(MESSAGES, frame.messages, day=day)
+        lake.write(MESSAGE_VERSIONS, frame.versions, day=day)
+        lake.write(MESSAGE_STATS, frame.stats, day=day)
 
 
 def events(seen: float) -> list[dict[str, Any]]:

@@ -29,8 +29,8 @@ def observed(*rows: dict[str, Any]) -> Known:
     landed = builders.landing(
         *({"date": START, "msg_id": 1, "observed_at": hour(row["seen"])} | without(row) for row in rows)
     )
-    made = merge(landed, MESSAGES.empty(), MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty())
-    return Known(made.messages, made.versions, made.stats)
+    frame = merge(landed, MESSAGES.empty(), MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty())
+    return Known(frame.messages, frame.versions, frame.stats)
 
 
 def without(row: dict[str, Any]) -> dict[str, Any]:
@@ -61,10 +61,10 @@ def test_an_edited_post_has_the_text_of_then() -> None:
 
 def test_the_language_of_an_earlier_text_is_told_anew() -> None:
     now = observed({"text": "Прежний текст", "seen": 1}, {"text": "Another text by now", "seen": 4})
-    told = as_known_at(
+    languages = as_known_at(
         now.messages, now.versions, now.stats, hour(2), lambda texts: pl.Series(["ru"] * len(texts), dtype=pl.String)
     )
-    assert one(told)["lang"] == "ru"
+    assert one(languages)["lang"] == "ru"
 
 
 def test_counters_are_those_read_by_then_each_from_its_newest_reading() -> None:
@@ -76,8 +76,8 @@ def test_counters_are_those_read_by_then_each_from_its_newest_reading() -> None:
 
 def test_a_delete_that_was_not_seen_by_then_did_not_happen() -> None:
     messages = builders.messages({"deleted_at": hour(6), "observed_at": hour(1)})
-    known = as_known_at(messages, MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty(), hour(5))
-    assert one(known)["deleted_at"] is None
+    observed = as_known_at(messages, MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty(), hour(5))
+    assert one(observed)["deleted_at"] is None
     later = as_known_at(messages, MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty(), hour(6))
     assert one(later)["deleted_at"] == hour(6)
 
@@ -123,25 +123,25 @@ def test_going_back_twice_is_going_back_once(rows: list[dict[str, Any]], one_hou
 @settings(max_examples=25, deadline=None)
 def test_what_is_observed_later_changes_nothing_of_then(rows: list[dict[str, Any]], n: int) -> None:
     by_then = [row for row in rows if row["seen"] <= n]
-    known = back(observed(*rows), n)
+    result = back(observed(*rows), n)
     alone = observed(*by_then) if by_then else None
     compared = ["channel_id", "msg_id", "text", "version", "views", "reactions"]
     expected = MESSAGES.empty() if alone is None else alone.messages
-    assert known.messages.select(compared).equals(expected.select(compared))
-    assert known.stats.equals(MESSAGE_STATS.empty() if alone is None else alone.stats)
+    assert result.messages.select(compared).equals(expected.select(compared))
+    assert result.stats.equals(MESSAGE_STATS.empty() if alone is None else alone.stats)
 
 
 def test_rankings_of_an_hour_are_those_made_at_that_hour() -> None:
     early = [{"msg_id": n, "channel_id": n % 3, "views": 10 * n, "seen": 1 + n % 2} for n in range(1, 12)]
     late = [{"msg_id": n, "channel_id": n % 3, "views": 900 * n, "text": "Edited", "seen": 6} for n in range(3, 20)]
-    made = []
-    for known in (observed(*early), back(observed(*early, *late), 5)):
-        now = as_of(START.date(), known.messages, known.stats)
-        made.append(rank(known.messages, known.stats, TOPICS.empty(), TOPIC_MESSAGES.empty(), now))
-    assert made[0].height > 0
-    assert made[1].equals(made[0])
+    frame = []
+    for result in (observed(*early), back(observed(*early, *late), 5)):
+        now = as_of(START.date(), result.messages, result.stats)
+        frame.append(rank(result.messages, result.stats, TOPICS.empty(), TOPIC_MESSAGES.empty(), now))
+    assert frame[0].height > 0
+    assert frame[1].equals(frame[0])
 
 
 def test_nothing_known_is_an_empty_frame() -> None:
-    known = as_known_at(MESSAGES.empty(), MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty(), hour(1))
-    assert known.messages.equals(MESSAGES.empty())
+    observed = as_known_at(MESSAGES.empty(), MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty(), hour(1))
+    assert observed.messages.equals(MESSAGES.empty())

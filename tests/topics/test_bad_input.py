@@ -47,32 +47,32 @@ class Studio:
 
 def studio(messages: pl.DataFrame, stats: pl.DataFrame | None = None, as_of: datetime = posts.AS_OF) -> Studio:
     """Every step, and what holds of its result whatever came in."""
-    made = _steps(messages, stats, as_of)
+    result = _steps(messages, stats, as_of)
     again = _steps(messages.reverse(), None if stats is None else stats.reverse(), as_of)
-    for one, other in zip(_frames(made), _frames(again), strict=True):
-        assert one.equals(other)
+    for single, other in zip(_frames(result), _frames(again), strict=True):
+        assert single.equals(other)
 
-    members = made.topics.topic_messages
-    known = messages.select("channel_id", "msg_id")
-    assert members.join(known, on=["channel_id", "msg_id"], how="anti").is_empty()
+    members = result.topics.topic_messages
+    counted = messages.select("channel_id", "msg_id")
+    assert members.join(counted, on=["channel_id", "msg_id"], how="anti").is_empty()
     assert not members.select("channel_id", "msg_id").is_duplicated().any()
-    assert (made.topics.topics["title"].str.strip_chars() != "").all()
+    assert (result.topics.topics["title"].str.strip_chars() != "").all()
     assert members["similarity"].is_between(0, 1).all()
-    for frame in (made.ranked, made.laid):
+    for frame in (result.ranked, result.laid):
         for column in frame.select(pl.col(pl.Float64)):
             assert all(math.isfinite(value) for value in column.drop_nulls())
-    for (_, _), group in made.ranked.group_by("entity_kind", "window"):
+    for (_, _), group in result.ranked.group_by("entity_kind", "window"):
         assert sorted(group["rank"]) == list(range(1, group.height + 1))
-    return made
+    return result
 
 
 def _steps(messages: pl.DataFrame, stats: pl.DataFrame | None, as_of: datetime) -> Studio:
     embeddings = embed(messages, messages)
-    found = find_topics(messages, embeddings, as_of)
+    topics = find_topics(messages, embeddings, as_of)
     readings = MESSAGE_STATS.empty() if stats is None else stats
-    ranked = rank(messages, readings, found.topics, found.topic_messages, as_of)
-    laid = lay_out(embeddings, found.topic_messages, found.topics, None)
-    return Studio(found, ranked, laid, index_day(messages).sort("channel_id", "msg_id"))
+    ranked = rank(messages, readings, topics.topics, topics.topic_messages, as_of)
+    laid = lay_out(embeddings, topics.topic_messages, topics.topics, None)
+    return Studio(topics, ranked, laid, index_day(messages).sort("channel_id", "msg_id"))
 
 
 def _frames(made: Studio) -> list[pl.DataFrame]:
@@ -106,25 +106,25 @@ def readings(messages: pl.DataFrame, *views: int | None, **counters: int) -> pl.
 
 
 def test_no_post_at_all_is_nothing_anywhere() -> None:
-    made = studio(builders.messages())
-    assert all(frame.is_empty() for frame in _frames(made))
+    result = studio(builders.messages())
+    assert all(frame.is_empty() for frame in _frames(result))
 
 
 def test_one_post_is_ranked_and_found_and_makes_no_topic(tmp_path: Path) -> None:
-    one = posts.texts(posts.METRO[0], lang="ru")
-    made = studio(one)
-    assert made.topics.topics.is_empty()
-    assert made.first("message")["entity_id"] == "1/1"
-    assert made.laid["method"].to_list() == ["pca: 1 distinct posts, umap needs 15"]
-    assert [hit.msg_id for hit in search(tmp_path, one).find("водовод").hits] == [1]
+    single = posts.texts(posts.METRO[0], lang="ru")
+    result = studio(single)
+    assert result.topics.topics.is_empty()
+    assert result.first("message")["entity_id"] == "1/1"
+    assert result.laid["method"].to_list() == ["pca: 1 distinct posts, umap needs 15"]
+    assert [hit.msg_id for hit in search(tmp_path, single).find("водовод").hits] == [1]
 
 
 def test_empty_texts_and_bare_emoji_are_ranked_and_nothing_else(tmp_path: Path) -> None:
     bare = posts.texts("", " \n ", "🙂", "🙂🙂", "👍🏽", "…", "https://t.me/a", "\u200b\u200b")
-    made = studio(pl.concat([posts.news(), bare.with_columns(channel_id=pl.col("channel_id") + 100)]))
-    assert made.topics.topic_messages["channel_id"].max() < 100  # type: ignore[operator]
-    assert made.topics.topics.height == 2
-    ranked = made.ranked.filter((pl.col("entity_kind") == "message") & (pl.col("window") == "24h"))
+    result = studio(pl.concat([posts.news(), bare.with_columns(channel_id=pl.col("channel_id") + 100)]))
+    assert result.topics.topic_messages["channel_id"].max() < 100  # type: ignore[operator]
+    assert result.topics.topics.height == 2
+    ranked = result.ranked.filter((pl.col("entity_kind") == "message") & (pl.col("window") == "24h"))
     assert ranked.height == posts.news().height + bare.height
     alone = studio(bare)
     assert alone.topics.topics.is_empty()
@@ -134,43 +134,43 @@ def test_empty_texts_and_bare_emoji_are_ranked_and_nothing_else(tmp_path: Path) 
 
 def test_letters_of_another_alphabet_in_a_word_hide_nothing() -> None:
     """Some write Latin letters that look Cyrillic, so that copies are not found."""
-    made = studio(posts.texts("Сегодня день отказа от курения", "Сегодня дeнь oткaзa oт куpeния", *posts.ALONE))
-    assert made.topics.topics["messages"].to_list() == [2]
+    result = studio(posts.texts("Сегодня день отказа от курения", "Сегодня дeнь oткaзa oт куpeния", *posts.ALONE))
+    assert result.topics.topics["messages"].to_list() == [2]
 
 
 def test_missing_counters_leave_the_order_to_time_and_what_is_known() -> None:
     news = posts.news()
-    made = studio(news, readings(news, None, None))
-    assert set(made.ranked["engagement"]) == {0.0}
-    assert made.ranked["views_term"].null_count() == made.ranked.height
-    assert made.first("message")["entity_id"] == "22/8"  # the newest
-    known = studio(news, readings(news, None, reactions=7))
-    assert known.ranked["reactions_read"].to_list() == [7] * known.ranked.height
-    assert known.ranked["views_read"].null_count() == known.ranked.height
+    result = studio(news, readings(news, None, None))
+    assert set(result.ranked["engagement"]) == {0.0}
+    assert result.ranked["views_term"].null_count() == result.ranked.height
+    assert result.first("message")["entity_id"] == "22/8"  # the newest
+    counted = studio(news, readings(news, None, reactions=7))
+    assert counted.ranked["reactions_read"].to_list() == [7] * counted.ranked.height
+    assert counted.ranked["views_read"].null_count() == counted.ranked.height
 
 
 def test_counters_that_fall_to_zero_or_below_count_as_last_read() -> None:
     news = posts.news()
     for last in (3, 0, -5):
-        made = studio(news, readings(news, 900, 5000, last))
-        assert set(made.ranked["views_read"]) == {max(last, 0)}
-        assert made.ranked["views_term"].is_between(-2, 4).all()
+        result = studio(news, readings(news, 900, 5000, last))
+        assert set(result.ranked["views_read"]) == {max(last, 0)}
+        assert result.ranked["views_term"].is_between(-2, 4).all()
 
 
 def test_absurd_counters_stay_within_the_bounds_of_a_term() -> None:
     news = posts.news()
     calm, wild = readings(news.head(4), 100), readings(news.tail(4), 2**62, forwards=2**62, reactions=0)
-    made = studio(news, pl.concat([calm, wild]))
-    assert made.ranked["engagement"].is_between(-2, 4).all()
+    result = studio(news, pl.concat([calm, wild]))
+    assert result.ranked["engagement"].is_between(-2, 4).all()
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=5), timedelta(days=400), timedelta(days=2_900_000)])
 def test_clocks_in_the_future_wait_until_their_time_has_come(tmp_path: Path, ahead: timedelta) -> None:
     late = builders.messages({"channel_id": 50, "text": posts.METRO[0], "date": posts.AS_OF + ahead, "lang": "ru"})
     every = pl.concat([posts.news(), late])
-    made = studio(every, readings(posts.news(), 10))
-    assert 50 not in made.topics.topic_messages["channel_id"].to_list()
-    assert "50/1" not in made.ranked["entity_id"].to_list()
+    result = studio(every, readings(posts.news(), 10))
+    assert 50 not in result.topics.topic_messages["channel_id"].to_list()
+    assert "50/1" not in result.ranked["entity_id"].to_list()
     assert 50 in [hit.channel_id for hit in search(tmp_path, every).find("водовод").hits]
 
 
@@ -189,30 +189,30 @@ def test_any_texts_go_through_every_step(texts: list[str]) -> None:
 def test_a_flood_of_equal_posts_is_quick_and_one_topic() -> None:
     """A million takes 6 s here; a tenth of it proves the point."""
     count = 100_000
-    one = builders.messages({"text": "Биткоин обновил максимум года на торгах, сообщили на бирже", "lang": "ru"})
-    flood = one[np.zeros(count, dtype=np.int64)].with_columns(
+    single = builders.messages({"text": "Биткоин обновил максимум года на торгах, сообщили на бирже", "lang": "ru"})
+    flood = single[np.zeros(count, dtype=np.int64)].with_columns(
         channel_id=pl.int_range(count, dtype=pl.Int64) + 1,
         date=pl.col("date") + pl.duration(milliseconds=pl.int_range(count) * 80),
     )
     end = builders.FIRST + timedelta(days=1)
     start = process_time()
     embeddings = embed(flood, flood)
-    made = find_topics(flood, embeddings, end)
+    result = find_topics(flood, embeddings, end)
     assert process_time() - start < 5
     assert embeddings.height == MOST_REPEATS
-    assert made.topics["messages"].to_list() == [count]
-    assert made.topic_messages["duplicate_of"].null_count() == 1
-    ranked = rank(flood, MESSAGE_STATS.empty(), made.topics, made.topic_messages, end)
+    assert result.topics["messages"].to_list() == [count]
+    assert result.topic_messages["duplicate_of"].null_count() == 1
+    ranked = rank(flood, MESSAGE_STATS.empty(), result.topics, result.topic_messages, end)
     assert ranked.filter(entity_kind="message", window="7d").height == count
-    assert lay_out(embeddings, made.topic_messages, made.topics, None).select("x", "y").n_unique() == 1
+    assert lay_out(embeddings, result.topic_messages, result.topics, None).select("x", "y").n_unique() == 1
     assert process_time() - start < 15
 
 
 def test_a_spam_flood_of_one_channel_is_learnt_as_its_own_repeat_and_makes_no_topic() -> None:
     spam = [{"channel_id": 7, "msg_id": n + 1, "text": "Заработок от 5000 в день, пиши"} for n in range(300)]
-    made = studio(pl.concat([posts.news(), builders.messages(*spam)]))
-    assert 7 not in made.topics.topic_messages["channel_id"].to_list()
-    assert made.topics.topics.height == 2
+    result = studio(pl.concat([posts.news(), builders.messages(*spam)]))
+    assert 7 not in result.topics.topic_messages["channel_id"].to_list()
+    assert result.topics.topics.height == 2
 
 
 def test_a_spam_flood_in_changing_words_joins_no_news() -> None:
@@ -222,9 +222,9 @@ def test_a_spam_flood_in_changing_words_joins_no_news() -> None:
         for n in range(300)
     ]
     every = pl.concat([posts.news(), builders.messages(*spam)])
-    made = posts.found(every)
-    assert 7 not in made.topic_messages["channel_id"].to_list()
-    ranked = rank(every, MESSAGE_STATS.empty(), made.topics, made.topic_messages, posts.AS_OF)
+    result = posts.found(every)
+    assert 7 not in result.topic_messages["channel_id"].to_list()
+    ranked = rank(every, MESSAGE_STATS.empty(), result.topics, result.topic_messages, posts.AS_OF)
     assert ranked.filter(entity_kind="topic", window="24h")["channels"].to_list() == [3, 3]
 
 
@@ -241,11 +241,11 @@ def test_a_tally_told_daily_does_not_chain_over_days(channels: int) -> None:
         for day in range(6)
         for channel in range(channels)
     ]
-    made = posts.found(builders.messages(*rows), builders.FIRST + timedelta(days=6))
-    spans = made.topics.select((pl.col("last_seen") - pl.col("first_seen")).dt.total_hours()).to_series()
+    result = posts.found(builders.messages(*rows), builders.FIRST + timedelta(days=6))
+    spans = result.topics.select((pl.col("last_seen") - pl.col("first_seen")).dt.total_hours()).to_series()
     assert (spans < 12).all()
-    assert made.topics.height == (0 if channels == 1 else 6)
-    assert made.topics["story_id"].n_unique() == made.topics.height
+    assert result.topics.height == (0 if channels == 1 else 6)
+    assert result.topics["story_id"].n_unique() == result.topics.height
 
 
 def test_the_same_notice_at_the_same_hour_of_every_day_is_another_each_day() -> None:
@@ -254,20 +254,20 @@ def test_the_same_notice_at_the_same_hour_of_every_day_is_another_each_day() -> 
         for day in range(3)
         for channel in (1, 2)
     ]
-    made = posts.found(builders.messages(*rows), builders.FIRST + timedelta(days=3))
-    assert made.topics["messages"].to_list() == [2, 2, 2]
+    result = posts.found(builders.messages(*rows), builders.FIRST + timedelta(days=3))
+    assert result.topics["messages"].to_list() == [2, 2, 2]
 
 
 def test_posts_of_ten_thousand_words_and_mixed_scripts_meet_their_like() -> None:
     long = " ".join(f"слово{n}" for n in range(10_000))
     mixed = "新闻 مرحبا привет hello नमस्ते שלום 안녕"
-    made = studio(posts.texts(long, long + " конец", mixed, mixed + "!", "🙂", "", " \n "))
-    assert made.topics.topics["messages"].to_list() == [2, 2]
-    assert (made.topics.topics["title"].str.len_chars() <= 200).all()
+    result = studio(posts.texts(long, long + " конец", mixed, mixed + "!", "🙂", "", " \n "))
+    assert result.topics.topics["messages"].to_list() == [2, 2]
+    assert (result.topics.topics["title"].str.len_chars() <= 200).all()
 
 
 def test_languages_without_spaces_or_stemmers_meet_by_their_characters() -> None:
-    made = posts.found(
+    result = posts.found(
         posts.texts(
             "中央银行周一将基准利率上调至百分之九以抑制通货膨胀",
             "中央银行将基准利率上调至百分之九，以抑制通货膨胀",
@@ -276,4 +276,4 @@ def test_languages_without_spaces_or_stemmers_meet_by_their_characters() -> None
             "Keskuspankin ohjauskorko nousi yhdeksään prosenttiin, syynä inflaatio",
         )
     )
-    assert sorted(made.topics["messages"].to_list()) == [2, 2]
+    assert sorted(result.topics["messages"].to_list()) == [2, 2]

@@ -30,8 +30,8 @@ def _topics(vectors: dict[str, list[float]]) -> list[int]:
     keyed = pl.DataFrame(
         {"key": list(vectors), "vector": list(vectors.values())}, {"key": pl.String, "vector": pl.List(pl.Float32)}
     )
-    made = find_topics(frame, embed(frame, frame), posts.AS_OF, dense=Dense(keyed, floor=0.0, share=0.5))
-    return sorted(made.topics["messages"].to_list())
+    result = find_topics(frame, embed(frame, frame), posts.AS_OF, dense=Dense(keyed, floor=0.0, share=0.5))
+    return sorted(result.topics["messages"].to_list())
 
 
 def _with_model(frame: pl.DataFrame, encoder: Scripted) -> tuple[pl.DataFrame, Dense]:
@@ -58,9 +58,9 @@ def test_posts_without_a_vector_keep_their_lexical_similarity() -> None:
 
 
 def test_russian_and_english_posts_of_one_event_meet() -> None:
-    made = _found(posts.texts(*QUAKE, *posts.ALONE), Scripted(MEANT))
-    assert made.topics["messages"].to_list() == [4]
-    assert made.topic_messages["channel_id"].to_list() == [1, 2, 3, 4]
+    result = _found(posts.texts(*QUAKE, *posts.ALONE), Scripted(MEANT))
+    assert result.topics["messages"].to_list() == [4]
+    assert result.topic_messages["channel_id"].to_list() == [1, 2, 3, 4]
 
 
 def test_without_a_model_they_do_not() -> None:
@@ -72,8 +72,8 @@ def test_without_a_model_they_do_not() -> None:
 def test_an_english_post_is_attached_to_the_russian_topic_of_its_event() -> None:
     frame, encoder = posts.texts(*QUAKE[:2], *posts.ALONE), Scripted(MEANT)
     embeddings, dense = _with_model(frame, encoder)
-    known = find_topics(frame, embeddings, posts.AS_OF, dense=dense)
-    index = prepare(frame, embeddings, known, posts.AS_OF, dense=dense)
+    before = find_topics(frame, embeddings, posts.AS_OF, dense=dense)
+    index = prepare(frame, embeddings, before, posts.AS_OF, dense=dense)
     new = builders.messages(
         *(
             {"channel_id": 80 + n, "text": text, "date": builders.FIRST + timedelta(hours=1)}
@@ -81,8 +81,8 @@ def test_an_english_post_is_attached_to_the_russian_topic_of_its_event() -> None
         )
     )
     assert index is not None
-    made = attach(index, new, *_with_model(new, encoder))
-    assert made.topic_messages["channel_id"].to_list() == [1, 2, 80]
+    result = attach(index, new, *_with_model(new, encoder))
+    assert result.topic_messages["channel_id"].to_list() == [1, 2, 80]
 
 
 def test_days_before_the_model_was_set_are_compared_by_words_as_they_were() -> None:
@@ -91,8 +91,8 @@ def test_days_before_the_model_was_set_are_compared_by_words_as_they_were() -> N
     today = posts.texts("Мост закрыт на ремонт.").with_columns(channel_id=pl.lit(77, pl.Int64))
     dense = Dense.read([without, embed(today, encoder=encoder)], pl.concat([frame, today]))
     assert dense is not None and dense.lacking == frame.height
-    made = find_topics(frame, without, posts.AS_OF, dense=dense)
-    assert made.topics.equals(find_topics(frame, without, posts.AS_OF).topics)
+    result = find_topics(frame, without, posts.AS_OF, dense=dense)
+    assert result.topics.equals(find_topics(frame, without, posts.AS_OF).topics)
 
 
 def test_the_newest_day_with_posts_says_which_model_counts() -> None:

@@ -35,10 +35,10 @@ def test_a_text_is_read_once_whoever_asks_again(lake_root: tuple[str, dict[str, 
 
 
 def test_vectors_of_another_model_or_day_are_not_taken(tmp_path: Path) -> None:
-    lake, one, other = Lake(str(tmp_path)), Scripted(), Scripted(model="scripted@2")
-    for encoder, day in ((one, DAY), (other, DAY), (one, DAY + timedelta(1))):
+    lake, first, other = Lake(str(tmp_path)), Scripted(), Scripted(model="scripted@2")
+    for encoder, day in ((first, DAY), (other, DAY), (first, DAY + timedelta(1))):
         _remembered(lake, encoder, day).encode(["a"])
-    assert one.read == ["a", "a"] and other.read == ["a"]
+    assert first.read == ["a", "a"] and other.read == ["a"]
     assert len(_objects(lake)) == 3
 
 
@@ -52,8 +52,8 @@ def test_the_same_texts_give_the_same_bytes_in_whatever_order(tmp_path: Path) ->
     texts = [str(n) for n in range(50)]
     for name, order in (("one", texts), ("other", texts[::-1])):
         _remembered(Lake(str(tmp_path / name)), Scripted()).encode(order)
-    one, other = (next((tmp_path / name).rglob("*.parquet")).read_bytes() for name in ("one", "other"))
-    assert one == other
+    first, other = (next((tmp_path / name).rglob("*.parquet")).read_bytes() for name in ("one", "other"))
+    assert first == other
 
 
 def test_what_a_damaged_object_held_is_computed_again(tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_a_run_that_stores_while_another_computes_loses_nothing(tmp_path: Path) 
             return super().encode(texts)
 
     _remembered(lake, Slow()).encode(["a"])
-    known = Scripted()
-    _remembered(lake, known).encode(["a", "b"])
-    assert known.read == []
+    stored = Scripted()
+    _remembered(lake, stored).encode(["a", "b"])
+    assert stored.read == []
 
 
 def test_progress_is_said_and_what_is_done_is_kept_though_the_run_ends(
@@ -85,7 +85,7 @@ def test_progress_is_said_and_what_is_done_is_kept_though_the_run_ends(
 ) -> None:
     monkeypatch.setattr(cached_encoder, "SAID_EVERY", 2)
     monkeypatch.setattr(cached_encoder, "KEPT_EVERY", 4)
-    lake, said = Lake(str(tmp_path)), []
+    lake, progress = Lake(str(tmp_path)), []
 
     class Killed(Scripted):
         def encode(self, texts):  # type: ignore[no-untyped-def]
@@ -95,8 +95,8 @@ def test_progress_is_said_and_what_is_done_is_kept_though_the_run_ends(
 
     texts = [str(n) for n in range(9)]
     with pytest.raises(KeyboardInterrupt):
-        Remembered(Killed(), lake.vectors, DAY, lambda done, total: said.append((done, total))).encode(texts)
-    assert said == [(2, 9), (4, 9), (6, 9)]
+        Remembered(Killed(), lake.vectors, DAY, lambda done, total: progress.append((done, total))).encode(texts)
+    assert progress == [(2, 9), (4, 9), (6, 9)]
     after = Scripted()
     _remembered(lake, after).encode(texts)
     assert after.read == texts[4:]
@@ -111,8 +111,8 @@ def test_the_cache_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert len(_objects(lake)) == 2
     newest = DAY + timedelta(3)
     _remembered(lake, encoder, newest).encode(["c", "d"])
-    known = lake.vectors.known(encoder.model, newest, [vector_cache.text_hash(text) for text in "abcd"])
-    assert set(known) >= {vector_cache.text_hash("c"), vector_cache.text_hash("d")} and len(known) == 3
+    stored = lake.vectors.known(encoder.model, newest, [vector_cache.text_hash(text) for text in "abcd"])
+    assert set(stored) >= {vector_cache.text_hash("c"), vector_cache.text_hash("d")} and len(stored) == 3
 
 
 def test_nothing_to_read_asks_no_model(tmp_path: Path) -> None:

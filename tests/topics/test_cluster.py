@@ -21,10 +21,10 @@ from tgstudio_dagster.topics.linkage import average_linkage
 
 
 def test_posts_of_one_event_make_one_topic_and_lone_posts_none() -> None:
-    made = posts.found(posts.news())
-    channels = made.topic_messages.group_by("topic_id").agg(pl.col("channel_id").sort()).sort("channel_id")
+    topics = posts.found(posts.news())
+    channels = topics.topic_messages.group_by("topic_id").agg(pl.col("channel_id").sort()).sort("channel_id")
     assert channels["channel_id"].to_list() == [[1, 2, 3], [11, 12, 13]]
-    assert made.topics.sort("first_seen")["channels"].to_list() == [3, 3]
+    assert topics.topics.sort("first_seen")["channels"].to_list() == [3, 3]
 
 
 def test_a_topic_has_a_title_keywords_and_language_of_its_posts() -> None:
@@ -65,24 +65,24 @@ def test_service_messages_comments_deleted_and_future_posts_take_no_part() -> No
 
 @pytest.mark.parametrize("texts", [[], ["Одна новость дня"], ["🔥", "🔥", "🎉🎉"], [" ", "\n"]])
 def test_too_little_to_say_gives_no_topics(texts: list[str]) -> None:
-    made = posts.found(posts.texts(*texts))
-    assert made.topics.is_empty() and made.topic_messages.is_empty()
+    topics = posts.found(posts.texts(*texts))
+    assert topics.topics.is_empty() and topics.topic_messages.is_empty()
 
 
 def test_thousands_of_equal_posts_are_one_topic_of_repeats() -> None:
-    made = posts.found(
+    topics = posts.found(
         posts.texts(*["Биткоин обновил максимум года на торгах"] * 3000), posts.AS_OF + timedelta(days=6)
     )
-    assert made.topics["messages"].to_list() == [3000]
-    repeats = made.topic_messages.sort("date")["duplicate_of"].to_list()
+    assert topics.topics["messages"].to_list() == [3000]
+    repeats = topics.topic_messages.sort("date")["duplicate_of"].to_list()
     assert repeats == [None] + ["1/1"] * 2999
 
 
 def test_long_posts_and_mixed_scripts_have_defined_results() -> None:
     long = " ".join(f"слово{n}" for n in range(10_000))
-    made = posts.found(posts.texts(long, long + " конец", "新闻 مرحبا привет hello", "новости दुनिया"))
-    assert made.topics["messages"].to_list() == [2]
-    assert len(made.topics["title"][0]) <= 90
+    topics = posts.found(posts.texts(long, long + " конец", "新闻 مرحبا привет hello", "новости दुनिया"))
+    assert topics.topics["messages"].to_list() == [2]
+    assert len(topics.topics["title"][0]) <= 90
 
 
 def test_a_forward_repeats_the_earlier_post_and_does_not_represent_the_topic() -> None:
@@ -91,9 +91,9 @@ def test_a_forward_repeats_the_earlier_post_and_does_not_represent_the_topic() -
         {"channel_id": 2, "text": posts.METRO[0] + " Подробности позже.", "forwarded_from": "Канал 1"},
         {"channel_id": 3, "text": posts.METRO[1]},
     )
-    made = posts.found(frame)
-    assert made.topic_messages.sort("channel_id")["duplicate_of"].to_list() == [None, "1/1", None]
-    assert made.topics["channel_id"][0] != 2
+    topics = posts.found(frame)
+    assert topics.topic_messages.sort("channel_id")["duplicate_of"].to_list() == [None, "1/1", None]
+    assert topics.topics["channel_id"][0] != 2
 
 
 def test_the_same_subject_four_days_later_is_another_topic() -> None:

@@ -46,8 +46,8 @@ def linear(colour: str) -> NDArray[np.float64]:
 
 
 def oklab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = _OKLAB @ np.cbrt(_CONES @ np.clip(rgb, 0, 1))
-    return found
+    lab: NDArray[np.float64] = _OKLAB @ np.cbrt(_CONES @ np.clip(rgb, 0, 1))
+    return lab
 
 
 @given(st.text("0123456789abcdef", min_size=12, max_size=12))
@@ -72,6 +72,6 @@ def test_every_colour_is_seen_on_white() -> None:
 
 def test_no_two_colours_look_alike_to_anyone() -> None:
     for name, matrix in _SEEN_BY.items():
-        seen = {colour: oklab(matrix @ linear(colour)) for colour in PALETTE}
+        views = {colour: oklab(matrix @ linear(colour)) for colour in PALETTE}
         for one, other in itertools.combinations(PALETTE, 2):
-            assert float(np.linalg.norm(seen[one] - seen[other])) >= 0.093, (name, one, other)
+            assert float(np.linalg.norm(views[one] - views[other])) >= 0.093, (name, one, other)

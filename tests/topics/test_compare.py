@@ -35,8 +35,8 @@ def ranked(entities: Sequence[str], day: date = DAY) -> pl.DataFrame:
 
 
 def test_equal_rankings_agree_and_nothing_moves() -> None:
-    found = compare(ranked("abcdef"), ranked("abcdef"))
-    assert found.agreement.row(0, named=True) == {
+    comparison = compare(ranked("abcdef"), ranked("abcdef"))
+    assert comparison.agreement.row(0, named=True) == {
         "day": DAY,
         "window": "24h",
         "entity_kind": "topic",
@@ -46,7 +46,7 @@ def test_equal_rankings_agree_and_nothing_moves() -> None:
         "kendall_tau": 1.0,
         "top10_overlap": 1.0,
     }
-    assert found.moves.is_empty()
+    assert comparison.moves.is_empty()
 
 
 def test_a_reversed_ranking_has_a_tau_of_minus_one() -> None:
@@ -55,10 +55,10 @@ def test_a_reversed_ranking_has_a_tau_of_minus_one() -> None:
 
 
 def test_moves_near_the_top_come_first_and_strangers_last() -> None:
-    found = compare(ranked("abcdefgh"), ranked("bacdefhx"))
-    moves = [(row["entity_id"], row["rank_before"], row["rank_after"]) for row in found.moves.to_dicts()]
+    comparison = compare(ranked("abcdefgh"), ranked("bacdefhx"))
+    moves = [(row["entity_id"], row["rank_before"], row["rank_after"]) for row in comparison.moves.to_dicts()]
     assert moves == [("a", 1, 2), ("b", 2, 1), ("h", 8, 7), ("g", 7, None), ("x", None, 8)]
-    assert found.agreement.select("compared", "only_before", "only_after").row(0) == (7, 1, 1)
+    assert comparison.agreement.select("compared", "only_before", "only_after").row(0) == (7, 1, 1)
 
 
 @given(st.permutations(range(12)))
@@ -79,15 +79,15 @@ def test_days_are_compared_apart_and_their_mean_is_told() -> None:
 
 
 def test_nothing_to_compare_is_an_empty_comparison() -> None:
-    found = compare(ranked(""), ranked(""))
-    assert found.agreement.is_empty() and found.moves.is_empty()
-    one = compare(ranked("a"), ranked(""))
-    assert one.agreement.select("kendall_tau", "top10_overlap").row(0) == (None, 0.0)
+    comparison = compare(ranked(""), ranked(""))
+    assert comparison.agreement.is_empty() and comparison.moves.is_empty()
+    single = compare(ranked("a"), ranked(""))
+    assert single.agreement.select("kendall_tau", "top10_overlap").row(0) == (None, 0.0)
 
 
 def drawn(before: pl.DataFrame, after: pl.DataFrame, **titles: str) -> str:
-    found = compare(before, after)
-    return plot(found, before, after, kind="topic", window="24h", titles=titles, heading="views 0.5 → 0.2")
+    comparison = compare(before, after)
+    return plot(comparison, before, after, kind="topic", window="24h", titles=titles, heading="views 0.5 → 0.2")
 
 
 def test_the_plot_is_well_formed_whatever_titles_hold_and_the_same_each_time() -> None:

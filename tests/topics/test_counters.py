@@ -23,22 +23,22 @@ def told(posts: list[dict[str, Any]], as_of: Any = NOW, **weights: float) -> lis
     messages = builders.messages(
         *(
             {
-                "channel_id": one.get("channel", 1),
-                "date": NOW - timedelta(hours=one.get("age", 48)),
-                "forwarded_from": "Elsewhere" if one.get("forward") else None,
+                "channel_id": row.get("channel", 1),
+                "date": NOW - timedelta(hours=row.get("age", 48)),
+                "forwarded_from": "Elsewhere" if row.get("forward") else None,
             }
-            for one in posts
+            for row in posts
         )
     )
     rows = [
         {
-            "channel_id": one.get("channel", 1),
+            "channel_id": row.get("channel", 1),
             "msg_id": n + 1,
-            "observed_at": NOW - timedelta(hours=one.get("age", 48) - hours),
+            "observed_at": NOW - timedelta(hours=row.get("age", 48) - hours),
             **counters,
         }
-        for n, one in enumerate(posts)
-        for hours, counters in one.get("seen", {}).items()
+        for n, row in enumerate(posts)
+        for hours, counters in row.get("seen", {}).items()
     ]
     return engagement(messages, builders.frame(MESSAGE_STATS, rows), as_of, RankingWeights(**weights)).to_dicts()
 

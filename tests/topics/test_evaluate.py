@@ -42,12 +42,12 @@ def test_pairs_are_those_of_scikit_learn(rows: list[tuple[int, int]]) -> None:
 @settings(deadline=None)
 def test_pairs_of_two_events_of_one_story_are_not_judged(rows: list[tuple[int, int, int]]) -> None:
     """Counted pair by pair; an event is of one story, so its number holds the story's."""
-    told = [((story, event), story, cluster) for story, event, cluster in rows]
-    judged = [(a, b) for a, b in combinations(told, 2) if a[0] == b[0] or a[1] != b[1]]
+    topics = [((story, event), story, cluster) for story, event, cluster in rows]
+    judged = [(a, b) for a, b in combinations(topics, 2) if a[0] == b[0] or a[1] != b[1]]
     right = sum(a[0] == b[0] and a[2] == b[2] for a, b in judged)
     together = sum(a[2] == b[2] for a, b in judged)
     same = sum(a[0] == b[0] for a, b in judged)
-    score = pair_score([one[0] for one in told], [one[2] for one in told], [one[1] for one in told])
+    score = pair_score([post[0] for post in topics], [post[2] for post in topics], [post[1] for post in topics])
     assert score.precision == pytest.approx(right / together if together else 1.0)
     assert score.recall == pytest.approx(right / same if same else 1.0)
 
@@ -92,8 +92,8 @@ def test_b_cubed_is_the_mean_over_posts() -> None:
 
 def test_a_clustering_equal_to_its_labels_scores_one() -> None:
     frame = pl.DataFrame({"event": ["a", "a", "b", "c"], "story": ["s", "s", "s", "t"]})
-    found = frame.with_columns(topic="event", story_found="story")
-    assert set(scores(found).values()) == {1.0}
+    result = frame.with_columns(topic="event", story_found="story")
+    assert set(scores(result).values()) == {1.0}
 
 
 def _labelled() -> pl.DataFrame:

@@ -39,10 +39,10 @@ def test_features_are_counted_by_day_and_language_and_equal_texts_once() -> None
 def test_the_newest_days_are_taken_until_there_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frequencies, "POSTS", 30)
     monkeypatch.setattr(frequencies, "FEWEST", 25)
-    kept = pl.concat([_counted(20, 1), _counted(20, 2), _counted(20, 3), _counted(20, 1, "en")])
-    found = background(kept, builders.FIRST.date())
-    assert {lang: one.posts for lang, one in found.items()} == {"ru": 40}
-    assert int(found["ru"].frequency.max()) == 40
+    days = pl.concat([_counted(20, 1), _counted(20, 2), _counted(20, 3), _counted(20, 1, "en")])
+    words = background(days, builders.FIRST.date())
+    assert {lang: day.posts for lang, day in words.items()} == {"ru": 40}
+    assert int(words["ru"].frequency.max()) == 40
 
 
 def test_a_young_tenant_has_no_background() -> None:

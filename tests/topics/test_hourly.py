@@ -21,7 +21,7 @@ from tgstudio_dagster.topics.as_of import Known
 from tgstudio_dagster.topics.cluster import Clustering, cluster_posts, find_topics
 from tgstudio_dagster.topics.embed import embed
 from tgstudio_dagster.topics.footers import count_lines, repeated
-from tgstudio_dagster.topics.hourly import Standing, standing_topics
+from tgstudio_dagster.topics.hourly import StandingTopics, standing_topics
 from tgstudio_dagster.topics.window import as_of
 
 HOUR = builders.FIRST + timedelta(hours=2)
@@ -38,13 +38,13 @@ def lone(count: int) -> list[dict[str, Any]]:
 
 def before_the_hour() -> list[dict[str, Any]]:
     """Two events and 60 lone posts, each observed once, a minute after it was made."""
-    told = [
+    texts = [
         *({"channel_id": n + 1, "text": text, "lang": "ru"} for n, text in enumerate(posts.METRO)),
         *({"channel_id": n + 11, "text": text} for n, text in enumerate(posts.BANK)),
         *lone(60),
     ]
-    dates = [builders.FIRST + timedelta(minutes=n) for n in range(len(told))]
-    return [{**row, "date": at, "observed_at": at + timedelta(minutes=1)} for row, at in zip(told, dates, strict=True)]
+    dates = [builders.FIRST + timedelta(minutes=n) for n in range(len(texts))]
+    return [{**row, "date": at, "observed_at": at + timedelta(minutes=1)} for row, at in zip(texts, dates, strict=True)]
 
 
 def later(channel_id: int, text: str, minutes: int = 10, **given: Any) -> dict[str, Any]:
@@ -55,18 +55,18 @@ def later(channel_id: int, text: str, minutes: int = 10, **given: Any) -> dict[s
 def known(*rows: dict[str, Any]) -> Known:
     """What the lake holds after these observations, by the project's own rule of merging."""
     landed = builders.landing(*({"msg_id": 1, **{k: v for k, v in row.items() if k != "lang"}} for row in rows))
-    made = merge(landed, MESSAGES.empty(), MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty())
-    return Known(made.messages, made.versions, made.stats)
+    frame = merge(landed, MESSAGES.empty(), MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty())
+    return Known(frame.messages, frame.versions, frame.stats)
 
 
-def standing(given: Known, kept: KeptFrames | None = None) -> Standing:
+def standing(given: Known, kept: KeptFrames | None = None) -> StandingTopics:
     lines = repeated(count_lines(given.messages))
     day = HOUR.date()
     now = as_of(day, given.messages, given.stats)
     return standing_topics(day, given, embed(given.messages, repeated=lines), now, repeated=lines, kept=kept)
 
 
-def channels_of(found: Standing, channel_id: int) -> set[int]:
+def channels_of(found: StandingTopics, channel_id: int) -> set[int]:
     """The channels that stand in one topic with a channel's post."""
     members = found.topics.topic_messages
     own = members.filter(pl.col("channel_id") == channel_id)["topic_id"].to_list()
@@ -81,23 +81,23 @@ def kept(tmp_path: Path) -> KeptFrames:
 @pytest.fixture
 def clusterings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many posts were clustered, each time anything was."""
-    found = []
+    standing = []
 
     def counted(candidates: pl.DataFrame, *given: Any) -> Clustering | None:
-        found.append(candidates.height)
+        standing.append(candidates.height)
         return cluster_posts(candidates, *given)
 
     monkeypatch.setattr(hourly, "cluster_posts", counted)
-    return found
+    return standing
 
 
 def test_what_came_since_the_hour_joins_the_topics_of_the_hour() -> None:
     base = before_the_hour()
-    found = standing(known(*base, later(90, posts.METRO[1] + " Подробности позже.")))
-    assert (found.clustered_at, found.attached) == (HOUR, 1)
-    assert channels_of(found, 90) == {1, 2, 3, 90}
+    topics = standing(known(*base, later(90, posts.METRO[1] + " Подробности позже.")))
+    assert (topics.clustered_at, topics.attached) == (HOUR, 1)
+    assert channels_of(topics, 90) == {1, 2, 3, 90}
     hour = standing(known(*base)).topics
-    assert set(hour.topics["topic_id"]) == set(found.topics.topics["topic_id"])
+    assert set(hour.topics["topic_id"]) == set(topics.topics.topics["topic_id"])
 
 
 def test_until_the_next_hour_the_kept_clustering_serves_and_the_topics_are_the_same(
@@ -106,62 +106,62 @@ def test_until_the_next_hour_the_kept_clustering_serves_and_the_topics_are_the_s
     base = before_the_hour()
     for rows in ([], [later(90, posts.METRO[1])], [later(90, posts.METRO[1]), later(91, FIRE), later(92, FIRE, 20)]):
         again = [{**base[0], "observed_at": HOUR + timedelta(minutes=30), "views": 10 * len(rows)}]
-        given = known(*base, *again, *rows)
-        found, alone = standing(given, kept), standing(given)
-        assert found.attached == len(rows)
-        assert found.topics.topics.equals(alone.topics.topics)
-        assert found.topics.topic_messages.equals(alone.topics.topic_messages)
+        window = known(*base, *again, *rows)
+        topics, alone = standing(window, kept), standing(window)
+        assert topics.attached == len(rows)
+        assert topics.topics.topics.equals(alone.topics.topics)
+        assert topics.topics.topic_messages.equals(alone.topics.topic_messages)
     assert clusterings == [66, 66, 66, 66]  # once with what is kept, three times without
-    assert channels_of(found, 92) == {91, 92}
+    assert channels_of(topics, 92) == {91, 92}
 
 
 def test_the_next_hour_and_other_lines_are_clustered_anew(kept: KeptFrames, clusterings: list[int]) -> None:
-    given = known(*before_the_hour(), later(90, posts.METRO[1]))
-    standing(given, kept)
+    window = known(*before_the_hour(), later(90, posts.METRO[1]))
+    standing(window, kept)
     standing(known(*before_the_hour(), later(90, posts.METRO[1]), later(91, FIRE, 75)), kept)
     assert clusterings == [66, 67]
     lines = pl.DataFrame({"channel_id": [1], "line": ["Подписаться"]})
-    now = as_of(HOUR.date(), given.messages, given.stats)
-    standing_topics(HOUR.date(), given, embed(given.messages), now, repeated=lines, kept=kept)
+    now = as_of(HOUR.date(), window.messages, window.stats)
+    standing_topics(HOUR.date(), window, embed(window.messages), now, repeated=lines, kept=kept)
     assert clusterings == [66, 67, 66]
 
 
 def test_what_is_kept_and_damaged_is_made_anew(kept: KeptFrames, tmp_path: Path, clusterings: list[int]) -> None:
-    given = known(*before_the_hour(), later(90, posts.METRO[1]))
-    first = standing(given, kept)
+    window = known(*before_the_hour(), later(90, posts.METRO[1]))
+    first = standing(window, kept)
     (file,) = (tmp_path / "lake" / "kept").rglob("*.zip")
     content = file.read_bytes()
     for damaged in (b"", content[:-30], content[: len(content) // 2], b"x" * 500):
         file.write_bytes(damaged)
-        assert standing(given, kept).topics.topics.equals(first.topics.topics)
+        assert standing(window, kept).topics.topics.equals(first.topics.topics)
     assert clusterings == [66] * 5
     assert file.read_bytes() == content
 
 
 def test_more_than_a_twentieth_at_once_is_clustered_with_the_rest() -> None:
-    given = known(*before_the_hour(), *(later(90 + n, f"{FIRE} {n}", n) for n in range(5)))
-    found = standing(given)
-    assert found.attached == 0 and found.clustered_at > HOUR
-    whole = find_topics(given.messages, embed(given.messages), found.clustered_at)
-    assert found.topics.topic_messages.equals(whole.topic_messages)
+    window = known(*before_the_hour(), *(later(90 + n, f"{FIRE} {n}", n) for n in range(5)))
+    topics = standing(window)
+    assert topics.attached == 0 and topics.clustered_at > HOUR
+    whole = find_topics(window.messages, embed(window.messages), topics.clustered_at)
+    assert topics.topics.topic_messages.equals(whole.topic_messages)
 
 
 def test_a_day_that_is_over_is_clustered_whole() -> None:
     after = HOUR + timedelta(days=1)
     seen_after = {**later(90, posts.METRO[1]), "observed_at": after}
-    found = standing(known(*before_the_hour(), seen_after))
-    assert found.attached == 0
-    assert found.clustered_at.date() == HOUR.date() and found.clustered_at.hour == 23
-    assert channels_of(found, 90) == {1, 2, 3, 90}
+    topics = standing(known(*before_the_hour(), seen_after))
+    assert topics.attached == 0
+    assert topics.clustered_at.date() == HOUR.date() and topics.clustered_at.hour == 23
+    assert channels_of(topics, 90) == {1, 2, 3, 90}
 
 
 def test_a_post_that_was_deleted_since_the_hour_is_in_no_topic() -> None:
     at = HOUR + timedelta(minutes=20)
     base = before_the_hour()
     gone = {**base[0], "observed_at": at, "deleted_at": at, "type": "deleted", "text": ""}
-    found = standing(known(*base, gone, later(90, posts.METRO[1])))
-    assert channels_of(found, 90) == {2, 3, 90}
-    assert 1 not in found.topics.topics["channel_id"].to_list()
+    topics = standing(known(*base, gone, later(90, posts.METRO[1])))
+    assert channels_of(topics, 90) == {2, 3, 90}
+    assert 1 not in topics.topics.topics["channel_id"].to_list()
 
 
 def test_an_edited_post_moves_with_the_next_hour() -> None:
@@ -180,9 +180,9 @@ def test_an_edit_since_the_hour_leaves_the_kept_clustering_good(kept: KeptFrames
 
 def test_nothing_and_one_post_have_no_topics(kept: KeptFrames) -> None:
     for rows in ([], [later(1, FIRE)]):
-        given = known(*rows) if rows else Known(MESSAGES.empty(), MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty())
-        found = standing(given, kept)
-        assert found.topics.topics.is_empty() and found.topics.topic_messages.is_empty()
+        window = known(*rows) if rows else Known(MESSAGES.empty(), MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty())
+        topics = standing(window, kept)
+        assert topics.topics.topics.is_empty() and topics.topics.topic_messages.is_empty()
 
 
 def test_what_is_kept_does_not_grow_without_end(kept: KeptFrames, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,8 +27,8 @@ def test_a_topic_keeps_its_id_when_its_first_post_leaves_and_others_join() -> No
 
 def test_a_split_leaves_the_id_with_the_larger_part() -> None:
     named, changes = assign_ids(_members("ab", "cdef"), _known(t1="abcdef"), "t-")
-    new, kept = named["id"].to_list()
-    assert kept == "t1" and new.startswith("t-")
+    new, larger = named["id"].to_list()
+    assert larger == "t1" and new.startswith("t-")
     assert changes.rows() == [("split", "t1", new, 2)]
 
 
@@ -39,20 +39,20 @@ def test_a_merge_keeps_the_id_of_the_larger_and_names_the_other() -> None:
 
 
 def test_a_topic_of_strangers_gets_an_id_of_its_own_first_post() -> None:
-    one, _ = assign_ids(_members("ab"), _known(), "t-")
+    first, _ = assign_ids(_members("ab"), _known(), "t-")
     again, _ = assign_ids(_members("abc"), _known(), "t-")
-    taken, _ = assign_ids(_members("ab"), _known(**{one["id"][0]: "xy"}), "t-")
-    assert one["id"].to_list() == again["id"].to_list()
-    assert taken["id"][0] != one["id"][0]
+    taken, _ = assign_ids(_members("ab"), _known(**{first["id"][0]: "xy"}), "t-")
+    assert first["id"].to_list() == again["id"].to_list()
+    assert taken["id"][0] != first["id"][0]
 
 
 @given(st.lists(st.text("abcdefgh", max_size=4), max_size=5), st.lists(st.text("abcdefgh", max_size=4), max_size=5))
 def test_every_cluster_has_one_id_and_no_two_share_it(now: list[str], before: list[str]) -> None:
-    seen: set[str] = set()
+    ids: set[str] = set()
     disjoint = []
     for keys in now:
-        own = "".join(sorted(set(keys) - seen))
-        seen |= set(own)
+        own = "".join(sorted(set(keys) - ids))
+        ids |= set(own)
         disjoint.append(own)
     clusters = [keys for keys in disjoint if keys]
     named, _ = assign_ids(_members(*clusters), _known(**{f"t{n}": keys for n, keys in enumerate(before)}), "t-")
@@ -63,6 +63,6 @@ def test_every_cluster_has_one_id_and_no_two_share_it(now: list[str], before: li
 def test_the_same_clusters_again_change_nothing() -> None:
     members = _members("ab", "cd")
     first, _ = assign_ids(members, _known(), "t-")
-    known = members.join(first, on="cluster").select("id", "key")
-    second, changes = assign_ids(members, known, "t-")
+    before = members.join(first, on="cluster").select("id", "key")
+    second, changes = assign_ids(members, before, "t-")
     assert second.equals(first) and changes.is_empty()

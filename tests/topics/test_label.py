@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import builders
-from tgstudio_dagster.topics.label import Named, TopicTexts, headline, label, timeline, title
+from tgstudio_dagster.topics.label import TopicNames, TopicTexts, headline, label, timeline, title
 from tgstudio_dagster.topics.lexical import DIMENSIONS
 
 EVEN = np.ones(DIMENSIONS, dtype=np.float32)
@@ -56,10 +56,10 @@ def labelled(*posts: dict[str, Any], **given: Any) -> dict[str, Any]:
 def test_calls_to_the_reader_numbers_and_signs_are_no_title(call: str) -> None:
     assert headline(call) == ""
     assert title(f"{call}\nМост закрыт до пятницы. Объезд есть.") == "Мост закрыт до пятницы"
-    told = labelled({"clean": call}, {"clean": f"{call}\nМост через реку закрыт до пятницы", "similarity": 0.1})
-    assert told["title"] == "Мост через реку закрыт до пятницы"
-    assert (told["channel_id"], told["msg_id"]) == (2, 1)
-    assert not {"подписаться", "подписывайтесь", "subscribe", "реклама", "erid", "канал"} & set(told["keywords"])
+    labels = labelled({"clean": call}, {"clean": f"{call}\nМост через реку закрыт до пятницы", "similarity": 0.1})
+    assert labels["title"] == "Мост через реку закрыт до пятницы"
+    assert (labels["channel_id"], labels["msg_id"]) == (2, 1)
+    assert not {"подписаться", "подписывайтесь", "subscribe", "реклама", "erid", "канал"} & set(labels["keywords"])
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_news_of_adverts_and_subscriptions_is_news(news: str) -> None:
 
 
 def test_numbers_alone_get_a_name_without_words() -> None:
-    told = labelled({"clean": "12 345\n+7"}, {"clean": "12 399"}, {"clean": ""})
-    assert (told["title"], told["keywords"]) == ("Без слов: 3", [])
+    labels = labelled({"clean": "12 345\n+7"}, {"clean": "12 399"}, {"clean": ""})
+    assert (labels["title"], labels["keywords"]) == ("Без слов: 3", [])
     assert labelled({"clean": "7", "lang": "und"})["title"] == "Without words: 1"
 
 
@@ -91,17 +91,17 @@ def test_keywords_are_words_of_this_topic_and_not_of_all() -> None:
     ]
     rate = ["банк поднял ставку, сообщили власти города", "ставка банка выросла", "банк объяснил ставку города"]
     vote = ["выборы мэра города", "на выборах мэра города победил сосед", "власти города сообщили итоги выборов"]
-    posts = [{"topic": n, "clean": text} for n, told in enumerate((storm, rate, vote)) for text in told]
-    made = label(members(*posts), EVEN)
-    assert [row["keywords"][0] for row in made.to_dicts()] == ["шторм", "банк", "выборы"]
-    assert all(5 <= len(words) <= 10 for words in made["keywords"])
+    posts = [{"topic": n, "clean": text} for n, group in enumerate((storm, rate, vote)) for text in group]
+    rows = label(members(*posts), EVEN)
+    assert [row["keywords"][0] for row in rows.to_dicts()] == ["шторм", "банк", "выборы"]
+    assert all(5 <= len(words) <= 10 for words in rows["keywords"])
 
 
 def test_keywords_are_in_the_topic_s_language_where_it_has_enough() -> None:
     russian = {"clean": "Стадион открыли после долгого ремонта, болельщики довольны газоном"}
-    told = labelled(russian, russian, {"clean": "The stadium opened again after repairs", "lang": "en"})
-    assert (told["lang"], told["langs"]) == ("ru", ["ru", "en"])
-    assert not any(word.isascii() for word in told["keywords"])
+    labels = labelled(russian, russian, {"clean": "The stadium opened again after repairs", "lang": "en"})
+    assert (labels["lang"], labels["langs"]) == ("ru", ["ru", "en"])
+    assert not any(word.isascii() for word in labels["keywords"])
     few = labelled({"clean": "Гол"}, {"clean": "Гол"}, {"clean": "The stadium opened again today", "lang": "en"})
     assert "stadium" in few["keywords"]
 
@@ -112,32 +112,32 @@ def test_languages_that_could_not_be_told_do_not_decide() -> None:
 
 
 def test_the_representative_is_an_own_post_with_a_headline_and_the_most_central() -> None:
-    told = labelled(
+    labels = labelled(
         {"clean": "Что случилось на мосту через реку?", "similarity": 0.9},
         {"clean": "Мост через реку закрыт до пятницы", "similarity": 0.9, "forwarded_from": "Elsewhere"},
         {"clean": "Власти закрыли мост через реку", "similarity": 0.6},
         {"clean": "Движение по мосту остановили власти", "similarity": 0.7},
     )
-    assert told["channel_id"] == 4
+    assert labels["channel_id"] == 4
 
 
 def test_a_model_names_topics_where_one_is_given() -> None:
-    asked: list[TopicTexts] = []
+    requests: list[TopicTexts] = []
 
-    def namer(topics: Sequence[TopicTexts]) -> list[Named]:
-        asked.extend(topics)
+    def namer(topics: Sequence[TopicTexts]) -> list[TopicNames]:
+        requests.extend(topics)
         return [
-            Named("  Мост\nзакрыт. ", ("мост", "Ремонт")),
-            Named("Подписывайтесь на нас"),
-            Named("1234 🔥", ("🔥",)),
+            TopicNames("  Мост\nзакрыт. ", ("мост", "Ремонт")),
+            TopicNames("Подписывайтесь на нас"),
+            TopicNames("1234 🔥", ("🔥",)),
         ]
 
     posts = [{"topic": n, "clean": f"Мост номер {name} закрыли власти города"} for n, name in enumerate("абв")]
-    made = label(members(*posts), EVEN, namer)
-    assert made["title"].to_list() == ["Мост закрыт", asked[1].title, asked[2].title]
-    assert made["keywords"].to_list()[0][:2] == ["мост", "Ремонт"]
-    assert all(len({word.casefold() for word in words}) == len(words) <= 10 for words in made["keywords"])
-    assert asked[0].texts == ("Мост номер а закрыли власти города",)
+    rows = label(members(*posts), EVEN, namer)
+    assert rows["title"].to_list() == ["Мост закрыт", requests[1].title, requests[2].title]
+    assert rows["keywords"].to_list()[0][:2] == ["мост", "Ремонт"]
+    assert all(len({word.casefold() for word in words}) == len(words) <= 10 for words in rows["keywords"])
+    assert requests[0].texts == ("Мост номер а закрыли власти города",)
 
 
 def test_a_timeline_counts_posts_by_hour_and_day_and_channel() -> None:
@@ -159,7 +159,7 @@ def test_a_timeline_counts_posts_by_hour_and_day_and_channel() -> None:
 @given(st.lists(st.text(max_size=120), min_size=1, max_size=6))
 @settings(max_examples=80, deadline=None)
 def test_every_title_has_a_word_and_fits(texts: list[str]) -> None:
-    told = labelled(*({"clean": text.strip()} for text in texts))
-    assert 0 < len(told["title"]) <= 90
-    assert any(sign.isalpha() for sign in told["title"])
-    assert len(told["keywords"]) <= 10
+    row = labelled(*({"clean": text.strip()} for text in texts))
+    assert 0 < len(row["title"]) <= 90
+    assert any(sign.isalpha() for sign in row["title"])
+    assert len(row["keywords"]) <= 10

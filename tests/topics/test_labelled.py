@@ -42,8 +42,8 @@ def test_times_are_read_as_utc_and_numbers_name_as_well_as_words(tmp_path: Path)
 
 
 def test_a_line_separator_within_a_text_ends_no_line(tmp_path: Path) -> None:
-    said = "one\u2028two\x85three"
-    assert read_posts(written(tmp_path, POST | {"text": said}), labelled=True)["text"].to_list() == [said]
+    text = "one\u2028two\x85three"
+    assert read_posts(written(tmp_path, POST | {"text": text}), labelled=True)["text"].to_list() == [text]
 
 
 def test_posts_without_labels_are_read_as_history(tmp_path: Path) -> None:
@@ -77,6 +77,6 @@ def test_a_file_that_is_missing_empty_or_no_text_is_named(tmp_path: Path) -> Non
     empty, binary = tmp_path / "empty.jsonl", tmp_path / "binary.jsonl"
     empty.write_text("\n\n")
     binary.write_bytes(bytes(range(256)))
-    for file, told in ((empty, "no posts"), (binary, "UTF-8"), (tmp_path / "none.jsonl", "cannot be read")):
-        with pytest.raises(SourceError, match=told):
+    for file, message in ((empty, "no posts"), (binary, "UTF-8"), (tmp_path / "none.jsonl", "cannot be read")):
+        with pytest.raises(SourceError, match=message):
             read_posts(file, labelled=True)

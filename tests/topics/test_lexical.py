@@ -18,12 +18,12 @@ LETTERS = "абвгдж ёz9,-🙂"  # one line: all of it is the lead, and coun
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(LETTERS, max_size=60), max_size=5))
 def test_ngrams_are_counted_as_scikit_learn_counts_char_wb(texts: list[str]) -> None:
-    made = features(texts)
+    result = features(texts)
     for row, text in enumerate(texts):
         if not any(char.isalnum() for char in text):
             continue
-        found = slice(made.bounds[row], made.bounds[row + 1])
-        counts = np.exp(made.values[found] - 1)[made.indices[found] >= STEMS]
+        found = slice(result.bounds[row], result.bounds[row + 1])
+        counts = np.exp(result.values[found] - 1)[result.indices[found] >= STEMS]
         if not len(counts):  # a text of stop words and single letters says nothing and has no features at all
             continue
         analyze = CountVectorizer(analyzer="char_wb", ngram_range=(3, 5)).build_analyzer()
@@ -33,10 +33,10 @@ def test_ngrams_are_counted_as_scikit_learn_counts_char_wb(texts: list[str]) -> 
 @given(st.lists(st.text(max_size=200), max_size=6))
 @settings(max_examples=60, deadline=None)
 def test_features_of_any_text_rise_within_bounds(texts: list[str]) -> None:
-    made = features(texts)
-    assert len(made.bounds) == len(texts) + 1
+    result = features(texts)
+    assert len(result.bounds) == len(texts) + 1
     for row in range(len(texts)):
-        indices = made.indices[made.bounds[row] : made.bounds[row + 1]].astype(np.int64)
+        indices = result.indices[result.bounds[row] : result.bounds[row + 1]].astype(np.int64)
         assert (np.diff(indices) > 0).all()
         assert (indices < DIMENSIONS).all()
 
@@ -53,8 +53,8 @@ def test_emoji_and_punctuation_alone_have_no_features() -> None:
 
 def test_a_footer_of_a_channel_is_taken_out_of_its_posts_only() -> None:
     footer = "👉 Подписаться на [Канал](https://t.me/kanal)"
-    mine = [{"channel_id": 1, "text": f"Новость {n} о разном\n\n{footer}"} for n in range(10)]
-    frame = builders.messages(*mine, {"channel_id": 2, "msg_id": 99, "text": f"Цитата\n{footer}"})
+    own = [{"channel_id": 1, "text": f"Новость {n} о разном\n\n{footer}"} for n in range(10)]
+    frame = builders.messages(*own, {"channel_id": 2, "msg_id": 99, "text": f"Цитата\n{footer}"})
     cleaned = clean_texts(frame, repeated_lines(frame)).to_list()
     assert cleaned[3] == "Новость 3 о разном"
     assert cleaned[-1] == "Цитата\nПодписаться на Канал"

@@ -29,12 +29,12 @@ def laid(messages: pl.DataFrame, previous: pl.DataFrame | None = None) -> pl.Dat
 
 def test_posts_of_one_subject_stand_together_and_the_same_posts_give_the_same_map() -> None:
     messages = crowd(60)
-    made = laid(messages)
-    assert set(made["method"]) == {"umap"}
-    subject = made.with_columns(subject=(pl.col("channel_id") - 1) % 4)
+    places = laid(messages)
+    assert set(places["method"]) == {"umap"}
+    subject = places.with_columns(subject=(pl.col("channel_id") - 1) % 4)
     within = subject.group_by("subject").agg(pl.col("x", "y").std()).select(pl.sum_horizontal("x", "y").mean()).item()
     assert within < subject.select(pl.col("x").std() + pl.col("y").std()).item() / 2
-    assert laid(messages.sample(fraction=1, shuffle=True, seed=3)).equals(made)
+    assert laid(messages.sample(fraction=1, shuffle=True, seed=3)).equals(places)
 
 
 def test_posts_stay_near_where_they_stood_the_day_before() -> None:
@@ -75,19 +75,19 @@ def test_the_map_s_heavy_imports_touch_no_other_step() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 14])
 def test_few_posts_fall_back_to_pca_and_say_why(count: int) -> None:
-    made = laid(crowd(count))
-    assert made.height == count
-    assert made["method"].unique().to_list() == [f"pca: {count} distinct posts, umap needs 15"]
-    assert made["x"].is_finite().all() and made["y"].is_finite().all()
+    places = laid(crowd(count))
+    assert places.height == count
+    assert places["method"].unique().to_list() == [f"pca: {count} distinct posts, umap needs 15"]
+    assert places["x"].is_finite().all() and places["y"].is_finite().all()
 
 
 def test_each_post_has_its_topic_and_story_and_null_without() -> None:
     messages = crowd(20)
     topic = {"topic_id": "t-1", "story_id": "s-1"}
     members = builders.frame(TOPIC_MESSAGES, [{"topic_id": "t-1", "channel_id": 3, "msg_id": 3}])
-    made = lay_out(embed(messages, messages), members, builders.frame(TOPICS, [topic]), None)
-    assert made.filter(pl.col("channel_id") == 3).select("topic_id", "story_id").row(0) == ("t-1", "s-1")
-    assert made["topic_id"].null_count() == made.height - 1
+    places = lay_out(embed(messages, messages), members, builders.frame(TOPICS, [topic]), None)
+    assert places.filter(pl.col("channel_id") == 3).select("topic_id", "story_id").row(0) == ("t-1", "s-1")
+    assert places["topic_id"].null_count() == places.height - 1
 
 
 def test_no_posts_give_an_empty_map() -> None:
@@ -95,13 +95,13 @@ def test_no_posts_give_an_empty_map() -> None:
 
 
 def test_equal_posts_share_a_place_and_posts_without_words_stand_in_the_centre() -> None:
-    made = laid(posts.texts(*["Одна и та же новость"] * 30, "🔥🔥"))
-    assert made.height == 31
-    assert made.select(pl.struct("x", "y").n_unique()).item() == 1
+    places = laid(posts.texts(*["Одна и та же новость"] * 30, "🔥🔥"))
+    assert places.height == 31
+    assert places.select(pl.struct("x", "y").n_unique()).item() == 1
     assert set(laid(posts.texts("🔥", "🎉"))["method"]) == {"pca: no post with features"}
 
 
 def test_posts_without_shared_features_fall_back_to_pca() -> None:
-    made = laid(posts.texts(*(chr(0x4E00 + 7 * n) * 6 for n in range(20))))
-    assert made["method"][0].startswith("pca: ")
-    assert made["x"].is_finite().all()
+    places = laid(posts.texts(*(chr(0x4E00 + 7 * n) * 6 for n in range(20))))
+    assert places["method"][0].startswith("pca: ")
+    assert places["x"].is_finite().all()

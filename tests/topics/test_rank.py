@@ -29,9 +29,11 @@ def stats(messages: pl.DataFrame, *readings: dict[str, Any]) -> pl.DataFrame:
     rows = []
     for reading in readings:
         post = keys[reading["n"]]
-        seen = reading.get("observed_at", post["date"] + timedelta(hours=2))
+        observed_at = reading.get("observed_at", post["date"] + timedelta(hours=2))
         counters = {name: value for name, value in reading.items() if name not in ("n", "observed_at")}
-        rows.append({"channel_id": post["channel_id"], "msg_id": post["msg_id"], "observed_at": seen, **counters})
+        rows.append(
+            {"channel_id": post["channel_id"], "msg_id": post["msg_id"], "observed_at": observed_at, **counters}
+        )
     return builders.frame(MESSAGE_STATS, rows)
 
 
@@ -55,8 +57,8 @@ def of_messages(ranked: pl.DataFrame, window: str = "24h") -> list[dict[str, Any
 
 def test_the_terms_follow_the_formula() -> None:
     messages = builders.messages(*({"channel_id": 1} for _ in range(5)))
-    seen = [{"n": n, "views": 95, "forwards": 5} for n in range(4)] + [{"n": 4, "views": 395, "forwards": 5}]
-    first = of_messages(rank(messages, stats(messages, *seen), *NO_TOPICS, NOW))[0]
+    readings = [{"n": n, "views": 95, "forwards": 5} for n in range(4)] + [{"n": 4, "views": 395, "forwards": 5}]
+    first = of_messages(rank(messages, stats(messages, *readings), *NO_TOPICS, NOW))[0]
     age = (NOW - messages["date"][4]) / timedelta(hours=1)
     assert first["entity_id"] == "1/5"
     assert first["views_term"] == pytest.approx(2)
@@ -82,21 +84,21 @@ def test_trend_and_score_follow_from_their_columns_and_ranks_are_whole(rows: lis
         assert row["trend"] == pytest.approx(trend, abs=1e-6)
         assert row["score"] == pytest.approx(row["popularity"] * (1 + 0.5 * math.log1p(max(0, trend))), abs=1e-6)
     for window in ("24h", "7d"):
-        found = of_messages(ranked, window)
-        assert [row["rank"] for row in found] == list(range(1, len(found) + 1))
-        assert [row["score"] for row in found] == sorted((row["score"] for row in found), reverse=True)
+        listed = of_messages(ranked, window)
+        assert [row["rank"] for row in listed] == list(range(1, len(listed) + 1))
+        assert [row["score"] for row in listed] == sorted((row["score"] for row in listed), reverse=True)
 
 
 def test_a_topic_of_two_channels_ranks_before_a_stronger_one_of_one() -> None:
     wide = [{"channel_id": n, "date": NOW - timedelta(hours=20)} for n in (1, 2)]
     narrow = [{"channel_id": 9, "date": NOW} for _ in range(3)]
     messages = builders.messages(*wide, *narrow)
-    seen = stats(messages, *({"n": n, "views": 10 ** (3 * (n > 1)), "observed_at": NOW} for n in range(5)))
-    made = grouped(messages, {"t-wide": [0, 1], "t-narrow": [2, 3, 4]})
-    rows = of_topics(rank(messages, seen, *made, NOW))
+    readings = stats(messages, *({"n": n, "views": 10 ** (3 * (n > 1)), "observed_at": NOW} for n in range(5)))
+    topics = grouped(messages, {"t-wide": [0, 1], "t-narrow": [2, 3, 4]})
+    rows = of_topics(rank(messages, readings, *topics, NOW))
     assert [row["entity_id"] for row in rows] == ["t-wide", "t-narrow"]
     assert rows[0]["score"] < rows[1]["score"]
-    strongest = of_topics(rank(messages, seen, *made, NOW, RankingWeights(wide_first=False)))
+    strongest = of_topics(rank(messages, readings, *topics, NOW, RankingWeights(wide_first=False)))
     assert [row["entity_id"] for row in strongest] == ["t-narrow", "t-wide"]
 
 
@@ -112,8 +114,8 @@ def test_a_flood_from_one_channel_is_no_trend() -> None:
     flood = [{"channel_id": 1, "date": NOW - timedelta(minutes=n / 10)} for n in range(500)]
     quiet = [{"channel_id": n, "date": NOW - timedelta(minutes=n)} for n in range(2, 6)]
     messages = builders.messages(*flood, *quiet)
-    made = grouped(messages, {"t-flood": list(range(500)), "t-quiet": list(range(500, 504))})
-    by_id = {row["entity_id"]: row for row in of_topics(rank(messages, MESSAGE_STATS.empty(), *made, NOW))}
+    topics = grouped(messages, {"t-flood": list(range(500)), "t-quiet": list(range(500, 504))})
+    by_id = {row["entity_id"]: row for row in of_topics(rank(messages, MESSAGE_STATS.empty(), *topics, NOW))}
     assert (by_id["t-flood"]["messages"], by_id["t-flood"]["recent"]) == (500, 1)
     assert by_id["t-quiet"]["recent"] == 4
     assert by_id["t-quiet"]["rank"] == 1
@@ -167,12 +169,12 @@ def test_the_order_of_rows_changes_nothing() -> None:
     messages = builders.messages(
         *({"channel_id": n % 4, "forwarded_from": "X" if n % 5 == 0 else None} for n in range(40))
     )
-    made = grouped(messages, {"t-1": list(range(0, 40, 3)), "t-2": list(range(1, 40, 3))})
-    seen = stats(messages, *({"n": n, "views": 100 * n + 7} for n in range(messages.height)))
-    one = rank(messages, seen, *made, NOW)
+    topics = grouped(messages, {"t-1": list(range(0, 40, 3)), "t-2": list(range(1, 40, 3))})
+    readings = stats(messages, *({"n": n, "views": 100 * n + 7} for n in range(messages.height)))
+    first = rank(messages, readings, *topics, NOW)
     for seed in range(5):
-        mixed = [frame.sample(fraction=1, shuffle=True, seed=seed) for frame in (messages, seen, *made)]
-        assert rank(*mixed, NOW).equals(one)  # type: ignore[call-arg, arg-type]
+        mixed = [frame.sample(fraction=1, shuffle=True, seed=seed) for frame in (messages, readings, *topics)]
+        assert rank(*mixed, NOW).equals(first)  # type: ignore[call-arg, arg-type]
 
 
 def test_a_clock_in_the_future_makes_no_post_newer_than_now() -> None:
@@ -185,9 +187,9 @@ def test_a_clock_in_the_future_makes_no_post_newer_than_now() -> None:
 
 def test_weights_of_zero_leave_a_part_out() -> None:
     messages = builders.messages(*({"channel_id": n} for n in (1, 1, 2)))
-    seen = stats(messages, {"n": 0, "views": 10}, {"n": 1, "views": 10**6}, {"n": 2, "views": 10})
+    readings = stats(messages, {"n": 0, "views": 10}, {"n": 1, "views": 10**6}, {"n": 2, "views": 10})
     plain = RankingWeights(views=0, forwards=0, reactions=0, comments=0, audience=0, trend=0)
-    for row in of_messages(rank(messages, seen, *NO_TOPICS, NOW, plain)):
+    for row in of_messages(rank(messages, readings, *NO_TOPICS, NOW, plain)):
         assert row["score"] == row["popularity"] == row["decay"]
 
 

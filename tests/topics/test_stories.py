@@ -30,8 +30,8 @@ def stories(*told: tuple[str, int]) -> list[tuple[str, int]]:
         {"channel_id": n + 1, "text": text, "date": builders.FIRST + timedelta(hours=hour), "lang": "ru"}
         for n, (text, hour) in enumerate(told)
     ]
-    made = posts.found(builders.messages(*rows), builders.FIRST + timedelta(days=3))
-    return made.topics.sort("first_seen").select("story_id", "messages").rows()
+    topics = posts.found(builders.messages(*rows), builders.FIRST + timedelta(days=3))
+    return topics.topics.sort("first_seen").select("story_id", "messages").rows()
 
 
 def test_events_of_one_matter_are_one_story() -> None:
@@ -59,8 +59,8 @@ def test_an_earlier_tally_is_not_the_story_of_a_tally_told_once_today() -> None:
         {"channel_id": channel, "msg_id": day, "date": builders.FIRST + timedelta(days=day), "text": TALLY.format(n=n)}
         for channel, day, n in ((1, 1, 17), (2, 1, 17), (3, 4, 24))
     ]
-    made = posts.found(builders.messages(*rows), builders.FIRST + timedelta(days=5))
-    assert made.topics["messages"].to_list() == [2]
+    topics = posts.found(builders.messages(*rows), builders.FIRST + timedelta(days=5))
+    assert topics.topics["messages"].to_list() == [2]
 
 
 def test_a_week_apart_two_events_in_like_words_are_two_stories() -> None:
@@ -68,8 +68,8 @@ def test_a_week_apart_two_events_in_like_words_are_two_stories() -> None:
         {"channel_id": n % 2 + 1, "msg_id": n + 1, "date": builders.FIRST + timedelta(days=6 * (n // 2)), "text": text}
         for n, text in enumerate(QUAKE)
     ]
-    made = posts.found(builders.messages(*rows), builders.FIRST + timedelta(days=7))
-    assert made.topics["story_id"].n_unique() == made.topics.height == 2
+    topics = posts.found(builders.messages(*rows), builders.FIRST + timedelta(days=7))
+    assert topics.topics["story_id"].n_unique() == topics.topics.height == 2
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40)), min_size=1, max_size=12))
@@ -81,7 +81,7 @@ def test_every_topic_has_a_story_whatever_the_posts(rows: list[tuple[int, int]])
     stems = csr_matrix(np.random.default_rng(len(rows)).integers(0, 2, (len(rows), 8)).astype(np.float32))
     unit = np.arange(len(rows))
     story = find_stories(stems, unit, cluster, hours, lambda of: [frozenset({str(n)}) for n in of])
-    told = np.bincount(cluster) >= 2
-    assert (story[told] >= 0).all()
-    assert set(story[~told]) <= {-1, *story[told]}
-    assert (pl.Series(story[told]).unique().sort() == pl.Series(range(len(set(story[told].tolist()))))).all()
+    stories = np.bincount(cluster) >= 2
+    assert (story[stories] >= 0).all()
+    assert set(story[~stories]) <= {-1, *story[stories]}
+    assert (pl.Series(story[stories]).unique().sort() == pl.Series(range(len(set(story[stories].tolist()))))).all()

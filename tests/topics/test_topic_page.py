@@ -66,15 +66,15 @@ def test_a_topic_s_repeats_are_folded_under_the_post_they_repeat(lake: TenantLak
     page = topic(lake, topic_id=ONE, day=DAY)
     assert page is not None
     assert page.posts["text"].to_list() == ["The  first\ntext", "Another text"]
-    assert [[one["msg_id"] for one in row] for row in page.posts["repeats"]] == [[2, 3], []]
+    assert [[post["msg_id"] for post in row] for row in page.posts["repeats"]] == [[2, 3], []]
 
 
 def test_a_topic_s_timeline_counts_posts_by_hour_and_channel(lake: TenantLake) -> None:
     page = topic(lake, topic_id=ONE, day=DAY)
     assert page is not None
-    found = page.timeline.select("hour", "channel_id", "posts", "repeats").rows()
+    rows = page.timeline.select("hour", "channel_id", "posts", "repeats").rows()
     night, noon = builders.FIRST - timedelta(hours=13), builders.FIRST
-    assert found == [(night, 1, 1, 0), (noon, 2, 2, 2), (noon, 3, 1, 0)]
+    assert rows == [(night, 1, 1, 0), (noon, 2, 2, 2), (noon, 3, 1, 0)]
 
 
 def test_a_topic_s_page_has_its_row_with_the_representative_post(lake: TenantLake) -> None:
@@ -94,9 +94,9 @@ def test_a_repeat_whose_post_left_the_topic_stands_for_itself(lake: TenantLake) 
 
 
 def test_splits_and_merges_name_both_topics_also_the_one_that_is_no_more(lake: TenantLake) -> None:
-    found = topic_changes(lake, days=[DAY])
-    told = found.select("day", "kind", "title", "other_title", "shared").rows()
-    assert told == [(DAY, "merge", "One today", "Gone", 3), (DAY, "split", "One today", "The other", 2)]
+    lines = topic_changes(lake, days=[DAY])
+    changes = lines.select("day", "kind", "title", "other_title", "shared").rows()
+    assert changes == [(DAY, "merge", "One today", "Gone", 3), (DAY, "split", "One today", "The other", 2)]
     assert topic_changes(lake, days=[DAY], topic_id=OTHER)["kind"].to_list() == ["split"]
     assert topic_changes(lake, days=[BEFORE]).is_empty()
 

@@ -33,8 +33,8 @@ def test_as_of_is_the_newest_thing_seen_or_the_end_of_the_day(posted: list[datet
     stats = frame(
         MESSAGE_STATS, [{"channel_id": 1, "msg_id": n, "observed_at": moment} for n, moment in enumerate(observed)]
     )
-    seen = [*observed, *posts["date"], *posts["observed_at"]]
-    assert as_of(DAY, posts, stats) == min(max(seen, default=END), END)
+    times = [*observed, *posts["date"], *posts["observed_at"]]
+    assert as_of(DAY, posts, stats) == min(max(times, default=END), END)
 
 
 def test_a_day_that_is_over_speaks_of_its_end() -> None:

@@ -1,16 +1,21 @@
-"""The two protocols of paid or free models: a Writer (text) and a Painter (images), with their request and result models.
+"""The four protocols of models, paid or free: Writer, Painter, Moderator, Encoder, with their requests and results.
 
-What every implementation shares belongs here: the offline ones beside this module and, later, OpenAI's. How a topic
-becomes a request, and how a result is checked and stored, belongs to `newsroom/`.
+Every call returns a Reply: the result, what it used, the provider's request id. What every implementation shares belongs
+here. That a call is claimed, paid within a ceiling and never twice, is handled in `ledger.py` and `metered.py`; how a
+topic becomes a request, and how a result is checked and stored, in `newsroom/`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from tgstudio_dagster.core.errors import NewsroomError
 from tgstudio_dagster.core.vocabulary import Language, Tone
 
 
@@ -117,27 +122,143 @@ class PaintResult(_Model):
     height: int
 
 
-class Writer(Protocol):
-    """Writes a topic up. Equal requests must give equal results, or be cached by their caller."""
+class ModerateRequest(_Model):
+    """Texts and images to be judged before they are drawn or published; one verdict each, texts first."""
+
+    texts: tuple[str, ...] = ()
+    images: tuple[bytes, ...] = ()
+
+
+class Verdict(_Model):
+    """What a moderator says of one text or image: the category it falls under, None where it may pass."""
+
+    category: str | None
+
+
+class ModerateResult(_Model):
+    """A moderator's verdicts, in the request's order."""
+
+    verdicts: tuple[Verdict, ...]
+
+
+class EncodeRequest(_Model):
+    """Texts to be made vectors of."""
+
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EncodeResult:
+    """A row of length 1 for each text."""
+
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a call used. `cached_tokens` are those of the input that the provider had kept; `estimated`: it counted none."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    images: int = 0
+    estimated: bool = False
+
+
+Value = TypeVar("Value", WriteResult, PaintResult, ModerateResult, EncodeResult)
+
+
+@dataclass(frozen=True)
+class Reply(Generic[Value]):
+    """What a model answered, and what that took. `model` is what the provider says it was, `request_id` its name there.
+
+    `kept`: the answer is one that was given to another order, and nothing was asked.
+    """
+
+    value: Value
+    model: str
+    usage: Usage = field(default_factory=Usage)
+    request_id: str | None = None
+    kept: bool = False
+
+
+Fault = Literal[
+    "refused",
+    "filtered",
+    "truncated",
+    "malformed",
+    "empty",
+    "rate",
+    "quota",
+    "key",
+    "model",
+    "setting",
+    "server",
+    "timeout",
+]
+
+
+class ModelError(NewsroomError):
+    """A call that gave no answer: why (`fault`), and what it used all the same.
+
+    `outcome_known` is False where the call was sent and nobody knows whether it was answered: after a timeout.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        fault: Fault,
+        *,
+        usage: Usage | None = None,
+        request_id: str | None = None,
+        outcome_known: bool = True,
+    ) -> None:
+        super().__init__(message)
+        self.fault: Fault = fault
+        self.usage = usage
+        self.request_id = request_id
+        self.outcome_known = outcome_known
+
+
+class Model(Protocol):
+    """What every model has."""
+
+    @property
+    def provider(self) -> str:
+        """Who is paid for it; `offline` where nobody is."""
 
     @property
     def model(self) -> str:
         """The model's name, as stored with its results."""
 
+
+class Writer(Model, Protocol):
+    """Writes a topic up. Equal requests need not give equal results: the ledger keeps the first."""
+
     @property
     def prompt_version(self) -> str:
         """Version of the prompt, or of the composer's rules."""
 
-    def write(self, request: WriteRequest) -> WriteResult:
-        """The text of one editor result; raises NewsroomError where the posts hold nothing to write from."""
+    def write(self, request: WriteRequest) -> Reply[WriteResult]:
+        """The text of one editor result; raises ModelError, or NewsroomError where the posts hold nothing to write from."""
 
 
-class Painter(Protocol):
+class Painter(Model, Protocol):
     """Draws a brief."""
 
-    @property
-    def model(self) -> str:
-        """The model's name, as stored with its images."""
+    def paint(self, request: PaintRequest) -> Reply[PaintResult]:
+        """The image, in the brief's size; raises ModelError, or NewsroomError where it can't be drawn."""
 
-    def paint(self, request: PaintRequest) -> PaintResult:
-        """The image, in the brief's size; raises NewsroomError where it can't be drawn."""
+
+class Moderator(Model, Protocol):
+    """Says what must not be drawn or published."""
+
+    def moderate(self, request: ModerateRequest) -> Reply[ModerateResult]:
+        """A verdict for each text and image; raises ModelError."""
+
+
+class Encoder(Model, Protocol):
+    """Makes vectors of texts. Vectors of one model only can be compared."""
+
+    def encode(self, request: EncodeRequest) -> Reply[EncodeResult]:
+        """A row for each text; raises ModelError, or SettingsError where the model can't be loaded."""

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from tgstudio_dagster.capabilities import Migrations, others
 from tgstudio_dagster.catalog import tables  # noqa: F401 (all tables belong to the metadata)
 from tgstudio_dagster.catalog.base import TenantOwned
-from tgstudio_dagster.catalog.migrations import HEAD, VERSION_TABLE
+from tgstudio_dagster.catalog.migrations import HEAD, VERSION_TABLE, version_table
 from tgstudio_dagster.catalog.people.models import Tenant
 from tgstudio_dagster.core.errors import ConflictError, FieldError, NotFoundError
 
@@ -122,7 +124,7 @@ class Catalog:
 
         All steps are one transaction, so a killed upgrade leaves the old state; a second process waits for the first.
         """
-        if self._version() == HEAD:
+        if self._versions() == self._heads():
             return
         if self.url.get_backend_name() == "sqlite" and self.url.database:
             _private_file(Path(self.url.database))
@@ -165,17 +167,21 @@ class Catalog:
         if known is not None:
             known.clear()
 
-    def _version(self) -> str | None:
-        """The state the tables are in; None where there are none."""
+    def _heads(self) -> dict[str, str]:
+        """The states the tables should be in, by the table that says so: the catalog's own, and each capability's."""
+        return {VERSION_TABLE: HEAD} | {version_table(name): steps.head for name, steps in _added_steps().items()}
+
+    def _versions(self) -> dict[str, str | None]:
+        """The states the tables are in; empty where there are none."""
         database = self.url.database
         if self.url.get_backend_name() == "sqlite" and (not database or not Path(database).exists()):
-            return None
+            return {}
         with self._engine.execution_options(tgstudio_reading=True).connect() as connection:
-            if not inspect(connection).has_table(VERSION_TABLE):
-                return None
-            query = text(f"select version_num from {VERSION_TABLE}")  # noqa: S608 - a constant
-            version: str | None = connection.execute(query).scalar()
-            return version
+            known = set(inspect(connection).get_table_names())
+            return {
+                table: connection.execute(text(f"select version_num from {table}")).scalar()  # noqa: S608 - our own names
+                for table in self._heads().keys() & known
+            }
 
 
 class _TenantSession(Session):
@@ -244,7 +250,13 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("begin" if reading else "begin immediate")
 
 
+def _added_steps() -> dict[str, Migrations]:
+    """The steps of capabilities that are not the studio's own, by their names."""
+    return {capability.name: capability.migrations for capability in others() if capability.migrations is not None}
+
+
 def _upgrade(connection: Connection) -> None:
+    """Take all steps that are not taken yet: the catalog's own first, then those of each capability."""
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -255,7 +267,18 @@ def _upgrade(connection: Connection) -> None:
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, "head")
+        for name, steps in _added_steps().items():
+            config.set_main_option("version_locations", _folder(steps.package))
+            config.attributes["version_table"] = version_table(name)
+            command.upgrade(config, "head")
     except CommandError as error:
         raise ConflictError(
             f"The catalog can't be brought to state {HEAD} ({error}): a newer TG Studio has upgraded it. Use that one."
         ) from error
+
+
+def _folder(package: str) -> str:
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise FieldError("migrations", f"{package} is no package of Alembic steps.")
+    return str(next(iter(spec.submodule_search_locations)))

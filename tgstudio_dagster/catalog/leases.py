@@ -8,26 +8,19 @@ What the lease protects is not this module's matter.
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
-import socket
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
+from datetime import datetime, timedelta
 
-import psutil
-from sqlalchemy import Connection, Engine, Row, Update, func, insert, select, update
+from sqlalchemy import Engine, Row, Update, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.holders import Holder, database_now, is_gone, this_process
 from tgstudio_dagster.catalog.models import LeaseRow
-from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import LeaseHeldError
 
 __all__ = ["Lease", "is_held", "lease"]
@@ -35,8 +28,6 @@ __all__ = ["Lease", "is_held", "lease"]
 _LOG = logging.getLogger(__name__)
 _HEARTBEATS_PER_TTL = 4
 _POLL_SECONDS = 0.2
-_SAME_START_SECONDS = 1.0
-"""Two readings of one process's start differ by less: the kernel counts it in ticks from a boot time that drifts."""
 
 
 class Lease:
@@ -93,12 +84,12 @@ def is_held(catalog: Catalog, name: str) -> bool:
     query = select(LeaseRow.token, LeaseRow.holder, LeaseRow.holder_started, LeaseRow.expires_at)
     with catalog.reading() as session:
         row = session.execute(query.where(LeaseRow.name == name)).one_or_none()
-        return row is not None and not _free(row, _now(session.connection()))
+        return row is not None and not _free(row, database_now(session.connection()))
 
 
 def _acquire(engine: Engine, name: str, ttl: float, wait: float) -> Lease:
     give_up = time.monotonic() + wait
-    holder = f"{_host()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+    holder = this_process()
     while True:
         held, other = _try(engine, name, holder, ttl)
         if held is not None:
@@ -110,12 +101,12 @@ def _acquire(engine: Engine, name: str, ttl: float, wait: float) -> Lease:
         time.sleep(min(_POLL_SECONDS, max(0.0, give_up - time.monotonic())))
 
 
-def _try(engine: Engine, name: str, holder: str, ttl: float) -> tuple[Lease | None, str | None]:
+def _try(engine: Engine, name: str, holder: Holder, ttl: float) -> tuple[Lease | None, str | None]:
     """Take the lease if it is free; else say who holds it."""
     began = time.monotonic()
     row = _row(engine, name)
     with engine.begin() as connection:
-        now = _now(connection)
+        now = database_now(connection)
         if not _free(row, now):
             return None, row.holder
         # Compare and swap: nobody may have taken, renewed or given back the lease since its row was read.
@@ -129,8 +120,8 @@ def _try(engine: Engine, name: str, holder: str, ttl: float) -> tuple[Lease | No
             )
             .values(
                 token=row.token + 1,
-                holder=holder,
-                holder_started=psutil.Process().create_time(),
+                holder=holder.name,
+                holder_started=holder.started,
                 acquired_at=now,
                 expires_at=now + timedelta(seconds=ttl),
             )
@@ -138,7 +129,7 @@ def _try(engine: Engine, name: str, holder: str, ttl: float) -> tuple[Lease | No
         if taken.rowcount == 1:
             if row.holder is not None:
                 _LOG.warning("lease %s taken over from %s, which is dead or silent", name, row.holder)
-            return Lease(name, row.token + 1, holder, ttl, began), None
+            return Lease(name, row.token + 1, holder.name, ttl, began), None
     return None, _row(engine, name).holder
 
 
@@ -160,21 +151,7 @@ def _row(engine: Engine, name: str) -> Row[int, str | None, float | None, dateti
 
 
 def _free(row: Row[int, str | None, float | None, datetime | None], now: datetime) -> bool:
-    if row.holder is None or row.expires_at is None or row.expires_at <= now:
-        return True
-    host, pid, _ = row.holder.rsplit(":", 2)
-    return host == _host() and not _alive(int(pid), row.holder_started)
-
-
-def _alive(pid: int, started: float | None) -> bool:
-    """Whether the process still runs: a zombie does not, nor does another one that got the same id."""
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return started is None or abs(process.create_time() - started) < _SAME_START_SECONDS
-    except psutil.NoSuchProcess:
-        return False
+    return is_gone(row.holder, row.holder_started, row.expires_at, now)
 
 
 def _keep_alive(engine: Engine, held: Lease, ttl: float, stop: threading.Event) -> None:
@@ -182,7 +159,7 @@ def _keep_alive(engine: Engine, held: Lease, ttl: float, stop: threading.Event) 
         began = time.monotonic()
         try:
             with engine.begin() as connection:
-                until = _now(connection) + timedelta(seconds=ttl)
+                until = database_now(connection) + timedelta(seconds=ttl)
                 if connection.execute(_mine(held).values(expires_at=until)).rowcount == 0:
                     held.lost()
                     return
@@ -206,20 +183,3 @@ def _mine(held: Lease) -> Update:
     return update(LeaseRow).where(
         LeaseRow.name == held.name, LeaseRow.token == held.token, LeaseRow.holder == held.holder
     )
-
-
-def _now(connection: Connection) -> datetime:
-    """The database's clock, which all machines share; an SQLite file has one machine and its clock."""
-    if connection.dialect.name == "sqlite":
-        return utc_now()
-    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-    return now.astimezone(UTC)
-
-
-@cache
-def _host() -> str:
-    """This machine and process namespace: a host name alone may be shared by containers, whose process ids differ."""
-    kernel = Path("/proc/sys/kernel/random/boot_id")
-    namespace = Path("/proc/self/ns/pid")
-    parts = [kernel.read_text() if kernel.exists() else "", os.readlink(namespace) if namespace.is_symlink() else ""]
-    return f"{socket.gethostname()}-{hashlib.sha256(''.join(parts).encode()).hexdigest()[:8]}"

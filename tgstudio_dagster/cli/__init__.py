@@ -12,11 +12,13 @@ import typer
 from rich.markup import escape
 
 from tgstudio_dagster import __version__
+from tgstudio_dagster.capabilities import load_all
 from tgstudio_dagster.cli import (
     accounts,
     channels,
     evaluate,
     live,
+    materializing,
     mcp,
     newsroom,
     operate,
@@ -56,7 +58,7 @@ def options(
 
 app.command("import")(work.import_)
 app.command()(work.imports)
-app.command()(work.materialize)
+app.command()(materializing.materialize)
 app.command()(work.order)
 app.command()(work.export)
 app.command()(read.feed)
@@ -92,6 +94,9 @@ app.add_typer(evaluate.evaluate_app, name="evaluate")
 app.add_typer(tenants.tenant_app, name="tenant")
 app.add_typer(tenants.user_app, name="user")
 app.add_typer(accounts.keys_app, name="keys")
+
+for capability, commands in load_all("commands"):
+    app.add_typer(commands, name=capability.name)
 
 
 def main() -> None:

@@ -118,10 +118,11 @@ def keys_new() -> None:
 
 @keys_app.command("rotate")
 def keys_rotate() -> None:
-    """Seal every session anew with the key of the highest number. Readers go on meanwhile."""
+    """Seal every session and webhook's secret anew with the key of the highest number. Readers go on meanwhile."""
     from rich.progress import Progress
 
     from tgstudio_dagster.catalog.accounts.accounts import rotate_keys
+    from tgstudio_dagster.catalog.outbox.webhooks import reseal_secrets
 
     vault, catalog = _vault(), _catalog()
     with Progress(console=errors) as progress:
@@ -130,6 +131,8 @@ def keys_rotate() -> None:
     console.print(
         f"{count} sessions sealed anew with SESSION_KEY_{vault.newest}; the others were sealed with it already."
     )
+    if secrets := reseal_secrets(catalog, vault):
+        console.print(f"{secrets} secrets of webhooks likewise.")
 
 
 def _lead(desk: PairingDesk, catalog: Catalog, principal: Principal, row: Pairing, *, yes: bool) -> Pairing:

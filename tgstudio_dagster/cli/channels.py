@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from tgstudio_dagster.cli.materializing import bring_up_to_date, materialize_ranges
 from tgstudio_dagster.cli.output import (
     JsonOption,
     TenantOption,
@@ -22,7 +23,6 @@ from tgstudio_dagster.cli.output import (
     print_table,
     shorten,
 )
-from tgstudio_dagster.cli.work import bring_up_to_date, materialize_ranges
 from tgstudio_dagster.core.errors import SourceError
 
 if TYPE_CHECKING:

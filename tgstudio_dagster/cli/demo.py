@@ -17,15 +17,15 @@ from tgstudio_dagster.catalog.money.plans import set_plan
 from tgstudio_dagster.catalog.people.principals import operator
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.people.tenants import add_tenant, list_tenants
+from tgstudio_dagster.cli.materializing import report, stale_ranges
 from tgstudio_dagster.cli.output import shorten
-from tgstudio_dagster.cli.work import describe, fulfil, report
+from tgstudio_dagster.cli.work import describe, fulfil
+from tgstudio_dagster.core.days import by_adjacent_months
 from tgstudio_dagster.core.home import prepare_home
 from tgstudio_dagster.core.settings import Settings
 from tgstudio_dagster.lake.bundle import write_bundle
-from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.posts import MESSAGES
-from tgstudio_dagster.orchestration.decide.refresh import ranges
 from tgstudio_dagster.sample.build import Sample, build
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.telegram.sources.importer import ImportSummary, import_path
@@ -145,11 +145,11 @@ def _materialize(studio: Studio, say: Say) -> list[str]:
     from tgstudio_dagster.operate.launch import materialize_days
 
     done = []
-    for days in ranges(stale_days(studio.scope.lake), studio.scope.lake.days(MESSAGES)):
-        say(f"materializing {days.first} … {days.last}")
-        outcome = materialize_days(TENANT, days.first, days.last)
-        report(outcome, f"{days.first} … {days.last}")
-        done.append(f"{days.first} … {days.last}")
+    for days in by_adjacent_months(stale_ranges(studio.scope.lake)):
+        name = f"{days[0].first} … {days[-1].last}"
+        say(f"materializing {name}")
+        report(materialize_days(TENANT, days), name)
+        done.append(name)
     return done
 
 

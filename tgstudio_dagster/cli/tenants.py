@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tgstudio_dagster.catalog.database import Catalog
     from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 
-tenant_app = typer.Typer(help="Tenants: add, list, settings, plan, delete.", no_args_is_help=True)
+tenant_app = typer.Typer(help="Tenants: add, list, settings, plan, capability, delete.", no_args_is_help=True)
 user_app = typer.Typer(help="Users: add, password.", no_args_is_help=True)
 
 
@@ -91,6 +91,31 @@ def tenant_plan(
     if plan is not None:
         set_plan(catalog, slug, plan)
     print_json(limits_of(catalog, slug).model_dump())
+
+
+@tenant_app.command("capability")
+def tenant_capability(
+    slug: Annotated[str, typer.Argument(help="The tenant.")],
+    name: Annotated[str | None, typer.Argument(help="The capability; without it all are shown.")] = None,
+    state: Annotated[
+        Literal["on", "off", "plan"] | None, typer.Argument(help="plan: as the tenant's plan says.")
+    ] = None,
+) -> None:
+    """Show which capabilities a tenant has, or switch one."""
+    from tgstudio_dagster.capabilities import capabilities
+    from tgstudio_dagster.catalog.money.switches import switch, switched_off
+    from tgstudio_dagster.core.principal import Principal
+
+    catalog = _catalog()
+    if name is not None and state is not None:
+        switch(catalog, Principal(slug, None, "operator"), name, None if state == "plan" else state == "on")
+    elif name is not None:
+        raise typer.BadParameter("write on, off or plan after the capability's name")
+    off = switched_off(catalog, slug)
+    print_table(
+        ["capability", "", "about"],
+        [[known.name, "off" if known.name in off else "on", known.about] for known in capabilities().values()],
+    )
 
 
 @tenant_app.command("delete")

@@ -1,15 +1,16 @@
-"""Commands that make something: import, materialize, order, export."""
+"""Commands that make something: import, order, export."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
 
+from tgstudio_dagster.cli.materializing import report
 from tgstudio_dagster.cli.output import (
     JsonOption,
     TenantOption,
@@ -21,13 +22,9 @@ from tgstudio_dagster.cli.output import (
     print_table,
     shorten,
 )
-from tgstudio_dagster.core.errors import ConflictError, TGStudioError
+from tgstudio_dagster.core.errors import ConflictError
 
 if TYPE_CHECKING:
-    from tgstudio_dagster.core.days import DayRange
-    from tgstudio_dagster.core.vocabulary import OrderStatus
-    from tgstudio_dagster.operate.launch import RunOutcome
-    from tgstudio_dagster.services import Studio
     from tgstudio_dagster.telegram.sources.importer import ImportSummary
 
 
@@ -146,65 +143,6 @@ def describe(summary: ImportSummary) -> str:
     return ", ".join(parts)
 
 
-def materialize(
-    tenant: TenantOption,
-    first: Annotated[str | None, typer.Option("--from", help="First day (UTC); default: what waits.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last day (UTC).")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Bring a tenant's days up to rankings to date: one Dagster run per range."""
-    from tgstudio_dagster.core.days import DayRange
-
-    studio = open_studio(tenant)
-    start, end = parse_day(first), parse_day(last)
-    if (start is None) != (end is None):
-        raise typer.BadParameter("give both --from and --to, or neither")
-    todo = [DayRange(start, end)] if start is not None and end is not None else stale_ranges(studio)
-    outcomes = materialize_ranges(studio, todo)
-    if as_json:
-        print_json([{"from": d.first, "to": d.last, "run_id": o.run_id} for d, o in zip(todo, outcomes, strict=True)])
-    elif not todo:
-        console.print("Nothing waits: everything is up to date.")
-    else:
-        for days, outcome in zip(todo, outcomes, strict=True):
-            console.print(f"{days.first} … {days.last}: materialized in run {outcome.run_id}")
-
-
-def bring_up_to_date(studio: Studio) -> None:
-    """Read Telegram for the tenant, then materialize every day that is stale."""
-    from tgstudio_dagster.orchestration.decide.reading import reading_days
-
-    materialize_ranges(studio, [reading_days(datetime.now(UTC).date())])
-    materialize_ranges(studio, stale_ranges(studio))
-
-
-def stale_ranges(studio: Studio) -> list[DayRange]:
-    """The ranges of days that wait to be materialized, oldest first."""
-    from tgstudio_dagster.lake.freshness import stale_days
-    from tgstudio_dagster.lake.tables.posts import MESSAGES
-    from tgstudio_dagster.orchestration.decide.refresh import ranges
-
-    return ranges(stale_days(studio.scope.lake), studio.scope.lake.days(MESSAGES))
-
-
-def materialize_ranges(studio: Studio, todo: list[DayRange]) -> list[RunOutcome]:
-    """One Dagster run per range, in this process; raises TGStudioError where one fails."""
-    from tgstudio_dagster.core.home import prepare_home
-    from tgstudio_dagster.core.settings import settings
-
-    if not todo:
-        return []
-    prepare_home(settings())
-    from tgstudio_dagster.operate.launch import materialize_days
-
-    outcomes = []
-    for days in todo:
-        with errors.status(f"materializing {days.first} … {days.last}"):
-            outcomes.append(materialize_days(studio.tenant.slug, days.first, days.last))
-        report(outcomes[-1], f"{days.first} … {days.last}")
-    return outcomes
-
-
 def order(
     tenant: TenantOption,
     topic: Annotated[str | None, typer.Option("--topic", help="The topic's id; `tgstudio top` shows them.")] = None,
@@ -261,7 +199,7 @@ def parse_messages(value: str) -> list[tuple[int, int]]:
 
 def fulfil(tenant: str, order_id: str) -> None:
     """Run the order's assets in this process and say in the catalog how it ended; raises TGStudioError on failure."""
-    from tgstudio_dagster.catalog.work.orders import get_order, mark_order
+    from tgstudio_dagster.catalog.work.orders import get_order, settle_order
     from tgstudio_dagster.core.home import prepare_home
     from tgstudio_dagster.core.settings import settings
     from tgstudio_dagster.newsroom.pipeline import made_of, missing
@@ -270,23 +208,16 @@ def fulfil(tenant: str, order_id: str) -> None:
     from tgstudio_dagster.operate.launch import fulfil_order
 
     studio = open_studio(tenant)
-    assets = missing(get_order(studio.scope.catalog, tenant, order_id).goal, made_of(studio.scope.lake, order_id))
+    order = get_order(studio.scope.catalog, tenant, order_id)
+    asked_at = order.updated_at.isoformat()
+    assets = missing(order.goal, made_of(studio.scope.lake, order_id))
     if not assets:
-        mark_order(studio.scope.catalog, order_id, "done")
+        settle_order(studio.scope.catalog, order_id, None, "done", asked_at=asked_at)
         return
-    outcome = fulfil_order(order_id, assets)
-    stopped = get_order(studio.scope.catalog, tenant, order_id).cancel_at is not None
-    ended: OrderStatus = "done" if outcome.success else "cancelled" if stopped else "failed"
-    mark_order(studio.scope.catalog, order_id, ended, run_id=outcome.run_id, error=None if stopped else outcome.error)
+    outcome = fulfil_order(order_id, assets, asked_at)
+    ended: Literal["done", "failed"] = "done" if outcome.success else "failed"
+    settle_order(studio.scope.catalog, order_id, outcome.run_id, ended, asked_at=asked_at, error=outcome.error)
     report(outcome, order_id)
-
-
-def report(outcome: RunOutcome, what: str) -> None:
-    """Warn of checks that did not pass; raise TGStudioError where the run failed."""
-    for check in outcome.failed_checks:
-        errors.print(f"[yellow]check did not pass[/] {escape(check)} (run {outcome.run_id})", highlight=False)
-    if not outcome.success:
-        raise TGStudioError(f"{what}: the run {outcome.run_id} failed: {outcome.error}")
 
 
 def export(

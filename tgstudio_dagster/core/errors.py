@@ -51,6 +51,10 @@ class StoppedError(ConflictError):
     """The work was stopped by who had asked for it: the end of a run, and no fault."""
 
 
+class TakenError(ConflictError):
+    """Another run does the work, or has done it: the end of this one, and no fault."""
+
+
 class LeaseHeldError(TGStudioError):
     """Another live process holds the lease that this work needs."""
 
@@ -73,6 +77,18 @@ class QueryError(TGStudioError):
 
 class NewsroomError(TGStudioError):
     """An order cannot be written, drawn or published as asked."""
+
+
+class BudgetError(ConflictError):
+    """A call of a model was not made: what it may cost would pass the ceiling `name`, or can't be told."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class UnknownOutcomeError(ConflictError):
+    """A call of a model was sent and its answer never noted: it may have been paid, and is not repeated unasked."""
 
 
 class SignInError(TGStudioError):
@@ -118,7 +134,7 @@ class TelegramError(TGStudioError):
 
 
 class RefusedError(TelegramError):
-    """Telegram refused this one call: not the channel, not the account, and not for a time only."""
+    """Telegram refused this one call, or answered what can't be read: not for the account, the channel, or for a time."""
 
 
 class UnreachableError(TelegramError):

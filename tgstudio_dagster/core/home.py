@@ -25,8 +25,7 @@ def prepare_home(settings: Settings) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         config: dict[str, Any] = yaml.safe_load(source.read_text())
-        if settings.catalog_url.startswith("postgresql"):
-            config["storage"] = {"postgres": {"postgres_url": {"env": "TGSTUDIO_DATABASE_URL"}}}
+        config |= _storage(settings, folder)
         text = yaml.safe_dump(config, sort_keys=False)
         target = folder / "dagster.yaml"
         if not target.exists() or target.read_text() != text:
@@ -38,3 +37,28 @@ def prepare_home(settings: Settings) -> Path:
     os.environ["DAGSTER_HOME"] = str(folder)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
     return folder
+
+
+def _storage(settings: Settings, folder: Path) -> dict[str, Any]:
+    """Where Dagster keeps runs, events and ticks; of events what `orchestration/lean_events.py` lets through."""
+    if settings.catalog_url.startswith("postgresql"):
+        kept = {"postgres_url": {"env": "TGSTUDIO_DATABASE_URL"}}
+        runs, ticks = ("dagster_postgres", "PostgresRunStorage"), ("dagster_postgres", "PostgresScheduleStorage")
+        events = ("tgstudio_dagster.orchestration.lean_events_postgres", "LeanPostgresEvents")
+        return {
+            name: {"module": module, "class": kind, "config": kept}
+            for name, (module, kind) in (
+                ("run_storage", runs),
+                ("event_log_storage", events),
+                ("schedule_storage", ticks),
+            )
+        }
+    storage = {
+        "run_storage": ("dagster._core.storage.runs", "SqliteRunStorage", "history"),
+        "event_log_storage": ("tgstudio_dagster.orchestration.lean_events", "LeanSqliteEvents", "history/runs"),
+        "schedule_storage": ("dagster._core.storage.schedules", "SqliteScheduleStorage", "schedules"),
+    }
+    return {
+        name: {"module": module, "class": kind, "config": {"base_dir": str(folder / place)}}
+        for name, (module, kind, place) in storage.items()
+    }

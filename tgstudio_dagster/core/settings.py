@@ -46,10 +46,25 @@ class Settings(BaseSettings):
     alert_url: SecretStr | None = Field(
         default=None, description="Address that is sent a POST of JSON when runs fail; it may carry a token."
     )
+    capabilities: str = Field(
+        default="", description="Capabilities of others: `module:NAME`, several separated by commas."
+    )
+    outbox_days: int = Field(
+        default=30, ge=1, description="Days that events and their deliveries to webhooks are kept, told or not."
+    )
+    webhook_http: bool = Field(default=False, description="Whether webhooks may be posted without TLS (http://).")
+    webhook_private: bool = Field(
+        default=False, description="Whether webhooks may reach private, loopback and link-local addresses."
+    )
     first_day: str = Field(
-        default="2020-01-01",
+        default="2013-08-01",
         pattern=r"^\d{4}-\d{2}-\d{2}$",
-        description="First day (UTC) of the `date` partitions; older messages are rejected by name.",
+        description="First day (UTC) that posts are taken from; older ones are rejected. Its month is the first partition.",
+    )
+    retention_days: int = Field(
+        default=30,
+        ge=1,
+        description="Days that runs and their events stay in Dagster's storage; the lake is not touched.",
     )
     embeddings_model: str = Field(
         default="lexical",

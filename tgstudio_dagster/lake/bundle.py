@@ -1,6 +1,6 @@
 """The analyst's bundle: a tenant's tables of a range of days as Parquet and CSV, with a manifest, in a zip or a folder.
 
-How a table becomes a file for people outside the lake is decided here. What a table holds stands in `tables.py`;
+How a table becomes a file for people outside the lake is decided here. The tables are declared in `tables/`;
 packages as their publishers want them are made by `newsroom/export.py`.
 """
 
@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, Literal, Protocol, cast
 import polars as pl
 from pydantic import BaseModel
 
+from tgstudio_dagster.core.csv import BOM, cells
 from tgstudio_dagster.core.errors import ConflictError, FieldError, LakeError
 from tgstudio_dagster.lake.contract import Column, Table
 from tgstudio_dagster.lake.objects import MENDS
@@ -30,14 +31,11 @@ from tgstudio_dagster.lake.tables import TABLES
 BUNDLE_TABLES = ("messages", "message_stats", "topics", "topic_messages", "rankings", "content_packages")
 MANIFEST = "manifest.json"
 CHUNK = 2**20
-BOM = b"\xef\xbb\xbf"
-FORMULA = r"^[=+\-@\t\r]"
-"""Beginnings that a spreadsheet takes for a formula (OWASP, CSV Injection)."""
 
 NOTES = (
     "Times are UTC. In CSV they read 2026-03-15T12:00:00.000000Z, an empty cell is null, and lists and structs are "
     "JSON text.",
-    "In CSV a text that begins with = + - @, a tab or a carriage return has an apostrophe before it, so that no "
+    "In CSV a text that begins with = + - @ (full-width ones too), a tab or a line break has an apostrophe before it, so that no "
     "spreadsheet runs it as a formula. Parquet holds every text as it is.",
     "Tables by day hold the window's days that were materialized; tables by order hold all of the tenant's orders.",
 )
@@ -218,7 +216,7 @@ class _Csv:
 
     def write(self, frame: pl.DataFrame) -> None:
         buffer = io.BytesIO()
-        csv_cells(frame).write_csv(buffer, include_header=self._header, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
+        cells(frame).write_csv(buffer, include_header=self._header, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
         self._file.write(buffer.getvalue())
         self._header = False
 
@@ -250,24 +248,6 @@ class _Parquet:
 
 
 WRITERS: dict[str, type[_Writer]] = {"parquet": _Parquet, "csv": _Csv}
-
-
-def csv_cells(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with nothing in it that CSV can't hold or a spreadsheet would run: lists and structs as JSON text, and
-    an apostrophe before texts that begin like a formula."""
-    return frame.select(_csv_cell(name, dtype) for name, dtype in frame.schema.items())
-
-
-def _csv_cell(name: str, dtype: pl.DataType) -> pl.Expr:
-    column = pl.col(name)
-    if isinstance(dtype, pl.String):
-        guarded = pl.concat_str(pl.lit("'"), column)
-        return pl.when(column.str.contains(FORMULA)).then(guarded).otherwise(column).alias(name)
-    if isinstance(dtype, pl.List | pl.Struct):
-        # Polars encodes structs only: the column goes into one of its own, whose frame is cut off again.
-        encoded = pl.struct(column.alias("_")).struct.json_encode().str.slice(len('{"_":')).str.head(-1)
-        return pl.when(column.is_not_null()).then(encoded).alias(name)
-    return column
 
 
 def _schema(table: Table) -> TableSchema:

@@ -1,6 +1,6 @@
 """What a table's contract is: columns with types and meanings, a key, a partition, and the check of a frame against it.
 
-The tables themselves are declared in `tables.py`.
+The tables are declared in `tables/`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Frames kept by the hash of all that they were made of, so that the same work is not done twice. Disposable.
 
 An object per key below `kept/tenant=…`, a zip of Parquet files. It may be lost at any time: what can't be read counts as
-not there and is made again. What is kept, and what its key stands for, is the caller's affair (topics/clustering_key.py).
+not there and is made again. What is kept, and what its key stands for, is decided by the caller (topics/clustering_key.py).
 """
 
 from __future__ import annotations
@@ -54,5 +54,5 @@ class KeptFrames:
 
         self._objects.put(fill)
         written = self._objects.list(layout.kept_folder(self._tenant))
-        for old in sorted(set(written) - {path}, key=lambda one: (-written[one], one))[MOST - 1 :]:
+        for old in sorted(set(written) - {path}, key=lambda name: (-written[name], name))[MOST - 1 :]:
             self._objects.delete(old)

@@ -1,6 +1,6 @@
 """DuckDB over one tenant's partitions: connections, relations over named objects, results as Polars frames.
 
-What is asked stands in `query.py` (the product's questions) and `sandbox.py` (the user's). A relation has the table's
+The product's questions are in `questions.py`, users' SQL is in `sandbox.py`. A relation has the table's
 columns, then `tenant` and the partition: `day`, or `order_id` (`date` is a column of the posts themselves).
 """
 
@@ -125,10 +125,10 @@ def _cast(column: str, dtype: str) -> str:
 
 def _unique(names: Sequence[str]) -> list[str]:
     """The names, without quotation marks in them and each once without regard to case."""
-    found: list[str] = []
+    unique: list[str] = []
     for name in (name.replace('"', "'") for name in names):
         n, candidate = 1, name
-        while candidate.lower() in {other.lower() for other in found}:
+        while candidate.lower() in {other.lower() for other in unique}:
             n, candidate = n + 1, f"{name}_{n + 1}"
-        found.append(candidate)
-    return found
+        unique.append(candidate)
+    return unique

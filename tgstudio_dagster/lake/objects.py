@@ -1,7 +1,7 @@
 """Where objects live: a local folder or an S3 bucket, behind the few operations the lake needs.
 
 Every put replaces the whole object in one step: readers see the old bytes or the new ones, and a put that fails
-leaves the old. Failures become LakeError, which says what failed and the mend. What the objects hold is `store.py`'s.
+leaves the old. Failures become LakeError, which says what failed and the mend. What the objects hold is decided in `store.py`.
 """
 
 from __future__ import annotations
@@ -61,6 +61,10 @@ class Objects(Protocol):
         """Bytes of the object, None where there is none; a store that cannot be asked is a LakeError, not a no."""
         ...
 
+    def version(self, path: str) -> str | None:
+        """What changes whenever the object is replaced, None where there is none; as `versions` says it."""
+        ...
+
     def list(self, folder: str) -> dict[str, float]:
         """All objects below the folder, by path below the root, with the second (since 1970) of their last put."""
         ...
@@ -118,8 +122,14 @@ class LocalObjects:
 
     def size(self, path: str) -> int | None:
         with _explained(f"read {self.root / path}"), suppress(FileNotFoundError, NotADirectoryError):
+            about = (self.root / path).stat()
+            return about.st_size if stat.S_ISREG(about.st_mode) else None
+        return None
+
+    def version(self, path: str) -> str | None:
+        with _explained(f"read {self.root / path}"), suppress(FileNotFoundError, NotADirectoryError):
             found = (self.root / path).stat()
-            return found.st_size if stat.S_ISREG(found.st_mode) else None
+            return f"{found.st_mtime_ns}-{found.st_ino}"
         return None
 
     def list(self, folder: str) -> dict[str, float]:
@@ -176,38 +186,45 @@ class S3Objects:
             return cast(BinaryIO, self._fs.open(f"{self.root}/{path}", "rb"))
 
     def fetch(self, paths: Iterable[str]) -> Iterator[tuple[str, BinaryIO]]:
-        wanted = list(paths)
-        for start in range(0, len(wanted), FETCH_TOGETHER):
-            some = wanted[start : start + FETCH_TOGETHER]
-            with _explained(f"read {self.url(some[0])}"):
-                found = self._fs.cat([f"{self.root}/{path}" for path in some], on_error="raise")
-            for path in some:
-                yield path, io.BytesIO(found.pop(f"{self.root}/{path}"))
+        all_paths = list(paths)
+        for start in range(0, len(all_paths), FETCH_TOGETHER):
+            batch = all_paths[start : start + FETCH_TOGETHER]
+            with _explained(f"read {self.url(batch[0])}"):
+                contents = self._fs.cat([f"{self.root}/{path}" for path in batch], on_error="raise")
+            for path in batch:
+                yield path, io.BytesIO(contents.pop(f"{self.root}/{path}"))
 
     def size(self, path: str) -> int | None:
         with _explained(f"read {self.url(path)}"):
             try:
-                found = self._fs.info(f"{self.root}/{path}")
+                about = self._fs.info(f"{self.root}/{path}")
             except FileNotFoundError:
                 return None
-        return int(found["size"]) if found["type"] == "file" else None
+        return int(about["size"]) if about["type"] == "file" else None
+
+    def version(self, path: str) -> str | None:
+        with _explained(f"read {self.url(path)}"):
+            try:
+                return str(self._fs.info(f"{self.root}/{path}")["ETag"])
+            except FileNotFoundError:
+                return None
 
     def list(self, folder: str) -> dict[str, float]:
         with _explained(f"list {self.url(folder)}"):
-            found = self._fs.find(f"{self.root}/{folder}/", detail=True)
+            entries = self._fs.find(f"{self.root}/{folder}/", detail=True)
         return {
             name.removeprefix(f"{self.root}/"): entry["LastModified"].timestamp()
-            for name, entry in sorted(found.items())
+            for name, entry in sorted(entries.items())
             if entry["type"] == "file"
         }
 
     def versions(self, folder: str) -> dict[str, str]:
         with _explained(f"list {self.url(folder)}"):
-            found = self._fs.find(f"{self.root}/{folder}/", detail=True)
+            entries = self._fs.find(f"{self.root}/{folder}/", detail=True)
         # Not when it was put: S3 tells the second only.
         return {
             name.removeprefix(f"{self.root}/"): str(entry["ETag"])
-            for name, entry in found.items()
+            for name, entry in entries.items()
             if entry["type"] == "file"
         }
 

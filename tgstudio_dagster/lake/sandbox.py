@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -48,27 +48,36 @@ class Needs:
     everything: bool = False
 
 
-def run_query(lake: TenantLake, sql: str, *, max_rows: int = MAX_ROWS, timeout: float = TIMEOUT) -> pl.DataFrame:
+def run_query(
+    lake: TenantLake,
+    sql: str,
+    *,
+    max_rows: int = MAX_ROWS,
+    timeout: float = TIMEOUT,
+    hidden: Collection[str] = frozenset(),
+) -> pl.DataFrame:
     """The result of one read-only statement on the tenant's views, of at most `max_rows` rows, in `timeout` seconds.
+
+    Tables that are `hidden`, and views that rest on them, are not there.
 
     Raises QueryError, which says what was refused or what failed: another kind of statement, a file or function out of
     bounds, a syntax error, too many rows, too much time or memory.
     """
-    needs = check(sql)
+    needs = check(sql, hidden)
     sql = _only_statement(sql)
-    with _explained(timeout, lake.root), open_tenant(lake, needs, timeout=timeout) as connection:
+    with _explained(timeout, lake.root), open_tenant(lake, needs, timeout=timeout, hidden=hidden) as connection:
         if _EXPLAIN.match(sql):
             plan = connection.execute(sql).fetchall()
             return pl.DataFrame({"plan": [str(text).replace(lake.root, "") for _, text in plan]})
-        found = engine.fetch(connection, sql, limit=max_rows + 1)
-    if found.height > max_rows:
+        rows = engine.fetch(connection, sql, limit=max_rows + 1)
+    if rows.height > max_rows:
         raise QueryError(f"the result has more than {max_rows} rows: add LIMIT, aggregate, or raise the limit.")
-    return found
+    return rows
 
 
-def check(sql: str) -> Needs:
+def check(sql: str, hidden: Collection[str] = frozenset()) -> Needs:
     """What the statement reads. Raises QueryError unless it is one SELECT, DESCRIBE, SHOW TABLES, SUMMARIZE or EXPLAIN
-    of known views."""
+    of known views that do not rest on a `hidden` table."""
     if len(sql) > MAX_LENGTH:
         raise QueryError(
             f"the query is {len(sql)} characters long; the limit is {MAX_LENGTH}. Join a table instead of listing."
@@ -90,10 +99,19 @@ def check(sql: str) -> Needs:
         body = _EXPLAIN.sub("", body, count=1)
     needs = Needs()
     _read(_tree(body), needs)
+    for name in sorted(needs.rows | needs.columns):
+        if _rests_on(name, hidden):
+            raise _no_view(name)
     return needs
 
 
-def open_tenant(lake: TenantLake, needs: Needs | None = None, *, timeout: float = TIMEOUT) -> duckdb.DuckDBPyConnection:
+def open_tenant(
+    lake: TenantLake,
+    needs: Needs | None = None,
+    *,
+    timeout: float = TIMEOUT,
+    hidden: Collection[str] = frozenset(),
+) -> duckdb.DuckDBPyConnection:
     """A locked connection that holds the tenant's views and can open their files only; default: all views.
 
     Only what `check` has let through may run on it: SQL that writes could still write over the files it reads.
@@ -103,12 +121,13 @@ def open_tenant(lake: TenantLake, needs: Needs | None = None, *, timeout: float 
     connection = engine.connect()
     try:
         files: list[str] = []
-        for name in sorted(TABLES):
+        for name in sorted(TABLES.keys() - hidden):
             if name in rows:
                 files += engine.give_table(connection, lake, TABLES[name])
             elif name in columns or needs.everything:
                 engine.give_columns(connection, lake, TABLES[name])
-        for name in _in_order(views() if needs.everything else [*needs.rows, *needs.columns]):
+        everything = [name for name in views() if not _rests_on(name, hidden)]
+        for name in _in_order(everything if needs.everything else [*needs.rows, *needs.columns]):
             connection.execute(f"CREATE VIEW {name} AS {views()[name]}")
         for setting in (
             f"allowed_paths = [{', '.join(map(engine.quoted, files))}]",
@@ -212,13 +231,21 @@ def _read_show(node: dict[str, Any], needs: Needs) -> None:
 
 
 def _read_relation(path: list[str], within: set[str], needs: Needs) -> None:
-    known = {*TABLES, *views()}
+    names = {*TABLES, *views()}
     if tuple(path) in CATALOG:
         needs.everything = True
-    elif path[-1] in known and path[:-1] in ([], ["main"], ["memory", "main"]):
+    elif path[-1] in names and path[:-1] in ([], ["main"], ["memory", "main"]):
         needs.rows.add(path[-1])
     elif len(path) != 1 or path[0] not in within:
-        raise QueryError(f"{'.'.join(path)}: no such view; SHOW TABLES lists them.")
+        raise _no_view(".".join(path))
+
+
+def _no_view(name: str) -> QueryError:
+    return QueryError(f"{name}: no such view; SHOW TABLES lists them.")
+
+
+def _rests_on(name: str, tables: Collection[str]) -> bool:
+    return not _tables([name]).isdisjoint(tables)
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -250,16 +277,16 @@ def _reads(view: str) -> frozenset[str]:
 
 def _in_order(names: Iterable[str]) -> list[str]:
     """The views among the names and those they rest on, each after what it rests on."""
-    found: list[str] = []
+    ordered: list[str] = []
     for name in sorted(names):
         if name in views():
-            found += [other for other in [*_in_order(_reads(name)), name] if other not in found]
-    return found
+            ordered += [other for other in [*_in_order(_reads(name)), name] if other not in ordered]
+    return ordered
 
 
 def _tables(names: Iterable[str]) -> set[str]:
     """The tables among the names and those that the views among them rest on."""
-    wanted = set(names)
-    for view in _in_order(wanted):
-        wanted |= _reads(view)
-    return wanted & set(TABLES)
+    needed = set(names)
+    for view in _in_order(needed):
+        needed |= _reads(view)
+    return needed & set(TABLES)

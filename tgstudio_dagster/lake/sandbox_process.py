@@ -1,6 +1,6 @@
 """The third wall around users' SQL: a process of its own, with a limit of memory that no function of SQL gets around.
 
-DuckDB's own limit does not count what a scalar function builds in one go. What is let through at all is `sandbox.py`'s.
+DuckDB's own limit does not count what one scalar function builds. Which statements are allowed is decided in `sandbox.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -27,9 +28,19 @@ GRACE = 5.0
 """Seconds beyond the query's own: to start the process, to read the lake's list of objects, to write the answer."""
 _PROJECT = Path(__file__).resolve().parents[2]
 _SECRET = ("TGSTUDIO_", "SESSION_KEY_", "TELEGRAM_")
+_KEPT = "TGSTUDIO_CAPABILITIES"
+"""No secret: which tables there are."""
 
 
-def run_sql(lake: TenantLake, sql: str, *, rows: int, seconds: float, memory: int = MEMORY) -> pl.DataFrame:
+def run_sql(
+    lake: TenantLake,
+    sql: str,
+    *,
+    rows: int,
+    seconds: float,
+    memory: int = MEMORY,
+    hidden: Collection[str] = frozenset(),
+) -> pl.DataFrame:
     """As `sandbox.run_query`, in a process that is ended when its time is up or its memory is.
 
     Raises QueryError as that does, LakeError where the lake can't be read.
@@ -37,9 +48,9 @@ def run_sql(lake: TenantLake, sql: str, *, rows: int, seconds: float, memory: in
     if rows < 1 or seconds <= 0:
         raise QueryError("rows, seconds: both are at least 1.")
     # What is refused is refused at once; the process checks it again.
-    check(sql)
+    check(sql, hidden)
     s3 = lake.s3_options
-    asked = {
+    request = {
         "root": lake.root,
         "s3": asdict(s3) if s3 else None,
         "tenant": lake.tenant,
@@ -47,6 +58,7 @@ def run_sql(lake: TenantLake, sql: str, *, rows: int, seconds: float, memory: in
         "rows": rows,
         "seconds": seconds,
         "memory": memory,
+        "hidden": sorted(hidden),
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "tgstudio_dagster.lake.sandbox_child"],
@@ -54,11 +66,12 @@ def run_sql(lake: TenantLake, sql: str, *, rows: int, seconds: float, memory: in
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=_PROJECT,
-        env={name: value for name, value in os.environ.items() if not name.startswith(_SECRET)} | _FEW_THREADS,
+        env={name: value for name, value in os.environ.items() if name == _KEPT or not name.startswith(_SECRET)}
+        | _FEW_THREADS,
         start_new_session=True,
     )
     try:
-        answer, complaint = process.communicate(json.dumps(asked).encode(), timeout=seconds + GRACE)
+        answer, complaint = process.communicate(json.dumps(request).encode(), timeout=seconds + GRACE)
     except subprocess.TimeoutExpired as error:
         raise QueryError(f"the query took longer than {seconds:g} s: ask for fewer days (day >= DATE '…').") from error
     finally:
@@ -91,5 +104,5 @@ def _read(answer: bytes, complaint: bytes, code: int, memory: int) -> pl.DataFra
 
 
 def _of_memory(complaint: bytes) -> bool:
-    said = complaint.lower()
-    return any(word in said for word in (b"memory", b"bad_alloc", b"allocat"))
+    text = complaint.lower()
+    return any(word in text for word in (b"memory", b"bad_alloc", b"allocat"))

@@ -9,6 +9,7 @@ import hashlib
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -21,6 +22,7 @@ from tgstudio_dagster.core.settings import Settings
 from tgstudio_dagster.lake import layout
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.derived import KeptFrames
+from tgstudio_dagster.lake.frame_cache import FrameCache
 from tgstudio_dagster.lake.objects import LocalObjects, Objects, S3Objects, S3Options
 from tgstudio_dagster.lake.tables.posts import LANDING
 from tgstudio_dagster.lake.uploads import UploadFiles
@@ -29,6 +31,11 @@ from tgstudio_dagster.lake.vector_cache import VectorCache
 __all__ = ["Lake", "Landing", "S3Options", "StoredFile", "TenantLake", "Written"]
 
 CHUNK = 2**20
+CODE_VERSION = "tgstudio.code_version"
+"""Key of an object's metadata: the version of the code that made it."""
+FIRST_CODE_VERSION = "1"
+"""That of objects which name none: they were written before versions were kept, by the first."""
+MEND = "Materialize it again."
 WRITERS = 4
 """Landings written at once: flushing one to the disk, or its way to S3, takes longer than making it."""
 ROW_GROUP = 4_096
@@ -65,13 +72,14 @@ class StoredFile:
 class Lake:
     """The root of the lake; data is reached only through `tenant`. Nothing is touched before the first use."""
 
-    def __init__(self, root: str, *, s3: S3Options | None = None) -> None:
+    def __init__(self, root: str, *, s3: S3Options | None = None, cache: FrameCache | None = None) -> None:
         self.root = root
+        self.cache = cache
         self.objects: Objects = S3Objects(root, s3 or S3Options()) if root.startswith("s3://") else LocalObjects(root)
 
     @classmethod
-    def open(cls, settings: Settings) -> Lake:
-        """The lake of the settings."""
+    def open(cls, settings: Settings, *, cache: FrameCache | None = None) -> Lake:
+        """The lake of the settings; with a `cache` an object that is read again is not decoded again."""
         secret = settings.s3_secret_access_key
         return cls(
             settings.lake_root,
@@ -80,6 +88,7 @@ class Lake:
                 settings.s3_access_key_id,
                 secret.get_secret_value() if secret else None,
             ),
+            cache=cache,
         )
 
     @property
@@ -89,7 +98,7 @@ class Lake:
 
     def tenant(self, tenant: str) -> TenantLake:
         """The tenant's part; raises LakeError for what is no slug."""
-        return TenantLake(self.objects, layout.check_tenant(tenant))
+        return TenantLake(self.objects, layout.check_tenant(tenant), self.cache)
 
 
 class TenantLake:
@@ -100,8 +109,9 @@ class TenantLake:
 
     writes = 0
 
-    def __init__(self, objects: Objects, tenant: str) -> None:
+    def __init__(self, objects: Objects, tenant: str, cache: FrameCache | None = None) -> None:
         self._objects = objects
+        self._cache = cache
         self.tenant = tenant
         self.root = objects.url("")
         self.local = isinstance(objects, LocalObjects)
@@ -128,20 +138,44 @@ class TenantLake:
         """
         wanted = list(table.columns if columns is None else columns)
         paths = self._paths(table, days, order)
+        read = (
+            self._frames(table, paths, wanted, where)
+            if self._cache is None
+            else self._kept(table, paths, wanted, where)
+        )
         frames = [
             frame.with_columns(partition_columns(table, self.tenant, path)) if with_partition else frame
-            for path, frame in self._frames(table, paths, wanted, where)
+            for path, frame in read
         ]
         if frames:
             return pl.concat(frames)
         empty = table.empty().select(wanted)
         return empty.with_columns(partition_columns(table, self.tenant)) if with_partition else empty
 
-    def write(self, table: Table, frame: pl.DataFrame, *, day: date | None = None, order: str | None = None) -> Written:
-        """Replace one partition; raises ContractError before and LakeError during the write, the old object stands."""
+    def count(self, table: Table, *, days: Iterable[date]) -> int:
+        """Rows of the named days, told by their objects' footers: no column is read."""
+        total = 0
+        for path, file in self._objects.fetch(self._paths(table, days, None)):
+            with self._explained(path):
+                total += int(pl.scan_parquet(file).select(pl.len()).collect().item())
+        return total
+
+    def write(
+        self,
+        table: Table,
+        frame: pl.DataFrame,
+        *,
+        day: date | None = None,
+        order: str | None = None,
+        code_version: str | None = None,
+    ) -> Written:
+        """Replace one partition; raises ContractError before and LakeError during the write, the old object stands.
+
+        `code_version`: of the code that made it, kept in the object.
+        """
         path = layout.partition_path(table, self.tenant, day=day, order=order)
         frame = table.conform(frame)
-        content = _parquet(frame)
+        content = _parquet(frame, metadata=None if code_version is None else {CODE_VERSION: code_version})
         self._objects.put(partial(_fill, content=content, path=path))
         TenantLake.writes += 1
         return Written(self._objects.url(path), frame.height, len(content), hashlib.sha256(content).hexdigest())
@@ -170,6 +204,16 @@ class TenantLake:
             for path, version in found.items()
             if path.endswith(f"/{layout.PART}")
         }
+
+    def code_versions(self, table: Table) -> dict[date, str]:
+        """By which version of the code each day's object was made, told by its footer."""
+        paths = self._paths(table, None, None)
+        found = {}
+        for path, file in self._objects.fetch(paths):
+            with self._explained(path):
+                version = pl.read_parquet_metadata(file).get(CODE_VERSION, FIRST_CODE_VERSION)
+            found[date.fromisoformat(layout.partition_value(path))] = version
+        return found
 
     def land(self, frame: pl.DataFrame) -> list[Landing]:
         """Store posts that arrived, one file per day of `date`, oldest first; the same content twice is one file."""
@@ -260,15 +304,37 @@ class TenantLake:
     ) -> Iterator[tuple[str, pl.DataFrame]]:
         schema = {name: table.columns[name].dtype for name in columns}
         for path, file in self._objects.fetch(paths):
-            place, mend = self._objects.url(path), "Materialize it again."
-            try:
+            with self._explained(path):
                 # An opened file, not its path: what is read stays one object while it is replaced.
                 frame = _with_new_columns(pl.scan_parquet(file), table).filter(*where).select(columns).collect()
-            except (pl.exceptions.PolarsError, OSError) as error:
-                raise LakeError(f"{place}: cannot be read ({str(error).splitlines()[0]}). {mend}") from error
             if dict(frame.schema) != schema:
-                raise LakeError(f"{place}: has other columns or types than {table.name} now has. {mend}")
+                place = self._objects.url(path)
+                raise LakeError(f"{place}: has other columns or types than {table.name} now has. {MEND}")
             yield path, frame
+
+    def _kept(
+        self, table: Table, paths: list[str], columns: list[str], where: Sequence[pl.Expr]
+    ) -> Iterator[tuple[str, pl.DataFrame]]:
+        """As `_frames`, by way of the run's cache: whole objects are read, those that are not kept in their newest version."""
+        assert self._cache is not None
+        versions = {path: self._objects.version(path) or "" for path in paths}
+        kept = {path: self._cache.get(path, version) for path, version in versions.items()}
+        missing = [path for path, frame in kept.items() if frame is None]
+        read = dict(self._frames(table, missing, list(table.columns)))
+        for path, frame in read.items():
+            self._cache.put(path, versions[path], frame)
+        for path in paths:
+            whole = kept[path]
+            yield path, (read[path] if whole is None else whole).filter(*where).select(columns)
+
+    @contextmanager
+    def _explained(self, path: str) -> Iterator[None]:
+        """Say which object cannot be read, and what to do."""
+        try:
+            yield
+        except (pl.exceptions.PolarsError, OSError) as error:
+            place = self._objects.url(path)
+            raise LakeError(f"{place}: cannot be read ({str(error).splitlines()[0]}). {MEND}") from error
 
 
 def partition_columns(table: Table, tenant: str, path: str | None = None) -> list[pl.Expr]:
@@ -289,10 +355,14 @@ def _with_new_columns(stored: pl.LazyFrame, table: Table) -> pl.LazyFrame:
     return stored.with_columns(new) if new else stored
 
 
-def _parquet(frame: pl.DataFrame, compression: Literal["zstd", "lz4"] = "zstd") -> bytes:
-    """The frame as Parquet; equal frames give equal bytes."""
+def _parquet(
+    frame: pl.DataFrame, compression: Literal["zstd", "lz4"] = "zstd", metadata: dict[str, str] | None = None
+) -> bytes:
+    """The frame as Parquet; equal frames and metadata give equal bytes."""
     buffer = io.BytesIO()
-    frame.rechunk().write_parquet(buffer, compression=compression, statistics=True, row_group_size=ROW_GROUP)
+    frame.rechunk().write_parquet(
+        buffer, compression=compression, statistics=True, row_group_size=ROW_GROUP, metadata=metadata
+    )
     return buffer.getvalue()
 
 

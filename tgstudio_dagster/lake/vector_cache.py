@@ -42,8 +42,8 @@ class VectorCache:
 
     def known(self, model: str, day: date, hashes: Iterable[bytes]) -> dict[bytes, Floats]:
         """Those of the texts that are here, by hash. Raises LakeError where the store can't be asked."""
-        wanted = pl.DataFrame({"hash": sorted(set(hashes))}, schema_overrides={"hash": pl.Binary()})
-        rows = self._read(layout.vectors_path(model, day)).join(wanted, on="hash", how="semi")
+        requested = pl.DataFrame({"hash": sorted(set(hashes))}, schema_overrides={"hash": pl.Binary()})
+        rows = self._read(layout.vectors_path(model, day)).join(requested, on="hash", how="semi")
         if rows.is_empty():
             return {}
         matrix = rows["vector"].explode().to_numpy().reshape(rows.height, -1)
@@ -53,9 +53,9 @@ class VectorCache:
         """Keep these too; of more than MOST_TEXTS the earlier ones go. Raises LakeError where the store fails."""
         path = layout.vectors_path(model, day)
         new = pl.DataFrame({"hash": list(vectors), "vector": list(vectors.values())}).cast(_SCHEMA)
-        kept = pl.concat([new, self._read(path)]).unique("hash", keep="first", maintain_order=True).head(MOST_TEXTS)
+        newest = pl.concat([new, self._read(path)]).unique("hash", keep="first", maintain_order=True).head(MOST_TEXTS)
         buffer = io.BytesIO()
-        kept.sort("hash").write_parquet(buffer, compression="lz4")
+        newest.sort("hash").write_parquet(buffer, compression="lz4")
 
         def fill(file: BinaryIO) -> str:
             file.write(buffer.getbuffer())
@@ -63,7 +63,7 @@ class VectorCache:
 
         self._objects.put(fill)
         written = self._objects.list(layout.VECTORS)
-        for old in sorted(set(written) - {path}, key=lambda one: (-written[one], one))[MOST_OBJECTS - 1 :]:
+        for old in sorted(set(written) - {path}, key=lambda name: (-written[name], name))[MOST_OBJECTS - 1 :]:
             self._objects.delete(old)
 
     def _read(self, path: str) -> pl.DataFrame:

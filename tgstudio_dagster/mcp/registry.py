@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tgstudio_dagster.capabilities import load_all
 from tgstudio_dagster.mcp.tool import Tool
 from tgstudio_dagster.mcp.tools import accounts, chats, media, messages, monitor, orders, searching, sql, topics
 
@@ -20,6 +21,7 @@ TOOLS: dict[str, Tool] = {
         orders.ORDER_PACKAGE,
         orders.PACKAGES,
         sql.SQL,
+        *(tool for _, tools in load_all("tools") for tool in tools),
     )
 }
 

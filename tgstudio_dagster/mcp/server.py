@@ -33,7 +33,7 @@ from mcp.types import Tool as Listed
 from pydantic import ValidationError
 from starlette.types import ASGIApp
 
-from tgstudio_dagster import __version__
+from tgstudio_dagster import __version__, capabilities
 from tgstudio_dagster.catalog.people.api_requests import Note
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import (
@@ -119,7 +119,7 @@ def build_server(platform: Platform, who: Who) -> Server[Any]:
         title="TG Studio",
         version=__version__,
         instructions=_INSTRUCTIONS,
-        on_list_tools=partial(_list, who),
+        on_list_tools=partial(_list, platform, who),
         on_call_tool=partial(_call, platform, who, anyio.CapacityLimiter(_AT_ONCE)),
         get_tool_input_schema=_no_headers,
     )
@@ -129,13 +129,15 @@ def _no_headers(_tool: str) -> None:
     """No argument of a tool travels in a header too, so the transport has nothing to compare."""
 
 
-def visible(visitor: Visitor) -> list[Tool]:
-    """The tools that a key's scopes and its own list let it use."""
+def visible(visitor: Visitor, off: frozenset[str] = frozenset()) -> list[Tool]:
+    """The tools that a key's scopes and its own list let it use; none of the capabilities that are `off`."""
     named = None if visitor.key is None else visitor.key.tools
     return [
         tool
         for tool in TOOLS.values()
-        if {"read", tool.scope} <= visitor.scopes and (named is None or tool.name in named)
+        if {"read", tool.scope} <= visitor.scopes
+        and (named is None or tool.name in named)
+        and capabilities.of_noun(policy.of_tool(tool.name).noun) not in off
     ]
 
 
@@ -159,13 +161,14 @@ def listing(tool: Tool, scopes: frozenset[str]) -> Listed:
 
 
 async def _list(
-    who: Who, context: ServerRequestContext[Any, Any], _params: PaginatedRequestParams | None
+    platform: Platform, who: Who, context: ServerRequestContext[Any, Any], _params: PaginatedRequestParams | None
 ) -> ListToolsResult:
     try:
         visitor = await anyio.to_thread.run_sync(who, context)
+        off = await anyio.to_thread.run_sync(platform.off, visitor.principal.tenant)
     except TGStudioError as error:
         raise MCPError(INVALID_PARAMS, str(error)) from None
-    return ListToolsResult(tools=[listing(tool, visitor.scopes) for tool in visible(visitor)])
+    return ListToolsResult(tools=[listing(tool, visitor.scopes) for tool in visible(visitor, off)])
 
 
 async def _call(
@@ -193,8 +196,9 @@ def _answer(
         visitor, now = who(context), utc_now()
         count_call(platform, visitor, "mcp_calls_per_day", now)
         call = Call(platform, visitor, _key(visitor), now)
-        if tool is None or tool not in visible(visitor):
-            allowed = ", ".join(one.name for one in visible(visitor)) or "none"
+        usable = visible(visitor, platform.off(visitor.principal.tenant))
+        if tool is None or tool not in usable:
+            allowed = ", ".join(one.name for one in usable) or "none"
             raise ForbiddenError(f"this key may not use {neutral(name[:60])!r}; it may use {allowed}.", field="tool")
         arguments = _parsed(tool.arguments_for(visitor.scopes), given)
         action = policy.of_tool(tool.name, getattr(arguments, "action", None))

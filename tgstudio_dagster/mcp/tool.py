@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tgstudio_dagster.core.errors import QueryError
+from tgstudio_dagster.core.cursor import read_offset, write_offset
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.scopes import KeyScope
 from tgstudio_dagster.mcp.envelope import Answer, Item
@@ -25,7 +25,6 @@ SHORT = 300
 """Longest title or name that is handed on."""
 _LINK = re.compile(r"https://t\.me/[\w+/-]{1,120}", re.ASCII)
 _NAME = re.compile(r"\w{1,64}", re.ASCII)
-_OFFSET = re.compile(r"[0-9]{1,6}")
 
 
 class Arguments(BaseModel):
@@ -154,18 +153,11 @@ def post(row: Mapping[str, Any], **more: Any) -> Item:
     return Item(facts, words)
 
 
-def offset_of(cursor: str | None) -> int:
-    """How many rows come before the page. Raises QueryError for what is no cursor of a list."""
-    if cursor is None:
-        return 0
-    if not _OFFSET.fullmatch(cursor):
-        raise QueryError("it is none of this list; leave it out to begin.", field="cursor")
-    return int(cursor)
-
-
 def listed(items: Sequence[Item], cursor: str | None, limit: int, **facts: Any) -> Answer:
     """One page of a list that is at hand, with how many there are in all."""
-    start = offset_of(cursor)
-    further = str(start + limit) if len(items) > start + limit else None
+    start = read_offset(cursor)
+    further = write_offset(start + limit) if len(items) > start + limit else None
     part = items[start : start + limit]
-    return Answer({**facts, "total": len(items)}, items=part, cursor=further, cursor_at=lambda n: str(start + n))
+    return Answer(
+        {**facts, "total": len(items)}, items=part, cursor=further, cursor_at=lambda n: write_offset(start + n)
+    )

@@ -7,38 +7,35 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import gcd
-from typing import Any
-
-import polars as pl
 
 from tgstudio_dagster.ai.offline.phrases import long_date, plural
 from tgstudio_dagster.core.vocabulary import PlatformName
-from tgstudio_dagster.lake.tables.newsroom import IMAGE_BRIEFS
 from tgstudio_dagster.newsroom.platforms import PLATFORMS
+from tgstudio_dagster.newsroom.records.editor_result import EditorResult
+from tgstudio_dagster.newsroom.records.image import ImageBrief
 
 STYLE = ("typographic card", "flat geometric pattern", "one accent colour")
 NEGATIVE = "photographs of real people, logos, watermarks, flags, violence, text other than the title and caption"
 _ASPECTS = {(40, 21): "1.91:1"}
 
 
-def brief(editor_result: Mapping[str, Any], platforms: Sequence[PlatformName]) -> pl.DataFrame:
-    """IMAGE_BRIEFS rows for one row of EDITOR_RESULTS: one per size that the platforms use, in their order."""
-    sizes: dict[tuple[int, int], list[str]] = {}
+def briefs(result: EditorResult, platforms: Sequence[PlatformName]) -> list[ImageBrief]:
+    """What is to be drawn for a text: one brief per size that the platforms use, in their order."""
+    sizes: dict[tuple[int, int], list[PlatformName]] = {}
     for name in dict.fromkeys(platforms):
         sizes.setdefault(PLATFORMS[name].image_size, []).append(name)
-    rows = [_row(n, editor_result, size, names) for n, (size, names) in enumerate(sizes.items())]
-    return IMAGE_BRIEFS.conform(pl.DataFrame(rows, schema=IMAGE_BRIEFS.schema))
+    return [_brief(n, result, size, names) for n, (size, names) in enumerate(sizes.items())]
 
 
-def _row(n: int, result: Mapping[str, Any], size: tuple[int, int], names: list[str]) -> dict[str, Any]:
+def _brief(n: int, result: EditorResult, size: tuple[int, int], names: list[PlatformName]) -> ImageBrief:
     width, height = size
-    drawn: dict[str, Any] = {
-        "title": result["headline"],
+    drawn: dict[str, str | list[str]] = {
+        "title": result.headline,
         "prompt": (
             f"An editorial card, {width} by {height} pixels, flat and typographic, with an abstract geometric motif. "
-            f"Subject: {result['headline']} {result['dek']}"
+            f"Subject: {result.headline} {result.dek}"
         ),
         "negative": NEGATIVE,
         "size": f"{width}x{height}",
@@ -47,7 +44,7 @@ def _row(n: int, result: Mapping[str, Any], size: tuple[int, int], names: list[s
         "style_tags": list(STYLE),
     }
     digest = hashlib.sha256(json.dumps(drawn, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-    return {"n": n, **drawn, "platforms": names, "brief_hash": digest}
+    return ImageBrief.model_validate({"n": n, **drawn, "platforms": names, "brief_hash": digest})
 
 
 def aspect(width: int, height: int) -> str:
@@ -57,10 +54,10 @@ def aspect(width: int, height: int) -> str:
     return _ASPECTS.get(ratio, f"{ratio[0]}:{ratio[1]}")
 
 
-def caption(result: Mapping[str, Any]) -> str:
+def caption(result: EditorResult) -> str:
     """Kind, number of channels and date, parted by ` · `: what the card says under its title."""
-    channels = len({message["channel_id"] for claim in result["claims"] for message in claim["messages"]})
-    russian = result["language"] == "ru"
+    channels = len({message.channel_id for claim in result.claims for message in claim.messages})
+    russian = result.language == "ru"
     unit = plural(channels, "канал", "канала", "каналов") if russian else "channel" if channels == 1 else "channels"
     kind = "Дайджест" if russian else "Digest"
-    return f"{kind} · {channels} {unit} · {long_date(result['as_of'], result['language'])}"
+    return f"{kind} · {channels} {unit} · {long_date(result.as_of, result.language)}"

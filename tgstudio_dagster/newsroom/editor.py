@@ -1,23 +1,24 @@
 """The editor: turns a topic's posts into one editor result, and checks every claim before it is kept.
 
-Which model writes is the writer's affair (`llm/`); what a claim must hold is in `claims.py`.
+Models are handled in `ai/`; what a claim must hold is in `claims.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import polars as pl
 
+from tgstudio_dagster.ai import guard
 from tgstudio_dagster.ai.offline.quotes import shorten
 from tgstudio_dagster.ai.protocols import Sentence, SourceMessage, Writer, WriteRequest, WriteResult, body_text
 from tgstudio_dagster.ai.text import overlap
 from tgstudio_dagster.core.errors import NewsroomError
 from tgstudio_dagster.core.vocabulary import Language, Tone
-from tgstudio_dagster.lake.tables.newsroom import EDITOR_RESULTS
 from tgstudio_dagster.newsroom.claims import check_claim, common_words
+from tgstudio_dagster.newsroom.records.editor_result import Claim, EditorResult
+from tgstudio_dagster.newsroom.sources import Subject
+from tgstudio_dagster.posts.counting import QUOTABLE
 
 MAX_POSTS = 40  # the representative, each channel's first, then the earliest: enough to write from, cheap to read
 HEADLINE = 90
@@ -26,83 +27,82 @@ HEADLINE = 90
 def edit(
     writer: Writer,
     *,
-    topic: Mapping[str, Any],
+    topic: Subject,
     messages: pl.DataFrame,
     language: Language,
     tone: Tone,
     as_of: datetime,
     run_id: str,
-) -> pl.DataFrame:
-    """One row of EDITOR_RESULTS for a topic (a row of TOPICS; topic_id and keywords are used).
+) -> EditorResult:
+    """The text of a topic, or of chosen posts, with its claims checked.
 
     messages: the topic's posts, the representative first. Deleted posts, service messages and posts without text are
     left out. as_of: newest observation of the posts. Raises NewsroomError where nothing is left to write from.
     """
     sources = source_messages(messages)
     if not sources:
-        raise NewsroomError(f"topic {topic['topic_id']}: no post with text is left of it; order another topic.")
+        raise NewsroomError(f"topic {topic.topic_id}: no post with text is left of it; order another topic.")
     request = WriteRequest(
-        topic_id=topic["topic_id"],
+        topic_id=topic.topic_id,
         language=language,
         tone=tone,
         messages=tuple(sources),
-        keywords=tuple(topic.get("keywords") or ()),
+        keywords=topic.keywords,
     )
-    result = _fitted(writer.write(request))
+    reply = writer.write(request)
+    result = _fitted(reply.value)
     claims = _claims(result, sources)
     urls = {source.key: source.url for source in sorted(sources, key=lambda source: (source.date, source.key))}
     cited = {key for sentences in result.sections().values() for sentence in sentences for key in sentence.messages}
-    row = {
-        "topic_id": request.topic_id,
-        "language": language,
-        "tone": tone,
-        "headline": result.headline.text,
-        "dek": result.dek.text,
-        "body_short": body_text(result.body_short),
-        "body_medium": body_text(result.body_medium),
-        "body_long": body_text(result.body_long),
-        "key_points": [point.text for point in result.key_points],
-        "claims": claims,
-        "source_links": list(dict.fromkeys(url for key, url in urls.items() if key in cited)),
-        "hashtags": list(result.hashtags),
-        "model": writer.model,
-        "prompt_version": writer.prompt_version,
-        "overlap": overlap([claim["text"] for claim in claims], [source.text for source in sources]),
-        "run_id": run_id,
-        "as_of": as_of,
-    }
-    return EDITOR_RESULTS.conform(pl.DataFrame([row], schema=EDITOR_RESULTS.schema))
+    return EditorResult(
+        topic_id=request.topic_id,
+        language=language,
+        tone=tone,
+        headline=result.headline.text,
+        dek=result.dek.text,
+        body_short=body_text(result.body_short),
+        body_medium=body_text(result.body_medium),
+        body_long=body_text(result.body_long),
+        key_points=tuple(point.text for point in result.key_points),
+        claims=tuple(claims),
+        source_links=tuple(dict.fromkeys(url for key, url in urls.items() if key in cited)),
+        hashtags=result.hashtags,
+        model=reply.model,
+        prompt_version=writer.prompt_version,
+        overlap=overlap([claim.text for claim in claims], [source.text for source in sources]),
+        run_id=run_id,
+        as_of=as_of,
+    )
 
 
 def source_messages(messages: pl.DataFrame) -> list[SourceMessage]:
     """The posts of a MESSAGES frame that may be written from, in their order, at most MAX_POSTS of them.
 
-    Of more, the first, then each channel's earliest, then the earliest are kept.
+    Of more, the first, then each channel's earliest, then the earliest are kept. Texts and names are as they may enter a
+    prompt (`ai/guard.py`).
     """
-    usable = messages.filter(
-        pl.col("deleted_at").is_null(), pl.col("type") != "service", pl.col("text").str.strip_chars() != ""
-    )
-    found = [
+    usable = messages.filter(QUOTABLE)
+    sources = [
         SourceMessage(
             channel_id=row["channel_id"],
             msg_id=row["msg_id"],
             version=row["version"],
             channel=row["channel"],
-            channel_title=row["channel_title"],
+            channel_title=guard.name(row["channel_title"]),
             date=row["date"],
-            text=row["text"],
+            text=guard.post(row["text"]),
             lang=row["lang"],
             url=row["url"],
-            forwarded_from=row["forwarded_from"],
+            forwarded_from=None if row["forwarded_from"] is None else guard.name(row["forwarded_from"]),
             hashtags=tuple(row["hashtags"] or ()),
         )
         for row in usable.iter_rows(named=True)
     ]
-    if len(found) <= MAX_POSTS:
-        return found
-    by_time = sorted(found, key=lambda source: (source.date, source.key))
+    if len(sources) <= MAX_POSTS:
+        return sources
+    by_time = sorted(sources, key=lambda source: (source.date, source.key))
     firsts = {source.channel_id: source for source in reversed(by_time)}.values()
-    order = [found[0], *sorted(firsts, key=lambda source: (source.date, source.key)), *by_time]
+    order = [sources[0], *sorted(firsts, key=lambda source: (source.date, source.key)), *by_time]
     return list({source.key: source for source in order}.values())[:MAX_POSTS]
 
 
@@ -114,7 +114,7 @@ def _fitted(result: WriteResult) -> WriteResult:
     return result.model_copy(update={"headline": headline})
 
 
-def _claims(result: WriteResult, sources: list[SourceMessage]) -> list[dict[str, Any]]:
+def _claims(result: WriteResult, sources: list[SourceMessage]) -> list[Claim]:
     by_key = {source.key: source for source in sources}
     common = common_words(sources)
     claims = []
@@ -122,12 +122,12 @@ def _claims(result: WriteResult, sources: list[SourceMessage]) -> list[dict[str,
         for sentence in sentences:
             needs_verification, unsupported = check_claim(sentence, by_key, common)
             claims.append(
-                {
-                    "text": sentence.text,
-                    "section": section,
-                    "messages": [key._asdict() for key in dict.fromkeys(sentence.messages)],
-                    "needs_verification": needs_verification,
-                    "unsupported": unsupported,
-                }
+                Claim(
+                    text=sentence.text,
+                    section=section,
+                    messages=tuple(dict.fromkeys(sentence.messages)),
+                    needs_verification=needs_verification,
+                    unsupported=tuple(unsupported),
+                )
             )
     return claims

@@ -6,17 +6,17 @@ Versions are kept in the catalog (`catalog/work/edits.py`); what the platform co
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
-
-import polars as pl
+from collections.abc import Sequence
+from typing import Protocol
 
 from tgstudio_dagster.core.errors import NewsroomError
 from tgstudio_dagster.newsroom.fit import clean
-from tgstudio_dagster.newsroom.moderation import OK
 from tgstudio_dagster.newsroom.platforms import Platform
 from tgstudio_dagster.newsroom.preview import preview
 from tgstudio_dagster.newsroom.publisher import checks
+from tgstudio_dagster.newsroom.records.editor_result import EditorResult
+from tgstudio_dagster.newsroom.records.image import Image
+from tgstudio_dagster.newsroom.records.package import Package
 
 _TAG_LINE = re.compile(r"(?:\A|\n)[ \t]*#\w+(?:[ \t]+#\w+)*[ \t]*\Z")
 
@@ -39,8 +39,8 @@ class Version(Protocol):
 
 def hashtags_of(text: str) -> list[str]:
     """The hashtags of the text's last line, where it is one of hashtags only; without #."""
-    found = _TAG_LINE.search(text.rstrip())
-    return [] if found is None else list(dict.fromkeys(re.findall(r"#(\w+)", found.group())))
+    line = _TAG_LINE.search(text.rstrip())
+    return [] if line is None else list(dict.fromkeys(re.findall(r"#(\w+)", line.group())))
 
 
 def with_hashtags(text: str, hashtags: Sequence[str]) -> str:
@@ -51,17 +51,23 @@ def with_hashtags(text: str, hashtags: Sequence[str]) -> str:
 
 
 def check_version(
-    text: str, hashtags: Sequence[str], image: int | None, *, images: pl.DataFrame, target: Platform, with_image: bool
+    text: str,
+    hashtags: Sequence[str],
+    image: int | None,
+    *,
+    images: Sequence[Image],
+    target: Platform,
+    with_image: bool,
 ) -> None:
     """Raises NewsroomError, which names the field and the counted figure, for what the platform would not take.
 
     `images` are the order's; `with_image`: whether the package has an image of its own.
     """
     if image is not None:
-        row = next((row for row in images.iter_rows(named=True) if row["n"] == image), None)
-        if row is None:
+        chosen = next((candidate for candidate in images if candidate.n == image), None)
+        if chosen is None:
             raise NewsroomError(f"the order has no image {image}; it has {_listed(images)}.", field="image")
-        if refused := image_refused(row, target):
+        if refused := image_refused(chosen, target):
             raise NewsroomError(f"{target.title} can't take image {image}: {refused}.", field="image")
     shown = preview(text, target, with_image=with_image or image is not None)
     if not shown.fits:
@@ -75,33 +81,32 @@ def check_version(
         )
 
 
-def image_refused(image: Mapping[str, Any], target: Platform) -> str | None:
-    """Why the platform can't take an IMAGES row; None where it can."""
+def image_refused(image: Image, target: Platform) -> str | None:
+    """Why the platform can't take an image; None where it can."""
     low, high = target.ratios
-    ratio = image["width"] / image["height"]
-    if image["moderation"] != OK:
-        return f"it was stopped as {image['moderation']}"
-    if not low <= ratio <= high:
-        return f"its ratio is {ratio:.2f}, {low:g} to {high:g} are taken"
+    if not image.passed:
+        return f"it was stopped as {image.moderation}"
+    if not low <= image.ratio <= high:
+        return f"its ratio is {image.ratio:.2f}, {low:g} to {high:g} are taken"
     return None
 
 
 def lay_over(
-    package: Mapping[str, Any], version: Version, *, result: Mapping[str, Any], images: pl.DataFrame, target: Platform
-) -> dict[str, Any]:
-    """A CONTENT_PACKAGES row as the person's version has it, its limits checked anew."""
-    by_n = {row["n"]: row for row in images.iter_rows(named=True)}
-    by_uri = {row["uri"]: row for row in by_n.values()}
-    image = by_uri.get(package["image_uri"]) if version.image is None else by_n.get(version.image)
-    texts = {name: package[name] for name in ("text_short", "text_medium", "text_long")}
-    return {
-        **package,
-        "text": clean(version.text),
-        "hashtags": list(version.hashtags),
-        "image_uri": image["uri"] if image else package["image_uri"],
-        "checks": checks(result, target, texts, clean(version.text), version.hashtags, image),
-    }
+    package: Package, version: Version, *, result: EditorResult, images: Sequence[Image], target: Platform
+) -> Package:
+    """The package as the person's version has it, its limits checked anew."""
+    wanted = package.image_uri if version.image is None else version.image
+    image = next((image for image in images if wanted in (image.n, image.uri)), None)
+    text = clean(version.text)
+    return package.model_copy(
+        update={
+            "text": text,
+            "hashtags": tuple(version.hashtags),
+            "image_uri": image.uri if image else package.image_uri,
+            "checks": checks(result, target, package.variants, text, version.hashtags, image),
+        }
+    )
 
 
-def _listed(images: pl.DataFrame) -> str:
-    return ", ".join(str(n) for n in images["n"].sort()) or "none"
+def _listed(images: Sequence[Image]) -> str:
+    return ", ".join(str(n) for n in sorted(image.n for image in images)) or "none"

@@ -1,6 +1,6 @@
 """Packages as files: JSON for programs, CSV for a spreadsheet, Parquet for analysts. Equal inputs give equal bytes.
 
-Bytes only; storing them is the asset's affair, handing them out the studio's.
+Bytes only; they are stored in `assets/` and handed out in `services/`.
 """
 
 from __future__ import annotations
@@ -8,57 +8,70 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import polars as pl
 
+from tgstudio_dagster.core.csv import cell
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES
+from tgstudio_dagster.newsroom.records.editor_result import EditorResult
+from tgstudio_dagster.newsroom.records.package import Package
 
-# A cell that begins so may run as a formula: owasp.org/www-community/attacks/CSV_Injection (with the full-width forms).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _EDITOR_COLUMNS = ("topic_id", "language", "headline", "dek", "source_links", "model", "prompt_version", "run_id")
-Made = tuple[str, pl.DataFrame, pl.DataFrame]
-"""An order, its CONTENT_PACKAGES and its EDITOR_RESULTS."""
 CSV_COLUMNS = ("order", *CONTENT_PACKAGES.columns, *_EDITOR_COLUMNS)
 
 
-def package_files(
-    order: str, packages: pl.DataFrame, editor_results: pl.DataFrame, *, bom: bool = False
-) -> dict[str, bytes]:
-    """{"json": …, "csv": …} of an order's CONTENT_PACKAGES and EDITOR_RESULTS, UTF-8, sorted by platform.
+@dataclass(frozen=True)
+class FinishedOrder:
+    """An order with its text and its packages, these sorted by platform."""
+
+    order: str
+    result: EditorResult
+    packages: tuple[Package, ...]
+
+    @classmethod
+    def of(cls, order: str, result: EditorResult, packages: Iterable[Package]) -> Self:
+        """The packages in any order."""
+        return cls(order, result, tuple(sorted(packages, key=lambda package: package.platform)))
+
+
+def package_files(finished: FinishedOrder, *, bom: bool = False) -> dict[str, bytes]:
+    """{"json": …, "csv": …} of an order's packages and its text, UTF-8, sorted by platform.
 
     JSON: an object with order, editor_results and packages, keys sorted, times ISO 8601. CSV: one line per package
     with the editor result beside it, lists joined by a space (checks and claims as JSON), a cell that a spreadsheet
     might run as a formula behind an apostrophe. bom: put a byte order mark before the CSV, for Excel.
     """
-    one = (order, packages, editor_results)
-    return {"json": _json(_whole(one)), "csv": _csv([one], bom=bom)}
+    return {"json": _json(_whole(finished)), "csv": _csv([finished], bom=bom)}
 
 
-def orders_file(orders: Sequence[Made], format: Literal["json", "csv", "parquet"], *, bom: bool = False) -> bytes:
+def orders_file(
+    orders: Sequence[FinishedOrder], format: Literal["json", "csv", "parquet"], *, bom: bool = False
+) -> bytes:
     """The packages of several orders as one file: JSON `{"orders": [...]}` of objects as `package_files` gives them, CSV
     with a line per package, or Parquet with the same columns and their own types."""
     if format == "json":
-        return _json({"orders": [_whole(one) for one in orders]})
+        return _json({"orders": [_whole(finished) for finished in orders]})
     if format == "csv":
         return _csv(orders, bom=bom)
     out = io.BytesIO()
     frames = [
-        packages.sort("platform")
-        .select(pl.lit(order).alias("order"), pl.all())
-        .join(editor_results.select(_EDITOR_COLUMNS).head(1), how="cross")
-        for order, packages, editor_results in orders
+        Package.frame(finished.packages)
+        .select(pl.lit(finished.order).alias("order"), pl.all())
+        .join(EditorResult.frame([finished.result]).select(_EDITOR_COLUMNS), how="cross")
+        for finished in orders
     ]
     pl.concat(frames).select(CSV_COLUMNS).write_parquet(out, compression="zstd")
     return out.getvalue()
 
 
-def _whole(made: Made) -> dict[str, Any]:
-    order, packages, editor_results = made
-    rows = packages.sort("platform").to_dicts()
-    return {"order": order, "editor_results": editor_results.sort("topic_id").to_dicts(), "packages": rows}
+def _whole(finished: FinishedOrder) -> dict[str, Any]:
+    """The JSON form of an order."""
+    packages = [package.to_row() for package in finished.packages]
+    return {"order": finished.order, "editor_results": [finished.result.to_row()], "packages": packages}
 
 
 def _json(value: object) -> bytes:
@@ -66,15 +79,15 @@ def _json(value: object) -> bytes:
     return f"{text}\n".encode("utf-8", "replace")
 
 
-def _csv(orders: Sequence[Made], *, bom: bool) -> bytes:
+def _csv(orders: Sequence[FinishedOrder], *, bom: bool) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(CSV_COLUMNS)
-    for order, packages, editor_results in orders:
-        result: Mapping[str, Any] = next(editor_results.sort("topic_id").iter_rows(named=True), {})
-        beside = {name: result.get(name) for name in _EDITOR_COLUMNS}
-        for package in packages.sort("platform").iter_rows(named=True):
-            row = {"order": order, **package, **beside}
+    for finished in orders:
+        result = finished.result.to_row()
+        beside = {name: result[name] for name in _EDITOR_COLUMNS}
+        for package in finished.packages:
+            row = {"order": finished.order, **package.to_row(), **beside}
             writer.writerow([_cell(row[name]) for name in CSV_COLUMNS])
     return out.getvalue().encode("utf-8-sig" if bom else "utf-8", "replace")
 
@@ -87,8 +100,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         flat = all(isinstance(item, str) for item in value)
         value = " ".join(value) if flat else json.dumps(value, ensure_ascii=False, sort_keys=True, default=_plain)
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return cell(str(value))
 
 
 def _plain(value: Any) -> str:

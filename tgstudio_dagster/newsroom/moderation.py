@@ -1,36 +1,27 @@
-"""A small offline check of what goes on a card or into a package: word lists, stated here in full.
+"""What a moderator's verdict means for an order: the word that its tables hold of an image or a text.
 
-It stops the obvious only and says so: no list understands irony, quotation or a new word. A person reads before posting.
+Verdicts of what an order makes come from its moderator, through the ledger. A person's version of a package is judged by
+the word lists alone: it is shown with every keystroke, and a person reads it before it is posted.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
+
+from tgstudio_dagster.ai.offline.moderator import category
+from tgstudio_dagster.ai.protocols import ModerateRequest, Moderator
 
 OK = "ok"
-# Stems at the beginning of a word, so that Russian cases and English plurals are covered.
-CATEGORIES: dict[str, tuple[str, ...]] = {
-    "gambling": (
-        "онлайн-казино",
-        "казино-бонус",
-        "ставки на спорт",
-        "фрибет",
-        "букмекерск",
-        "online casino",
-        "free bet",
-    ),
-    "adult": ("порно", "эскорт-услуг", "интим-услуг", "porn", "escort service", "onlyfans"),
-    "drugs": ("закладки с", "купить мефедрон", "мефедрон", "купить гашиш", "buy cocaine", "buy mdma", "mephedrone"),
-    "self_harm": ("способы самоубийства", "как покончить с собой", "how to kill yourself", "ways to commit suicide"),
-    "scam": ("гарантированный доход", "удвоим ваш", "удвоим вложения", "guaranteed profit", "double your money"),
-    "abuse": ("пидор", "хохл", "москал", "жидовск", "nigger", "faggot", "kike"),
-}
 
 
-def moderate(text: str) -> str:
-    """`ok`, or the first category of which a listed stem begins a word of the text."""
-    plain = " ".join(text.casefold().replace("ё", "е").split())
-    for category, stems in CATEGORIES.items():
-        if any(re.search(rf"(?<!\w){re.escape(stem)}", plain) for stem in stems):
-            return category
-    return OK
+def judged(moderator: Moderator, texts: Sequence[str], images: Sequence[bytes] = ()) -> list[str]:
+    """`ok`, or the category that stops it, for each text and then each image; nothing is asked where there is none."""
+    if not texts and not images:
+        return []
+    reply = moderator.moderate(ModerateRequest(texts=tuple(texts), images=tuple(images)))
+    return [verdict.category or OK for verdict in reply.value.verdicts]
+
+
+def judged_by_words(text: str) -> str:
+    """`ok`, or the category that the word lists of the offline moderator find in the text."""
+    return category(text) or OK

@@ -1,19 +1,17 @@
 """The pictures of an order: each brief drawn once, moderated, stored; an image of the same brief is used again.
 
-Drawing itself is a Painter's affair (`llm/`).
+Drawing itself is handled in `ai/`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-import polars as pl
-
-from tgstudio_dagster.ai.protocols import Painter, PaintRequest
+from tgstudio_dagster.ai.protocols import Moderator, Painter, PaintRequest
 from tgstudio_dagster.core.errors import NewsroomError
-from tgstudio_dagster.lake.tables.newsroom import IMAGES
-from tgstudio_dagster.newsroom.moderation import moderate
+from tgstudio_dagster.newsroom.moderation import judged
+from tgstudio_dagster.newsroom.records.image import Image, ImageBrief
 
 
 class Stored(Protocol):
@@ -30,57 +28,58 @@ class Stored(Protocol):
 
 def paint(
     painter: Painter,
-    briefs: pl.DataFrame,
+    moderator: Moderator,
+    briefs: Sequence[ImageBrief],
     put_file: Callable[[bytes, str], Stored],
-    existing: pl.DataFrame | None = None,
-) -> pl.DataFrame:
-    """IMAGES rows for IMAGE_BRIEFS rows, one each.
+    existing: Sequence[Image] = (),
+) -> list[Image]:
+    """An image for each brief, in their order.
 
-    An `existing` image of the same brief and painter is kept: the same row if its number agrees (so a re-run changes
+    An `existing` image of the same brief and painter is kept: the same if its number agrees (so a re-run changes
     nothing), a copy marked `cached` otherwise. moderation: `ok`, or the category that title and caption fall under.
     """
-    known = {
-        (row["brief_hash"], row["model"]): row
-        for row in (existing.sort("n", descending=True).iter_rows(named=True) if existing is not None else ())
-    }
-    rows: list[dict[str, Any]] = []
-    for row in briefs.sort("n").iter_rows(named=True):
-        earlier = known.get((row["brief_hash"], painter.model))
-        if earlier is None:
-            image = _drawn(painter, row, put_file)
-            known[row["brief_hash"], painter.model] = image
-            rows.append(image)
+    earlier = {(image.brief_hash, image.model): image for image in sorted(existing, key=lambda image: -image.n)}
+    new = [brief for brief in briefs if (brief.brief_hash, painter.model) not in earlier]
+    verdicts = iter(judged(moderator, [f"{brief.title} {brief.caption}" for brief in new]))
+    images: list[Image] = []
+    for brief in sorted(briefs, key=lambda brief: brief.n):
+        known = earlier.get((brief.brief_hash, painter.model))
+        if known is None:
+            known = _drawn(painter, brief, next(verdicts), put_file)
+            earlier[brief.brief_hash, painter.model] = known
+            images.append(known)
         else:
-            rows.append({**earlier, "n": row["n"], "cached": earlier["cached"] or earlier["n"] != row["n"]})
-    return IMAGES.conform(pl.DataFrame(rows, schema=IMAGES.schema))
+            images.append(known.model_copy(update={"n": brief.n, "cached": known.cached or known.n != brief.n}))
+    return images
 
 
-def _drawn(painter: Painter, row: dict[str, Any], put_file: Callable[[bytes, str], Stored]) -> dict[str, Any]:
-    width, height = dimensions(row["size"])
-    result = painter.paint(
+def _drawn(painter: Painter, brief: ImageBrief, moderation: str, put_file: Callable[[bytes, str], Stored]) -> Image:
+    width, height = dimensions(brief.size)
+    reply = painter.paint(
         PaintRequest(
-            title=row["title"],
-            prompt=row["prompt"],
-            negative=row["negative"],
+            title=brief.title,
+            prompt=brief.prompt,
+            negative=brief.negative,
             width=width,
             height=height,
-            caption=row["caption"],
-            style_tags=tuple(row["style_tags"]),
-            brief_hash=row["brief_hash"],
+            caption=brief.caption,
+            style_tags=brief.style_tags,
+            brief_hash=brief.brief_hash,
         )
     )
+    result = reply.value
     stored = put_file(result.image, result.extension)
-    return {
-        "n": row["n"],
-        "uri": stored.uri,
-        "sha256": stored.sha256,
-        "width": result.width,
-        "height": result.height,
-        "model": painter.model,
-        "moderation": moderate(f"{row['title']} {row['caption']}"),
-        "cached": False,
-        "brief_hash": row["brief_hash"],
-    }
+    return Image(
+        n=brief.n,
+        uri=stored.uri,
+        sha256=stored.sha256,
+        width=result.width,
+        height=result.height,
+        model=reply.model,
+        moderation=moderation,
+        cached=reply.kept,
+        brief_hash=brief.brief_hash,
+    )
 
 
 def dimensions(size: str) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """What a text rests on: staleness, and the explanation of a package, sentence by sentence, with versions and links.
 
-Built from tables only, so that it can be made again at any time; how it is printed is the front end's affair.
+Built from tables only, so that it can be made again at any time; how it is printed is handled in the front ends.
 """
 
 from __future__ import annotations
@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from tgstudio_dagster.ai.protocols import MessageKey
+from tgstudio_dagster.newsroom.records.editor_result import Claim, EditorResult
+from tgstudio_dagster.newsroom.records.package import Package
+from tgstudio_dagster.newsroom.records.post import CitedPost, PostVersion
 
 StaleReason = Literal["edited", "deleted", "missing"]
 
@@ -83,35 +86,41 @@ class Explanation(BaseModel):
 
 
 def explain(
-    editor_result: Mapping[str, Any],
+    result: EditorResult,
     messages: pl.DataFrame,
     versions: pl.DataFrame,
-    package: Mapping[str, Any] | None = None,
+    package: Package | None = None,
 ) -> Explanation:
     """Trace a package's text (or, without one, the whole editor result) back to the versions of posts.
 
-    editor_result, package: rows of EDITOR_RESULTS and CONTENT_PACKAGES; messages, versions: MESSAGES and
-    MESSAGE_VERSIONS frames that hold the cited posts as they are now. Sentences come in the order of the text.
+    messages, versions: MESSAGES and MESSAGE_VERSIONS frames that hold the cited posts as they are now. Sentences come in
+    the order of the text.
     """
-    sources = _sources(editor_result["claims"], messages, versions)
-    traces = _traces(editor_result["claims"], sources)
+    sources = _sources(result.claims, messages, versions)
+    traces = _traces(result.claims, sources)
     furniture: tuple[str, ...] = ()
     if package is not None:
-        traces, furniture = _in_text(traces, str(package["text"]))
+        traces, furniture = _in_text(traces, package.text)
     return Explanation(
-        package_id=package["package_id"] if package else None,
-        platform=package["platform"] if package else None,
-        topic_id=editor_result["topic_id"],
-        language=editor_result["language"],
-        model=editor_result["model"],
-        prompt_version=editor_result["prompt_version"],
-        run_id=editor_result["run_id"],
-        as_of=editor_result["as_of"],
-        overlap=editor_result["overlap"],
+        package_id=package.package_id if package else None,
+        platform=package.platform if package else None,
+        topic_id=result.topic_id,
+        language=result.language,
+        model=result.model,
+        prompt_version=result.prompt_version,
+        run_id=result.run_id,
+        as_of=result.as_of,
+        overlap=result.overlap,
         sentences=tuple(traces),
         furniture=furniture,
         stale=any(source.stale for trace in traces for source in trace.sources),
     )
+
+
+def staleness(claims: Sequence[Claim], messages: pl.DataFrame) -> dict[MessageKey, StaleReason]:
+    """The cited texts that no longer stand, and why: edited, deleted, or missing from `messages`."""
+    sources = _sources(claims, messages, None)
+    return {key: source.stale for key, source in sources.items() if source.stale is not None}
 
 
 def _stale_reason(version: int, current_version: int | None, deleted: bool) -> StaleReason | None:
@@ -124,53 +133,54 @@ def _stale_reason(version: int, current_version: int | None, deleted: bool) -> S
 
 
 def _sources(
-    claims: Sequence[Mapping[str, Any]], messages: pl.DataFrame, versions: pl.DataFrame | None
+    claims: Sequence[Claim], messages: pl.DataFrame, versions: pl.DataFrame | None
 ) -> dict[MessageKey, SourceTrace]:
-    cited = sorted({_key(message) for claim in claims for message in claim["messages"]})
+    cited = sorted({key for claim in claims for key in claim.messages})
     wanted = pl.DataFrame(
         {"channel_id": [key.channel_id for key in cited], "msg_id": [key.msg_id for key in cited]},
         schema={"channel_id": pl.Int64, "msg_id": pl.Int64},
     ).unique()
-    current = {
-        (row["channel_id"], row["msg_id"]): row
-        for row in messages.join(wanted, on=["channel_id", "msg_id"], how="semi").iter_rows(named=True)
+    posts = {
+        (post.channel_id, post.msg_id): post
+        for post in map(CitedPost.from_row, _held(messages, wanted).iter_rows(named=True))
     }
-    texts: dict[MessageKey, Mapping[str, Any]] = {}
+    texts: dict[MessageKey, PostVersion] = {}
     if versions is not None:
-        held = versions.join(wanted, on=["channel_id", "msg_id"], how="semi")
-        texts = {MessageKey(r["channel_id"], r["msg_id"], r["version"]): r for r in held.iter_rows(named=True)}
-    return {key: _source(key, current.get((key.channel_id, key.msg_id)), texts.get(key)) for key in cited}
+        texts = {
+            version.key: version for version in map(PostVersion.from_row, _held(versions, wanted).iter_rows(named=True))
+        }
+    return {key: _source(key, posts.get((key.channel_id, key.msg_id)), texts.get(key)) for key in cited}
 
 
-def _source(key: MessageKey, now: Mapping[str, Any] | None, then: Mapping[str, Any] | None) -> SourceTrace:
-    text = then["text"] if then else now["text"] if now and now["version"] == key.version else None
+def _held(frame: pl.DataFrame, posts: pl.DataFrame) -> pl.DataFrame:
+    return frame.join(posts, on=["channel_id", "msg_id"], how="semi")
+
+
+def _source(key: MessageKey, post: CitedPost | None, version: PostVersion | None) -> SourceTrace:
+    current = post.text if post is not None and post.version == key.version else None
     return SourceTrace(
         **key._asdict(),
-        channel=(now["channel"] or now["channel_title"]) if now else None,
-        url=now["url"] if now else None,
-        date=now["date"] if now else None,
-        seen_at=then["seen_at"] if then else None,
-        text=text,
-        stale=_stale_reason(key.version, now["version"] if now else None, bool(now and now["deleted_at"])),
+        channel=post.channel if post else None,
+        url=post.url if post else None,
+        date=post.date if post else None,
+        seen_at=version.seen_at if version else None,
+        text=version.text if version else current,
+        stale=_stale_reason(key.version, post.version if post else None, post is not None and post.deleted),
     )
 
 
-def _key(message: Mapping[str, Any]) -> MessageKey:
-    return MessageKey(message["channel_id"], message["msg_id"], message["version"])
-
-
-def _traces(claims: Sequence[Mapping[str, Any]], sources: Mapping[MessageKey, SourceTrace]) -> list[SentenceTrace]:
+def _traces(claims: Sequence[Claim], sources: Mapping[MessageKey, SourceTrace]) -> list[SentenceTrace]:
     """One trace per distinct sentence, with the sections that hold it, in order of first use."""
-    by_text: dict[str, list[Mapping[str, Any]]] = {}
+    by_text: dict[str, list[Claim]] = {}
     for claim in claims:
-        by_text.setdefault(claim["text"], []).append(claim)
+        by_text.setdefault(claim.text, []).append(claim)
     return [
         SentenceTrace(
             text=text,
-            sections=tuple(dict.fromkeys(claim["section"] for claim in same)),
-            needs_verification=any(claim["needs_verification"] for claim in same),
-            unsupported=tuple(dict.fromkeys(part for claim in same for part in claim["unsupported"])),
-            sources=tuple(sources[key] for key in dict.fromkeys(_key(m) for c in same for m in c["messages"])),
+            sections=tuple(dict.fromkeys(claim.section for claim in same)),
+            needs_verification=any(claim.needs_verification for claim in same),
+            unsupported=tuple(dict.fromkeys(part for claim in same for part in claim.unsupported)),
+            sources=tuple(sources[key] for key in dict.fromkeys(key for claim in same for key in claim.messages)),
         )
         for text, same in by_text.items()
     ]

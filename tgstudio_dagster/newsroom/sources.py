@@ -4,10 +4,9 @@ when it went stale."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 import polars as pl
 
@@ -15,6 +14,8 @@ from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
+from tgstudio_dagster.newsroom.records.editor_result import EditorResult
+from tgstudio_dagster.posts.counting import STANDING
 from tgstudio_dagster.topics.clean import own_texts
 from tgstudio_dagster.topics.footers import repeated_lines
 from tgstudio_dagster.topics.window import as_of, window_days
@@ -23,14 +24,22 @@ KEY = ["channel_id", "msg_id"]
 
 
 @dataclass(frozen=True)
-class TopicSource:
-    """A topic as of a day: its row, its posts (representative first, then by date), and the moment it speaks of.
+class Subject:
+    """What an order is written of: a topic, or chosen posts as if they were one."""
 
-    Of chosen posts the row has but a `topic_id` and `keywords`, and the most viewed one is first. The posts' texts are
-    without the lines their channels repeat: nobody wants a footer quoted.
+    topic_id: str
+    keywords: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TopicSource:
+    """A topic as of a day: its subject, its posts (representative first, then by date), and the moment it speaks of.
+
+    Of chosen posts the most viewed one is first. The posts' texts are without the lines their channels repeat: nobody
+    wants a footer quoted.
     """
 
-    topic: dict[str, Any]
+    topic: Subject
     messages: pl.DataFrame
     as_of: datetime
 
@@ -54,7 +63,7 @@ def read_topic(lake: TenantLake, topic_id: str, day: date) -> TopicSource:
     topic = found.row(0, named=True)
     members = lake.read(TOPIC_MESSAGES, days=[day]).filter(pl.col("topic_id") == topic_id).select(KEY)
     representative = (pl.col("channel_id") == topic["channel_id"]) & (pl.col("msg_id") == topic["msg_id"])
-    source = _source(lake, topic, members, ~representative, day)
+    source = _source(lake, Subject(topic_id, tuple(topic["keywords"] or ())), members, ~representative, day)
     if source.messages.is_empty():
         raise NotFoundError(f"topic {topic_id}: every post of it has been deleted since. Choose another topic.")
     return source
@@ -72,7 +81,7 @@ def read_chosen(lake: TenantLake, messages: Sequence[tuple[int, int]], day: date
         raise NotFoundError(
             f"{named(missing)} not among the posts of the 7 days that end with {day}.", field="messages"
         )
-    topic = {"topic_id": chosen_id(messages), "keywords": _keywords(lake, keys, day)}
+    topic = Subject(chosen_id(messages), tuple(_keywords(lake, keys, day)))
     source = _source(lake, topic, keys, -pl.col("views").fill_null(0), day)
     if source.messages.is_empty():
         raise NotFoundError("every one of them has been deleted since. Choose others.", field="messages")
@@ -104,10 +113,10 @@ def _keys(messages: Sequence[tuple[int, int]]) -> pl.DataFrame:
     return pl.DataFrame(sorted(set(messages)), schema=schema, orient="row")
 
 
-def _source(lake: TenantLake, topic: dict[str, Any], members: pl.DataFrame, first: pl.Expr, day: date) -> TopicSource:
+def _source(lake: TenantLake, topic: Subject, members: pl.DataFrame, first: pl.Expr, day: date) -> TopicSource:
     days = window_days(day)
     window = lake.read(MESSAGES, days=days)
-    messages = window.join(members, on=KEY, how="semi").filter(pl.col("deleted_at").is_null())
+    messages = window.join(members, on=KEY, how="semi").filter(STANDING)
     # Where `first` is least, the representative stands in front; the others follow by date.
     messages = messages.sort(first != first.min(), "date", *KEY)
     messages = messages.with_columns(text=own_texts(messages, repeated_lines(window)))
@@ -129,9 +138,9 @@ def _keywords(lake: TenantLake, keys: pl.DataFrame, day: date) -> list[str]:
     return keywords
 
 
-def cited_posts(lake: TenantLake, editor_result: Mapping[str, Any], day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+def cited_posts(lake: TenantLake, editor_result: EditorResult, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The cited posts as they are now, and all their versions: MESSAGES and MESSAGE_VERSIONS rows."""
-    cited = {(key["channel_id"], key["msg_id"]) for claim in editor_result["claims"] for key in claim["messages"]}
+    cited = {(key.channel_id, key.msg_id) for claim in editor_result.claims for key in claim.messages}
     keys = pl.DataFrame(sorted(cited), schema={"channel_id": pl.Int64, "msg_id": pl.Int64}, orient="row")
     days = window_days(day)
     messages = lake.read(MESSAGES, days=days).join(keys, on=KEY, how="semi")

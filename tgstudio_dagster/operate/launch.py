@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import dagster as dg
 
+from tgstudio_dagster.core.days import DayRange
 from tgstudio_dagster.definitions import build_definitions
-from tgstudio_dagster.orchestration.jobs import FULFIL_ORDER, REFRESH
+from tgstudio_dagster.orchestration.jobs import FULFIL_ORDER, REFRESH, blocking_checks
 from tgstudio_dagster.orchestration.partitions import order_key, orders, tenants
-from tgstudio_dagster.orchestration.tags import order_tags, range_tags
+from tgstudio_dagster.orchestration.progress import Listener, listening
+from tgstudio_dagster.orchestration.tags import ASKED_TAG, days_tags, order_tags
 
 # The events are in the instance for Dagster's UI; a terminal needs only what went wrong, and `report` says that.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -28,18 +29,21 @@ class RunOutcome:
     error: str | None
 
 
-def materialize_days(tenant: str, first: date, last: date) -> RunOutcome:
-    """Materialize everything up to rankings for a tenant's days, in one run."""
-    with dg.DagsterInstance.get() as instance:
+def materialize_days(tenant: str, ranges: Sequence[DayRange], listener: Listener | None = None) -> RunOutcome:
+    """Materialize everything up to rankings for a tenant's days, in one run; `listener` is told of every day written.
+
+    The months of the ranges follow each other (`core/days.by_adjacent_months`).
+    """
+    with dg.DagsterInstance.get() as instance, listening(listener):
         instance.add_dynamic_partitions(str(tenants.name), [tenant])
-        return _run(instance, REFRESH, tags=range_tags(tenant, first, last), partition_key=None)
+        return _run(instance, REFRESH, tags=days_tags(tenant, ranges), partition_key=None)
 
 
-def fulfil_order(order: str, assets: Sequence[str]) -> RunOutcome:
-    """Make these of an order's assets, in one run."""
+def fulfil_order(order: str, assets: Sequence[str], asked_at: str) -> RunOutcome:
+    """Make these of an order's assets, in one run; `asked_at` is the order's `updated_at`: the wish that it answers."""
     with dg.DagsterInstance.get() as instance:
         instance.add_dynamic_partitions(str(orders.name), [order])
-        tags = order_tags(order_key(order).tenant, order)
+        tags = order_tags(order_key(order).tenant, order) | {ASKED_TAG: asked_at}
         return _run(instance, FULFIL_ORDER, tags=tags, partition_key=order, assets=assets)
 
 
@@ -53,13 +57,15 @@ def _run(
 ) -> RunOutcome:
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     resolved = build_definitions().resolve_job_def(job)
+    if assets is not None:
+        chosen = {dg.AssetKey(name) for name in assets}
+        resolved = resolved.get_subset(asset_selection=chosen, asset_check_selection=set(blocking_checks(assets)))
     result = resolved.execute_in_process(
         instance=instance,
         tags=tags,
         partition_key=partition_key,
         run_config=QUIET,
         raise_on_error=False,
-        asset_selection=None if assets is None else [dg.AssetKey(name) for name in assets],
     )
     failed = tuple(
         sorted(

@@ -58,9 +58,9 @@ def build_bundle() -> None:
     job=build_bundle,
     minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts a run for each bundle that waits in the catalog. Cursor: the newest of them.",
+    description="Starts a run for each bundle that waits in the catalog.",
 )
-def bundles_sensor(context: dg.SensorEvaluationContext, catalog: dg.ResourceParam[Catalog]) -> dg.SensorResult:
+def bundles_sensor(_context: dg.SensorEvaluationContext, catalog: dg.ResourceParam[Catalog]) -> dg.SensorResult:
     """One run for each; a bundle's id is its run key."""
     waiting = pending_bundles(catalog)
     return dg.SensorResult(
@@ -71,7 +71,6 @@ def bundles_sensor(context: dg.SensorEvaluationContext, catalog: dg.ResourcePara
             )
             for one in waiting
         ],
-        cursor=max((one.id for one in waiting), default=context.cursor),
     )
 
 
@@ -89,4 +88,5 @@ def bundle_failed(context: dg.RunFailureSensorContext, catalog: dg.ResourceParam
         mark_bundle(catalog, bundle, "failed", run_id=run_id, error=failure_reason(context))
 
 
-BUNDLE_SENSORS = [bundles_sensor, bundle_failed]
+BUNDLE_PARTS = [bundles_sensor]
+BUNDLE_SENSORS = [bundle_failed]

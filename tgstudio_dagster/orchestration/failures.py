@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from tgstudio_dagster.core.errors import StoppedError
+from tgstudio_dagster.core.errors import StoppedError, TakenError
 
 
 def failure_reason(context: dg.RunFailureSensorContext) -> str | None:
@@ -16,8 +16,8 @@ def failure_reason(context: dg.RunFailureSensorContext) -> str | None:
 
 
 def was_stopped(context: dg.RunFailureSensorContext) -> bool:
-    """Whether a step ended because its user had stopped the work: no failure to tell of."""
-    return any(name == StoppedError.__name__ for chain in _errors(context) for name, _ in chain)
+    """Whether a step ended because its user had stopped the work, or another run does it: no failure to tell of."""
+    return any(name in (StoppedError.__name__, TakenError.__name__) for chain in _errors(context) for name, _ in chain)
 
 
 def _errors(context: dg.RunFailureSensorContext) -> Iterator[list[tuple[str | None, str]]]:

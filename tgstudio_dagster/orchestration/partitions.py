@@ -1,6 +1,7 @@
-"""How the work is cut: tenants, days, tenant × day, orders, and the trailing window. Nothing is computed here.
+"""How the work is cut: tenants, months, tenant × month, orders, and the trailing window. Nothing is computed here.
 
-A run works on a box of keys: one tenant and a range of days, or one order. Channels are a column, never a partition.
+Dagster's calendar is the month, the lake's the day: a run works on a box of keys (one tenant and a range of months, or
+one order) and names the days in them (`run_days.py`). Channels are a column, never a partition.
 """
 
 from __future__ import annotations
@@ -13,39 +14,38 @@ from typing import NamedTuple, Protocol
 import dagster as dg
 
 from tgstudio_dagster.core.settings import settings
-from tgstudio_dagster.topics.window import WINDOW_DAYS
 
 TENANT_TAG = "tenant"
 ORDER_TAG = "order"
 FOR_TAG = "tgstudio/for"
 """The tenant that a run was asked for by, where it may run beside the tenant's refresh: orders and bundles."""
+MONTH = "%Y-%m"
 
 tenants = dg.DynamicPartitionsDefinition(name="tenants")
-days = dg.DailyPartitionsDefinition(start_date=settings().first_day, timezone="UTC", end_offset=1)
-tenant_day = dg.MultiPartitionsDefinition({"tenant": tenants, "date": days})
+months = dg.MonthlyPartitionsDefinition(start_date=settings().first_day[:7], timezone="UTC", end_offset=1, fmt=MONTH)
+tenant_month = dg.MultiPartitionsDefinition({"tenant": tenants, "month": months})
 orders = dg.DynamicPartitionsDefinition(name="orders")
 
-# The mapping is beta in 1.13 and pinned; `tests/automation/test_partitions.py` guards how it behaves.
+# The mapping is beta in 1.13 and pinned; `tests/orchestration/test_partitions.py` guards how it behaves.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
+# A window of 7 days, and 30 days of what was learnt, reach into the month before and no further.
 trailing_window = dg.MultiPartitionMapping(
     {
         "tenant": dg.DimensionPartitionMapping("tenant", dg.IdentityPartitionMapping()),
-        "date": dg.DimensionPartitionMapping(
-            "date",
-            dg.TimeWindowPartitionMapping(
-                start_offset=1 - WINDOW_DAYS, end_offset=0, allow_nonexistent_upstream_partitions=True
-            ),
+        "month": dg.DimensionPartitionMapping(
+            "month",
+            dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=0, allow_nonexistent_upstream_partitions=True),
         ),
     }
 )
 
 
-class TenantDay(NamedTuple):
-    """One partition of a tenant × day asset."""
+class TenantMonth(NamedTuple):
+    """One partition of a tenant × month asset; the month is named by its first day."""
 
     tenant: str
-    day: date
+    month: date
 
 
 class OrderKey(NamedTuple):
@@ -60,22 +60,22 @@ class _HasPartitionKeys(Protocol):
     def partition_keys(self) -> Iterable[str]: ...
 
 
-def tenant_days(context: _HasPartitionKeys) -> list[TenantDay]:
-    """The run's tenant × day keys, by tenant and then day."""
-    return sorted(parse_tenant_day(key) for key in context.partition_keys)
+def tenant_months(context: _HasPartitionKeys) -> list[TenantMonth]:
+    """The run's tenant × month keys, by tenant and then month."""
+    return sorted(parse_tenant_month(key) for key in context.partition_keys)
 
 
-def parse_tenant_day(key: str) -> TenantDay:
-    """A tenant × day key as Dagster gives it (`2026-03-15|acme`: dimensions in alphabetical order)."""
+def parse_tenant_month(key: str) -> TenantMonth:
+    """A tenant × month key as Dagster gives it (`2026-03|acme`: dimensions in alphabetical order)."""
     if not isinstance(key, dg.MultiPartitionKey):
-        key = tenant_day.get_partition_key_from_str(key)
+        key = tenant_month.get_partition_key_from_str(key)
     parts = key.keys_by_dimension
-    return TenantDay(parts["tenant"], date.fromisoformat(parts["date"]))
+    return TenantMonth(parts["tenant"], date.fromisoformat(f"{parts['month']}-01"))
 
 
-def tenant_day_key(tenant: str, day: date) -> dg.MultiPartitionKey:
-    """Dagster's key of a tenant's day."""
-    return dg.MultiPartitionKey({"tenant": tenant, "date": day.isoformat()})
+def tenant_month_key(tenant: str, day: date) -> dg.MultiPartitionKey:
+    """Dagster's key of the tenant's month that holds the day."""
+    return dg.MultiPartitionKey({"tenant": tenant, "month": day.strftime(MONTH)})
 
 
 def order_key(key: str) -> OrderKey:

@@ -5,28 +5,100 @@ A resource is opened in the process that runs the step, never when the definitio
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
 import dagster as dg
 
+from tgstudio_dagster.ai.offline.moderator import OfflineModerator
 from tgstudio_dagster.ai.offline.painter import OfflinePainter
 from tgstudio_dagster.ai.offline.writer import OfflineWriter
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.work.turns import check_run
 from tgstudio_dagster.core.settings import settings
+from tgstudio_dagster.lake.frame_cache import FrameCache
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.orchestration.io_manager import LakeIOManager
+from tgstudio_dagster.orchestration.run_days import RunDays
 from tgstudio_dagster.telegram.reading.pull import Telegram
-from tgstudio_dagster.topics.sentence import open_encoder
+from tgstudio_dagster.topics.sentence import Encoder, open_encoder
 
 
-def default_resources() -> dict[str, dg.ResourceDefinition]:
+class LakeResource(dg.ConfigurableResource[Lake]):
+    """The lake of the settings."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Lake:
+        """Opened for one run, whose steps share what they have read; nothing is touched before the first use."""
+        return Lake.open(settings(), cache=FrameCache())
+
+
+class CatalogResource(dg.ConfigurableResource[Catalog]):
+    """The catalog of the settings."""
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Catalog]:
+        """Open for one run, closed after it."""
+        catalog = Catalog.open(settings())
+        try:
+            yield catalog
+        finally:
+            catalog.close()
+
+
+class EncoderResource(dg.ConfigurableResource[Encoder | None]):
+    """The sentence model of the settings, None for words alone."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Encoder | None:
+        """Its weights are read when the first text is."""
+        return open_encoder(settings())
+
+
+class TelegramResource(dg.ConfigurableResource[Telegram]):
+    """How this deployment reads Telegram."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Telegram:
+        """Nothing is connected before the first reading."""
+        return Telegram.open(settings())
+
+
+class WriterResource(dg.ConfigurableResource[OfflineWriter]):
+    """Who writes texts."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> OfflineWriter:
+        """The writer that needs no network."""
+        return OfflineWriter()
+
+
+class ModeratorResource(dg.ConfigurableResource[OfflineModerator]):
+    """Who judges what is drawn and published."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> OfflineModerator:
+        """The moderator that needs no network."""
+        return OfflineModerator()
+
+
+class PainterResource(dg.ConfigurableResource[OfflinePainter]):
+    """Who draws pictures."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> OfflinePainter:
+        """The painter that needs no network."""
+        return OfflinePainter()
+
+
+def default_resources() -> dict[str, object]:
     """The resources of a deployment by name; tests override any of them in `build_definitions`."""
     return {
-        "lake": dg.ResourceDefinition(lambda _: Lake.open(settings())),
-        "catalog": dg.ResourceDefinition(lambda _: Catalog.open(settings())),
-        "encoder": dg.ResourceDefinition(lambda _: open_encoder(settings())),
-        "telegram": dg.ResourceDefinition(lambda _: Telegram.open(settings())),
-        "writer": dg.ResourceDefinition(lambda _: OfflineWriter()),
-        "painter": dg.ResourceDefinition(lambda _: OfflinePainter()),
+        "lake": LakeResource(),
+        "catalog": CatalogResource(),
+        "encoder": EncoderResource(),
+        "telegram": TelegramResource(),
+        "writer": WriterResource(),
+        "moderator": ModeratorResource(),
+        "painter": PainterResource(),
+        "run_days": RunDays(),
         "io_manager": dg.IOManagerDefinition(
-            lambda context: LakeIOManager(context.resources.lake), required_resource_keys={"lake"}
+            lambda context: LakeIOManager(context.resources.lake, partial(check_run, context.resources.catalog)),
+            required_resource_keys={"lake", "catalog"},
         ),
     }

@@ -1,13 +1,17 @@
-"""The tags a run carries, so that the queue, the sensors and a person can tell whose it is."""
+"""The tags a run carries, so that the queue, the sensors and a person can tell whose it is, and of which days."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
-from tgstudio_dagster.orchestration.partitions import FOR_TAG, ORDER_TAG, TENANT_TAG, tenant_day_key
+from tgstudio_dagster.core.days import DayRange, format_ranges
+from tgstudio_dagster.orchestration.partitions import FOR_TAG, ORDER_TAG, TENANT_TAG, tenant_month_key
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
+DAYS_TAG = "tgstudio/days"
+"""The days of a run's months that it works on, as `core/days.py` writes them; without it, all of them."""
 VERSION_TAG = "tgstudio/version"
 """What the run was asked to bring up to date: names the state it found, so that attempts on it can be counted."""
 KIND_TAG = "tgstudio/kind"
@@ -21,13 +25,19 @@ HISTORY = "history"
 """Runs that read history: `dagster.yaml` lets two of them run at once, so that refreshes always find room."""
 
 
-def range_tags(tenant: str, first: date, last: date) -> dict[str, str]:
+def days_tags(tenant: str, ranges: Sequence[DayRange]) -> dict[str, str]:
     """Run tags that make one run of a tenant's days. A run for a range carries no tenant tag of Dagster's own."""
     return {
-        RANGE_START: str(tenant_day_key(tenant, first)),
-        RANGE_END: str(tenant_day_key(tenant, last)),
+        RANGE_START: str(tenant_month_key(tenant, min(days.first for days in ranges))),
+        RANGE_END: str(tenant_month_key(tenant, max(days.last for days in ranges))),
+        DAYS_TAG: format_ranges(ranges),
         TENANT_TAG: tenant,
     }
+
+
+def range_tags(tenant: str, first: date, last: date) -> dict[str, str]:
+    """`days_tags` of one range."""
+    return days_tags(tenant, [DayRange(first, last)])
 
 
 def order_tags(tenant: str, order: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Which observations are of one post: an album is one post under its lowest message id, however it was cut.
 
-Pure, on frames. How posts are folded while reading is in `posts.py`.
+Pure, on frames. Folding while a source is read is in `shape.py`.
 """
 
 from __future__ import annotations

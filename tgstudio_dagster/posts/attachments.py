@@ -162,10 +162,10 @@ def settled(table: pl.DataFrame, outcomes: Mapping[Item, Outcome]) -> pl.DataFra
     if not outcomes:
         return table
     place = {name: MEDIA.schema[name] for name in MEDIA.key}
-    said = {name: MEDIA.schema[name] for name in Outcome.__dataclass_fields__}
+    fields = {name: MEDIA.schema[name] for name in Outcome.__dataclass_fields__}
     changes = pl.DataFrame(
         [{name: getattr(item, name) for name in place} | asdict(outcome) for item, outcome in outcomes.items()],
-        schema=place | said,
+        schema=place | fields,
     )
     return table.update(changes, on=list(MEDIA.key), how="left")
 
@@ -192,8 +192,8 @@ def _kept(rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
         pl.col("size").is_null() | pl.col("size").eq_missing(pl.col("size_was")),
     )
     names = ["size", *_STORED]
-    kept = [pl.when(same).then(f"{name}_was").otherwise(name).alias(name) for name in names]
-    return joined.with_columns(kept).select(list(MEDIA.columns))
+    columns = [pl.when(same).then(f"{name}_was").otherwise(name).alias(name) for name in names]
+    return joined.with_columns(columns).select(list(MEDIA.columns))
 
 
 _NO_TEXT = pl.lit(None, dtype=pl.String)

@@ -1,32 +1,37 @@
-"""Pages of the feed: the tenant's posts, newest first, filtered, each page in bounded time however large the lake is.
+"""The feed: the tenant's posts, newest first, filtered, each page in bounded time however large the lake is.
 
 The order is by date, channel and message, so a page asked for by the place of the last post neither repeats nor leaves
-out what stood before new posts came. Recent days are kept in memory (hot.py); older ones are read for their page.
+out what stood before new posts came. Recent days are kept in memory (`lake/read_cache.py`), older ones are read for their
+page. `newest_posts` answers with any number of posts at once.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
+from tgstudio_dagster.core.cursor import mark_of, read_filtered, write_filtered
 from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.lake import read_cache
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGES
-from tgstudio_dagster.posts.questions import FEED_COLUMNS, Place
+from tgstudio_dagster.posts import counting
+from tgstudio_dagster.posts.fit import CHANNEL_NAME, PostFilter, bare_names, conditions, word_conditions, words_in
 
 if TYPE_CHECKING:
     from polars.expr.struct import ExprStructNameSpace
 
+FEED_COLUMNS = (
+    *("channel_id", "msg_id", "channel", "channel_title", "date", "edit_date", "deleted_at", "version", "lang", "type"),
+    *("text", "hashtags", "links", "forwarded_from", "album", "views", "forwards", "reactions", "comments"),
+    *("attachments", "url"),
+)
+"""What is read of a post to show it: fewer columns, less to decode."""
 MAX_PAGE = 200
 MAX_POSTS = 100_000
 """Posts that one page looks at before it says how far it came: about 50 MB of text."""
@@ -40,36 +45,36 @@ _MEDIA = (
     *("uri", "thumb_uri"),
 )
 _NAME, _TEXT = "channel_name", "text_lower"
-_LOWER = pl.col("channel").str.to_lowercase()
-_ID = re.compile(r"\d{1,18}", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Place(NamedTuple):
+    """A post's place in the feed, which is by date, channel and message, newest first."""
+
+    date: datetime
+    channel_id: int = 0
+    msg_id: int = 0
 
 
 @dataclass(frozen=True)
-class Asked:
+class FeedQuery(PostFilter):
     """What the feed is filtered by; an empty one lets everything through. Times are days in UTC, ends included.
 
-    `channels` are usernames (with or without @) or ids. Every word must stand in the text, without regard to case.
     Comments never come, service messages only where their type is asked for.
     """
 
     first: date | None = None
     last: date | None = None
-    channels: Sequence[str] = ()
-    langs: Sequence[str] = ()
-    types: Sequence[str] = ()
-    words: Sequence[str] = ()
 
     @property
     def narrow(self) -> bool:
         """Whether most posts of a day may be passed over."""
-        return bool(self.channels or self.langs or self.types or self.words)
+        return bool(self.channels or self.langs or self.types or self.words or self.any_words)
 
     @property
     def mark(self) -> str:
-        """8 hex digits of the filters, in which their order means nothing."""
-        several = (sorted(some) for some in (self.channels, self.langs, self.types, self.words))
-        return hashlib.sha256(repr((self.first, self.last, *several)).encode()).hexdigest()[:8]
+        """The filters' mark in a cursor; their order means nothing."""
+        filters = [sorted(values) for values in (self.channels, self.langs, self.types, self.words)]
+        return mark_of(self.first, self.last, *filters, *([sorted(self.any_words)] if self.any_words else []))
 
 
 @dataclass(frozen=True)
@@ -89,21 +94,35 @@ class FeedPage:
     looked_to: date | None
 
 
-def feed_page(lake: TenantLake, asked: Asked, *, cursor: str | None = None, limit: int = 50) -> FeedPage:
+def feed_page(lake: TenantLake, query: FeedQuery, *, cursor: str | None = None, limit: int = 50) -> FeedPage:
     """A page of the feed. Raises QueryError for a foreign cursor, a range without a day, or a limit out of bounds."""
-    if asked.first and asked.last and asked.first > asked.last:
-        raise QueryError(f"{asked.first} is after last, {asked.last}; give the earlier one first.", field="first")
+    if query.first and query.last and query.first > query.last:
+        raise QueryError(f"{query.first} is after last, {query.last}; give the earlier one first.", field="first")
     if not 1 <= limit <= MAX_PAGE:
         raise QueryError(f"{limit}: a page has 1 to {MAX_PAGE} posts.", field="limit")
-    before = None if cursor is None else _place(cursor, asked)
-    found, looked_to, more = _look(lake, asked, before, limit)
-    if found.height > limit:
-        found = found.head(limit)
-        last = found.row(-1, named=True)
-        further: Place | None = Place(*(last[name] for name in _ORDER))
+    before = None if cursor is None else Place(*read_filtered(cursor, query.mark, 2, of="feed"))
+    posts, looked_to, more = _look(lake, query, before, limit)
+    if posts.height > limit:
+        posts = posts.head(limit)
+        end: Place | None = Place(*posts.select(_ORDER).row(-1))
     else:
-        further = Place(datetime.combine(looked_to, time(), UTC)) if looked_to and more else None
-    return FeedPage(found, further and _cursor(further, asked), looked_to)
+        end = Place(datetime.combine(looked_to, time(), UTC)) if looked_to and more else None
+    return FeedPage(posts, end and write_filtered(query.mark, *end), looked_to)
+
+
+def newest_posts(lake: TenantLake, query: FeedQuery, *, limit: int) -> pl.DataFrame:
+    """The newest posts that fit, with FEED_COLUMNS and in the feed's order, however many are asked for.
+
+    Days are read from the newest backwards, in steps that double, and only until the limit is reached: most questions
+    are answered by the first one. Nothing is kept in memory for the next question, nor is the number of days bounded.
+    """
+    days = [day for day in reversed(lake.days(MESSAGES)) if _within(day, query.first, query.last)]
+    where = [*conditions(query), *word_conditions(query)]
+    posts, start, step = MESSAGES.empty().select(FEED_COLUMNS), 0, 1
+    while start < len(days) and posts.height < limit:
+        posts = pl.concat([posts, _read(lake, days[start : start + step], where)])
+        start, step = start + step, step * 2
+    return posts.head(limit)
 
 
 def version(lake: TenantLake) -> str:
@@ -113,8 +132,8 @@ def version(lake: TenantLake) -> str:
 
 def posts_of(lake: TenantLake, keys: pl.DataFrame, days: Sequence[date]) -> pl.DataFrame:
     """Posts of the days that `keys` (channel_id, msg_id) name, as a page's rows, newest first."""
-    known = read_cache.versions(lake, MESSAGES)
-    parts = [_posts(lake, day).join(keys, on=_KEY, how="semi").drop(_NAME, _TEXT) for day in days if day in known]
+    versions = read_cache.versions(lake, MESSAGES)
+    parts = [_posts(lake, day).join(keys, on=_KEY, how="semi").drop(_NAME, _TEXT) for day in days if day in versions]
     return pl.concat([_no_posts(), *parts]).sort(_ORDER, descending=True)
 
 
@@ -128,89 +147,74 @@ def _shown(posts: pl.DataFrame, media: pl.DataFrame) -> pl.DataFrame:
     item = pl.struct(name for name in _MEDIA if name not in _KEY)
     items = media.group_by(_KEY).agg(media=item.sort_by("index"))
     # What is not among the media yet is shown as Telegram described it.
-    told = pl.col("attachments").list.eval(_as_media(pl.element().struct))
+    described = pl.col("attachments").list.eval(_as_media(pl.element().struct))
     return (
         posts.join(items, on=_KEY, how="left", maintain_order="left")
-        .with_columns(edits=pl.col("version") - 1, media=pl.coalesce("media", told))
+        .with_columns(edits=pl.col("version") - 1, media=pl.coalesce("media", described))
         .drop("attachments")
     )
 
 
-def _look(lake: TenantLake, asked: Asked, before: Place | None, limit: int) -> tuple[pl.DataFrame, date | None, bool]:
+def _look(
+    lake: TenantLake, query: FeedQuery, before: Place | None, limit: int
+) -> tuple[pl.DataFrame, date | None, bool]:
     """One post more than the page has, if there are, how far was looked, and whether there are older days."""
-    known = read_cache.versions(lake, MESSAGES)
-    last = asked.last if before is None else min(asked.last or date.max, before.date.date())
-    newest_first = sorted(known, reverse=True)
-    days = [day for day in newest_first if (asked.first or date.min) <= day <= (last or date.max)]
+    newest_first = sorted(read_cache.versions(lake, MESSAGES), reverse=True)
+    last = query.last if before is None else min(query.last or date.max, before.date.date())
+    days = [day for day in newest_first if _within(day, query.first, last)]
     recent = set(newest_first[:HOT_DAYS])
     usual = _posts(lake, newest_first[0]).height if days else 0
-    asked = _with_ids(lake, asked, newest_first[0]) if days else asked
-    found, posts, looked_to = _no_posts(), 0, None
+    query = _with_ids(lake, query, newest_first[0]) if days else query
+    page, looked_at, looked_to = _no_posts(), 0, None
     for n, day in enumerate(days):
-        if posts >= MAX_POSTS or n >= MAX_DAYS:
-            return found, looked_to, True
-        most = limit + 1 - found.height
-        if day in recent or not asked.narrow:
-            some = _first(_posts(lake, day), asked, before, most)
+        if looked_at >= MAX_POSTS or n >= MAX_DAYS:
+            return page, looked_to, True
+        most = limit + 1 - page.height
+        if day in recent or not query.narrow:
+            posts = _first(_posts(lake, day), query, before, most)
         else:
-            where = [*_where(asked, _LOWER), *_has_words(asked), *_before(before)]
-            some = with_media(lake, _read(lake, day, where).head(most))
+            where = [*conditions(query), *word_conditions(query), *_before(before)]
+            posts = with_media(lake, _read(lake, [day], where).head(most))
         # Without words little of a post is looked at.
-        posts += usual if asked.words or not asked.narrow else usual // 8
-        found, looked_to = pl.concat([found, some]) if found.height else some, day
-        if found.height > limit:
+        looked_at += usual if query.words or query.any_words or not query.narrow else usual // 8
+        page, looked_to = pl.concat([page, posts]) if page.height else posts, day
+        if page.height > limit:
             break
-    return found, looked_to, False
+    return page, looked_to, False
 
 
-def _where(asked: Asked, name: pl.Expr) -> list[pl.Expr]:
-    where = [pl.col("type").is_in(list(asked.types)) if asked.types else pl.col("type") != "service"]
-    names = [one.removeprefix("@").lower() for one in asked.channels]
-    ids = [int(one) for one in names if _ID.fullmatch(one)]
-    if names and len(ids) == len(names):
-        # Alone: rows are sorted by it, so most of an object is passed over.
-        where.append(pl.col("channel_id").is_in(ids))
-    elif names:
-        where.append(name.is_in(names) | pl.col("channel_id").is_in(ids))
-    if asked.langs:
-        where.append(pl.col("lang").is_in(list(asked.langs)))
-    return where
+def _within(day: date, first: date | None, last: date | None) -> bool:
+    return (first or date.min) <= day <= (last or date.max)
 
 
-def _has_words(asked: Asked) -> list[pl.Expr]:
-    # A pattern without case takes a thirtieth of the time of lowering every text.
-    return [pl.col("text").str.contains("(?i)" + pl.escape_regex(word)) for word in asked.words]
-
-
-def _first(posts: pl.DataFrame, asked: Asked, before: Place | None, most: int) -> pl.DataFrame:
+def _first(posts: pl.DataFrame, query: FeedQuery, before: Place | None, most: int) -> pl.DataFrame:
     """Of a day that is kept the first posts that fit. Which they are is found first: a filter would copy all that pass."""
-    fit = pl.all_horizontal(*_where(asked, pl.col(_NAME)), *_before(before))
-    places = posts.select(pl.arg_where(fit)).to_series()
-    if asked.words:
-        words = pl.all_horizontal(pl.col(_TEXT).str.contains(word.lower(), literal=True) for word in asked.words)
-        texts, found, start, step = posts.select(_TEXT), [places.head(0)], 0, 512
+    where = conditions(query, pl.col(_NAME)) + _before(before)
+    places = posts.select(pl.arg_where(pl.all_horizontal(where))).to_series()
+    if query.words or query.any_words:
+        words = words_in(pl.col(_TEXT), query.words, query.any_words)
+        texts, parts, start, step = posts.select(_TEXT), [places.head(0)], 0, 512
         # A word that many posts hold is found in the first few: the rest is not looked at.
-        while start < places.len() and sum(some.len() for some in found) < most:
+        while start < places.len() and sum(part.len() for part in parts) < most:
             part = places.slice(start, step)
-            found.append(part.filter(texts[part].select(words).to_series()))
+            parts.append(part.filter(texts[part].select(words).to_series()))
             start, step = start + step, step * 4
-        places = pl.concat(found)
+        places = pl.concat(parts)
     return posts[places.head(most)].drop(_NAME, _TEXT)
 
 
-def _with_ids(lake: TenantLake, asked: Asked, newest: date) -> Asked:
+def _with_ids(lake: TenantLake, query: FeedQuery, newest: date) -> FeedQuery:
     """The same, with ids in place of the names of channels that post lately: rows are sorted by them."""
-    if not asked.channels:
-        return asked
+    if not query.channels:
+        return query
 
-    def make() -> pl.DataFrame:
+    def read() -> pl.DataFrame:
         pairs = _posts(lake, newest).select(_NAME, "channel_id").drop_nulls().unique()
         # A name that moved from one channel to another stays a name.
         return pairs.filter(pl.col(_NAME).is_unique())
 
-    known = dict(read_cache.frame(lake, "channels", _stands(lake, newest), make).iter_rows())
-    names = [one.removeprefix("@").lower() for one in asked.channels]
-    return replace(asked, channels=[str(known.get(name, name)) for name in names])
+    ids = dict(read_cache.frame(lake, "channels", _stamp(lake, newest), read).iter_rows())
+    return replace(query, channels=[str(ids.get(name, name)) for name in bare_names(query.channels)])
 
 
 def _before(place: Place | None) -> list[pl.Expr]:
@@ -228,62 +232,45 @@ def _before(place: Place | None) -> list[pl.Expr]:
 def _posts(lake: TenantLake, day: date) -> pl.DataFrame:
     """A day's posts but comments as a page's rows, in the feed's order, with the channel's name and the text in lower case."""
 
-    def make() -> pl.DataFrame:
-        return with_media(lake, _read(lake, day, [])).with_columns(
-            _LOWER.alias(_NAME), pl.col("text").str.to_lowercase().alias(_TEXT)
+    def read() -> pl.DataFrame:
+        return with_media(lake, _read(lake, [day], [])).with_columns(
+            CHANNEL_NAME.alias(_NAME), pl.col("text").str.to_lowercase().alias(_TEXT)
         )
 
-    return read_cache.frame(lake, f"posts/{day}", _stands(lake, day), make)
+    return read_cache.frame(lake, f"posts/{day}", _stamp(lake, day), read)
 
 
-def _stands(lake: TenantLake, day: date) -> str:
+def _stamp(lake: TenantLake, day: date) -> str:
     """Changes when the day's rows may."""
     return repr((day, *(read_cache.versions(lake, table).get(day) for table in (MESSAGES, MEDIA))))
 
 
-def _read(lake: TenantLake, day: date, where: list[pl.Expr]) -> pl.DataFrame:
+def _read(lake: TenantLake, days: Sequence[date], where: list[pl.Expr]) -> pl.DataFrame:
+    """Posts of the days but comments, with FEED_COLUMNS, in the feed's order."""
     columns = (*FEED_COLUMNS, "comment_on")
-    read = lake.read(MESSAGES, days=[day], columns=columns, where=[pl.col("comment_on").is_null(), *where])
-    return read.drop("comment_on").sort(_ORDER, descending=True)
+    posts = lake.read(MESSAGES, days=days, columns=columns, where=[counting.NO_COMMENT, *where])
+    return posts.drop("comment_on").sort(_ORDER, descending=True)
 
 
 def _media(lake: TenantLake, keys: pl.DataFrame) -> pl.DataFrame:
     """The media of the posts that `keys` name, by channel_id, msg_id and day."""
-    known = read_cache.versions(lake, MEDIA)
-    found = [MEDIA.empty().select(_MEDIA)]
-    for (day,), some in keys.partition_by("day", as_dict=True).items():
-        if isinstance(day, date) and day in known:
-            own = [pl.col("channel_id").is_in(some["channel_id"].unique().to_list())]
-            found.append(lake.read(MEDIA, days=[day], columns=_MEDIA, where=own).join(some, on=_KEY, how="semi"))
-    return pl.concat(found)
+    versions = read_cache.versions(lake, MEDIA)
+    parts = [MEDIA.empty().select(_MEDIA)]
+    for (day,), posts in keys.partition_by("day", as_dict=True).items():
+        if isinstance(day, date) and day in versions:
+            own = [pl.col("channel_id").is_in(posts["channel_id"].unique().to_list())]
+            parts.append(lake.read(MEDIA, days=[day], columns=_MEDIA, where=own).join(posts, on=_KEY, how="semi"))
+    return pl.concat(parts)
 
 
 def _as_media(item: ExprStructNameSpace) -> pl.Expr:
     """An attachment of a message in the shape of its row of media."""
     names = ("kind", "mime", "file_name", "size", "width", "height", "duration", "status")
-    told = [item.field(name) for name in names]
+    fields = [item.field(name) for name in names]
     place = pl.int_range(pl.len(), dtype=pl.Int32).alias("index")
-    return pl.struct([place, *told, *(pl.lit(None, pl.String).alias(name) for name in ("uri", "thumb_uri"))])
+    return pl.struct([place, *fields, *(pl.lit(None, pl.String).alias(name) for name in ("uri", "thumb_uri"))])
 
 
 @cache
 def _no_posts() -> pl.DataFrame:
     return _shown(MESSAGES.empty().select(FEED_COLUMNS), MEDIA.empty().select(_MEDIA))
-
-
-def _cursor(place: Place, asked: Asked) -> str:
-    microseconds = (place.date - _EPOCH) // timedelta(microseconds=1)
-    plain = f"{asked.mark}.{microseconds}.{place.channel_id}.{place.msg_id}"
-    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
-
-
-def _place(cursor: str, asked: Asked) -> Place:
-    try:
-        plain = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        mark, microseconds, channel_id, msg_id = plain.split(".")
-        place = Place(_EPOCH + timedelta(microseconds=int(microseconds)), int(channel_id), int(msg_id))
-    except (ValueError, OverflowError, binascii.Error) as error:
-        raise QueryError("it is none of this feed's; ask for the first page again.", field="cursor") from error
-    if mark != asked.mark or not all(-(2**63) <= number < 2**63 for number in place[1:]):
-        raise QueryError("it is of a feed with other filters; ask for the first page again.", field="cursor")
-    return place

@@ -1,6 +1,6 @@
 """A tenant's filters as expressions over landing rows, and the decision which files to store.
 
-Pure: what to do with the rows that stay is the importer's matter.
+Pure: what to do with the rows that stay is decided by the importer.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from tgstudio_dagster.catalog.people.tenant_settings import Filters
+from tgstudio_dagster.posts.fit import of_channels
 
 
 def left_out(filters: Filters) -> pl.Expr:
@@ -20,7 +21,7 @@ def left_out(filters: Filters) -> pl.Expr:
     """
     rules: list[tuple[str, pl.Expr]] = []
     if filters.channels:
-        rules.append(("channels", ~_of(filters.channels)))
+        rules.append(("channels", ~of_channels(filters.channels).fill_null(value=False)))
     if filters.since is not None:
         rules.append(("since", pl.col("date") < _midnight(filters.since)))
     if filters.until is not None:
@@ -52,7 +53,9 @@ def media_left_out(filters: Filters) -> pl.Expr:
         )
     if filters.media_channels:
         refusal = (
-            pl.when(_of(filters.media_channels)).then(refusal).otherwise(pl.lit("skipped: not one of media_channels"))
+            pl.when(of_channels(filters.media_channels).fill_null(value=False))
+            .then(refusal)
+            .otherwise(pl.lit("skipped: not one of media_channels"))
         )
     return refusal.alias("refusal")
 
@@ -66,13 +69,6 @@ def media_refusal(filters: Filters, *, kind: str, extension: str, size: int) -> 
     if filters.extensions and extension not in {item.lstrip(".").lower() for item in filters.extensions}:
         return "skipped: not one of extensions"
     return None
-
-
-def _of(channels: tuple[str, ...]) -> pl.Expr:
-    """Whether the row's channel is one of these usernames or ids."""
-    names = {name.removeprefix("@").lower() for name in channels}
-    named = pl.col("channel").str.to_lowercase().is_in(names).fill_null(value=False)
-    return named | pl.col("channel_id").cast(pl.String).is_in(names)
 
 
 def _midnight(day: object) -> datetime:

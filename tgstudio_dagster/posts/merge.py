@@ -161,25 +161,29 @@ def _attachments(living: pl.DataFrame) -> pl.DataFrame:
 
 
 def _stats(living: pl.DataFrame, stats: pl.DataFrame) -> pl.DataFrame:
-    seen = living.filter(~pl.col("prior") & pl.any_horizontal(pl.col(COUNTERS).is_not_null()))
-    every = pl.concat([stats.select(list(MESSAGE_STATS.columns)), seen.select(list(MESSAGE_STATS.columns))])
+    read = living.filter(~pl.col("prior") & pl.any_horizontal(pl.col(COUNTERS).is_not_null()))
+    every = pl.concat([stats.select(list(MESSAGE_STATS.columns)), read.select(list(MESSAGE_STATS.columns))])
     return MESSAGE_STATS.conform(every.group_by(MESSAGE_STATS.key).agg(pl.col(COUNTERS).max()))
 
 
 def _counters(living: pl.DataFrame, stats: pl.DataFrame) -> pl.DataFrame:
     newest = stats.group_by(KEY, maintain_order=True).agg(pl.col(COUNTERS).drop_nulls().last())
     prior = living.filter("prior").group_by(KEY, maintain_order=True).agg(pl.col(COUNTERS).max().name.suffix("_prior"))
-    known = living.select(KEY).unique().join(newest, on=KEY, how="left").join(prior, on=KEY, how="left")
-    return known.select(*KEY, *(pl.coalesce(name, f"{name}_prior").alias(name) for name in COUNTERS))
+    counted = living.select(KEY).unique().join(newest, on=KEY, how="left").join(prior, on=KEY, how="left")
+    return counted.select(*KEY, *(pl.coalesce(name, f"{name}_prior").alias(name) for name in COUNTERS))
 
 
 def _emoji(living: pl.DataFrame, stats: pl.DataFrame) -> pl.DataFrame:
     """Reactions by emoji, from the newest observation that carries reactions (an existing row: as the stats tell)."""
-    told = stats.filter(pl.col("reactions").is_not_null()).group_by(KEY).agg(pl.col("observed_at").max().alias("told"))
+    emoji_reads = (
+        stats.filter(pl.col("reactions").is_not_null())
+        .group_by(KEY)
+        .agg(pl.col("observed_at").max().alias("emoji_read"))
+    )
     carrying = (
         living.filter(pl.col("reactions").is_not_null())
-        .join(told, on=KEY, how="left")
-        .with_columns(at=pl.when("prior").then(pl.coalesce("told", "observed_at")).otherwise("observed_at"))
+        .join(emoji_reads, on=KEY, how="left")
+        .with_columns(at=pl.when("prior").then(pl.coalesce("emoji_read", "observed_at")).otherwise("observed_at"))
         .sort("at", "reactions", maintain_order=True)
     )
     return carrying.group_by(KEY).agg(pl.col("reactions_by_emoji").last())
@@ -192,13 +196,13 @@ def _versions(living: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:
     before = pl.concat(
         [versions.filter(pl.col("text") != ""), versions.join(parts, on=KEY, how="anti").filter(text="")]
     )
-    seen = pl.concat(
+    observed = pl.concat(
         [before.select(columns), living.filter(~pl.col("silent")).rename({"observed_at": "seen_at"}).select(columns)]
     )
-    told = seen.select(KEY).unique()
-    rest = living.join(told, on=KEY, how="anti").rename({"observed_at": "seen_at"}).select(columns)
+    observed_keys = observed.select(KEY).unique()
+    rest = living.join(observed_keys, on=KEY, how="anti").rename({"observed_at": "seen_at"}).select(columns)
     numbered = (
-        pl.concat([seen, rest])
+        pl.concat([observed, rest])
         .sort([*KEY, "seen_at", pl.col("text").str.len_bytes(), "text_hash"])
         .group_by([*KEY, "seen_at"], maintain_order=True)
         .last()
@@ -209,8 +213,8 @@ def _versions(living: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_language(merged: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
-    known = messages.select("text_hash", "lang").unique("text_hash", keep="first", maintain_order=True)
-    merged = merged.join(known, on="text_hash", how="left", maintain_order="left")
+    detected = messages.select("text_hash", "lang").unique("text_hash", keep="first", maintain_order=True)
+    merged = merged.join(detected, on="text_hash", how="left", maintain_order="left")
     new = merged.filter(pl.col("lang").is_null()).select("text", "text_hash").unique("text_hash")
-    told = new.select("text_hash", language.detect(new["text"]).alias("told"))
-    return merged.join(told, on="text_hash", how="left").with_columns(pl.coalesce("lang", "told").alias("lang"))
+    fresh = new.select("text_hash", language.detect(new["text"]).alias("detected"))
+    return merged.join(fresh, on="text_hash", how="left").with_columns(pl.coalesce("lang", "detected").alias("lang"))

@@ -1,6 +1,6 @@
 """Small decisions that make sources alike: text and entities, times, types, names of files and media.
 
-Pure functions on strings and numbers only; frames are made in `posts.py`, formats are read in the sources.
+Pure functions on strings and numbers only; frames are made in `shape.py`, formats are read in `telegram/sources/`.
 """
 
 from __future__ import annotations

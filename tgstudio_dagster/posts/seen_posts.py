@@ -1,6 +1,6 @@
-"""What the lake already holds of posts: their newest observation, for deciding what to ask for again.
+"""The newest observation of each post in the lake, to decide which posts to read again.
 
-Reading the lake only. Posts wait as landings until they are merged, so both are looked at.
+Reads the lake only: merged messages, and the landings that wait to be merged.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def known_posts(lake: TenantLake, days: Iterable[date]) -> pl.DataFrame:
 
 def known_dates(lake: TenantLake, channel_id: int, msg_ids: Iterable[int]) -> dict[int, int]:
     """When these posts of a channel were made (microseconds since 1970), of those that the lake holds; newest days first."""
-    wanted, found = set(msg_ids), dict[int, int]()
+    ids, dates = set(msg_ids), dict[int, int]()
     for day in sorted({*lake.days(MESSAGES), *lake.landing_days()}, reverse=True):
-        if wanted <= found.keys():
+        if ids <= dates.keys():
             break
-        rows = _day(lake, day).filter(pl.col("channel_id") == channel_id, pl.col("msg_id").is_in(list(wanted)))
-        found.update({msg_id: to_micros(moment) for msg_id, moment in rows.select("msg_id", "date").iter_rows()})
-    return found
+        rows = _day(lake, day).filter(pl.col("channel_id") == channel_id, pl.col("msg_id").is_in(list(ids)))
+        dates.update({msg_id: to_micros(moment) for msg_id, moment in rows.select("msg_id", "date").iter_rows()})
+    return dates
 
 
 def _day(lake: TenantLake, day: date) -> pl.DataFrame:

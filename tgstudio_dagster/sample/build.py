@@ -51,14 +51,14 @@ def build(folder: Path, content: Path = CONTENT) -> Sample:
     The same content gives the same bytes. Raises SourceError where the content is malformed.
     """
     reads = [moment(day, time) for day in range((LAST_DAY - FIRST_DAY).days + 1) for time in _READ_AT]
-    known = channels(content)
+    by_name = channels(content)
     dumps, desktop, labels = folder / "telethon", folder / "desktop", folder / "labels.jsonl"
     files = write_files(dumps / "files", content)
-    posts = written_posts(content) + recurring_posts(known, content)
-    messages = publish(posts, known, files, until=reads[-1])
+    posts = written_posts(content) + recurring_posts(by_name, content)
+    messages = publish(posts, by_name, files, until=reads[-1])
 
     by_reader: dict[str, list[Channel]] = {"telethon": [], "desktop": []}
-    for channel in known.values():
+    for channel in by_name.values():
         by_reader[channel.reader].append(channel)
     _write_dumps(dumps, by_reader["telethon"], messages, reads)
     export = Export(desktop, dumps / "files", reads[-1])
@@ -75,13 +75,15 @@ def build(folder: Path, content: Path = CONTENT) -> Sample:
 
 
 def _write_dumps(folder: Path, read: list[Channel], messages: list[Message], reads: list[datetime]) -> None:
-    mine = [message for message in messages if message.channel.reader == "telethon"]
+    dumped = [message for message in messages if message.channel.reader == "telethon"]
     before = moment(0, "00:00")
     for number, at in enumerate(reads):
         forms: list[dict[str, Any]] = [channel_form(channel, _subscribers(channel, at)) for channel in read]
-        seen = list(_observations(mine, number, before, at, last=at == reads[-1]))
-        seen.sort(key=lambda observation: (read.index(observation[0].channel), observation[0].id, observation[1]))
-        forms += [message_form(message, observed_at) for message, observed_at in seen]
+        observations = list(_observations(dumped, number, before, at, last=at == reads[-1]))
+        observations.sort(
+            key=lambda observation: (read.index(observation[0].channel), observation[0].id, observation[1])
+        )
+        forms += [message_form(message, observed_at) for message, observed_at in observations]
         _write_lines(folder / f"{number + 1:02}-{at:%Y-%m-%dT%H%MZ}.jsonl", forms)
         before = at
 

@@ -129,7 +129,7 @@ class Single(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class WrittenPost:
     """A post as a newsroom means it, before its channel publishes it.
 
     `forward_of` names the channel whose post of the same event is forwarded; `heat` multiplies the channel's typical
@@ -175,9 +175,9 @@ def channels(content: Path = CONTENT) -> dict[str, Channel]:
     return {channel.username: channel for channel in read_yaml(content / "channels.yaml", list[Channel])}
 
 
-def written_posts(content: Path = CONTENT) -> list[Post]:
+def written_posts(content: Path = CONTENT) -> list[WrittenPost]:
     """Every post of stories_*.yaml, singles_*.yaml and adverts.yaml, in the files' order."""
-    posts: list[Post] = []
+    posts: list[WrittenPost] = []
     for path in sorted(content.glob("stories_*.yaml")):
         for story in read_yaml(path, list[Story]):
             posts.extend(_of_story(story))
@@ -188,7 +188,7 @@ def written_posts(content: Path = CONTENT) -> list[Post]:
     return posts
 
 
-def _of_story(story: Story) -> Iterator[Post]:
+def _of_story(story: Story) -> Iterator[WrittenPost]:
     start = moment(story.day, story.time)
     size = sum(len(event.posts) for event in story.events)
     # A story that many channels tell is one that many people read, with some luck.
@@ -199,7 +199,7 @@ def _of_story(story: Story) -> Iterator[Post]:
         for post in event.posts:
             at = start + timedelta(minutes=post.after)
             retold = _retelling(event.event, post, wire)
-            yield Post(
+            yield WrittenPost(
                 channel=post.channel,
                 at=at,
                 text=retold(post.text),
@@ -233,10 +233,12 @@ def _retelling(event: str, post: StoryPost, wire: str) -> Callable[[str], str]:
     return lambda text: f"{text}\n\n{wire}"
 
 
-def _of_single(single: Single, heat: float, plain: bool = False) -> Post:
+def _of_single(single: Single, heat: float, plain: bool = False) -> WrittenPost:
     at = moment(single.day, single.time)
     edit, deleted_at = _edit(at, single.edit), _later(at, single.delete_after)
-    return Post(single.channel, at, single.text, heat, single.media, edit=edit, deleted_at=deleted_at, plain=plain)
+    return WrittenPost(
+        single.channel, at, single.text, heat, single.media, edit=edit, deleted_at=deleted_at, plain=plain
+    )
 
 
 def _check_forwards(story: str, posts: Sequence[StoryPost]) -> None:

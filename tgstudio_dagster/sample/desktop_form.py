@@ -47,12 +47,12 @@ class Export:
         return {"about": _ABOUT, "chats": {"about": _ABOUT_CHATS, "list": listed}}
 
     def _chat(self, channel: Channel, messages: Sequence[Message]) -> Form:
-        kept = [message for message in messages if not message.deleted_by(self._at)]
+        standing = [message for message in messages if not message.deleted_by(self._at)]
         return {
             "name": channel.title,
             "type": "public_channel",
             "id": channel.id,
-            "messages": [self._message(message) for message in kept],
+            "messages": [self._message(message) for message in standing],
         }
 
     def _message(self, message: Message) -> Form:

@@ -34,13 +34,13 @@ def entities_of(
 
     `bold_lead` marks the first line or sentence; `linked_tail` is the end of the text that links to `href`.
     """
-    found = [Entity(str(match.lastgroup), match.start(), match.end()) for match in _FOUND.finditer(text)]
+    entities = [Entity(str(match.lastgroup), match.start(), match.end()) for match in _FOUND.finditer(text)]
     if linked_tail and href:
         start = len(text) - len(linked_tail)
-        found = [entity for entity in found if entity.end <= start]
-        found.append(Entity("text_link", start, len(text), href))
+        entities = [entity for entity in entities if entity.end <= start]
+        entities.append(Entity("text_link", start, len(text), href))
     if bold_lead and (lead := _LEAD.match(text)):
         end = len(lead[0].rstrip())
-        if not any(entity.start < end for entity in found):
-            found.insert(0, Entity("bold", 0, end))
-    return tuple(found)
+        if not any(entity.start < end for entity in entities):
+            entities.insert(0, Entity("bold", 0, end))
+    return tuple(entities)

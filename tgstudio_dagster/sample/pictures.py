@@ -75,8 +75,8 @@ def _sky(image: Image, top: Colour, bottom: Colour) -> None:
     image.paste(ImageOps.colorize(ramp, top, bottom))
 
 
-def _mix(one: Colour, other: Colour, share: float) -> Colour:
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
+def _mix(first: Colour, second: Colour, share: float) -> Colour:
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue
 
 
@@ -205,8 +205,8 @@ def _map(draw: ImageDraw, image: Image, rng: Random) -> None:
         ]
         draw.polygon(coast, fill=land, outline=_mix(land, (90, 80, 60), 0.5), width=4)
         centres.append(centre)
-    for one, other in pairwise(centres):
-        draw.line((*one, *other), fill=(190, 96, 70), width=5)
+    for start, end in pairwise(centres):
+        draw.line((*start, *end), fill=(190, 96, 70), width=5)
     mark = rng.choice(centres)
     for ring in (5.0, 3.4, 1.8):
         draw.circle(mark, height * 0.02 * ring, outline=(206, 48, 48), width=6)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from tgstudio_dagster.sample.content import FIRST_DAY, Channel, Post, seeded
+from tgstudio_dagster.sample.content import FIRST_DAY, Channel, WrittenPost, seeded
 from tgstudio_dagster.sample.entities import Entity, entities_of
 from tgstudio_dagster.sample.files import Attachment, Files
 from tgstudio_dagster.sample.growth import Counters, Growth, counters, expect
@@ -45,7 +45,7 @@ class Message:
 
     channel: Channel
     at: datetime
-    post: Post
+    post: WrittenPost
     growth: Growth
     texts: list[Text]
     id: int = 0
@@ -90,7 +90,7 @@ class _Newsroom:
     files: Files
     last_of_story: dict[str, Message] = field(default_factory=dict)
 
-    def post(self, post: Post, at: datetime) -> list[Message]:
+    def post(self, post: WrittenPost, at: datetime) -> list[Message]:
         """The messages of a post: one, or two to four of an album with the caption on the first."""
         key = f"{self.channel.username}/{at:%dT%H%M%S}/{post.text[:40]}"
         rng = seeded("post", key)
@@ -110,7 +110,7 @@ class _Newsroom:
             self.last_of_story[post.story] = message
         return _album(message, self._attachments(post, key), key)
 
-    def forward(self, post: Post, at: datetime, sources: list[Message]) -> list[Message]:
+    def forward(self, post: WrittenPost, at: datetime, sources: list[Message]) -> list[Message]:
         """Copies of the messages of another channel's post, as they read at that time."""
         key = f"{self.channel.username}/{at:%dT%H%M%S}/forward"
         growth = expect(self.channel, at, post.heat, key)
@@ -122,7 +122,7 @@ class _Newsroom:
             copies.append(copy)
         return _grouped(copies, key)
 
-    def _texts(self, post: Post, at: datetime, key: str) -> list[Text]:
+    def _texts(self, post: WrittenPost, at: datetime, key: str) -> list[Text]:
         rng = seeded("voice", key)
         tags, footer, plain = self.channel.hashtags, self.channel.footer, post.plain
         tail: list[str] = []
@@ -139,7 +139,7 @@ class _Newsroom:
             texts.append(Text(since, text, entities_of(text, self.channel.bold_lead and not plain, *link)))
         return texts
 
-    def _attachments(self, post: Post, key: str) -> list[Attachment]:
+    def _attachments(self, post: WrittenPost, key: str) -> list[Attachment]:
         match post.media:
             case "photo":
                 return self.files.photos(self.channel, post.picture, 1, key)
@@ -152,7 +152,7 @@ class _Newsroom:
         return []
 
 
-def publish(posts: Iterable[Post], channels: dict[str, Channel], files: Files, until: datetime) -> list[Message]:
+def publish(posts: Iterable[WrittenPost], channels: dict[str, Channel], files: Files, until: datetime) -> list[Message]:
     """Every message that is posted before `until`, in order of posting; the members of an album follow one another."""
     newsrooms = {name: _Newsroom(channel, files) for name, channel in channels.items()}
     by_event: dict[tuple[str, str], list[Message]] = {}
@@ -164,10 +164,10 @@ def publish(posts: Iterable[Post], channels: dict[str, Channel], files: Files, u
         if post.event and post.forward_of:
             messages += newsroom.forward(post, at, by_event[post.event, post.forward_of])
         else:
-            made = newsroom.post(post, at)
+            published = newsroom.post(post, at)
             if post.event:
-                by_event.setdefault((post.event, post.channel), made)
-            messages += made
+                by_event.setdefault((post.event, post.channel), published)
+            messages += published
     for channel in channels.values():
         messages += _pins([m for m in messages if m.channel is channel], until)
     messages.sort(key=lambda message: message.at)
@@ -175,7 +175,7 @@ def publish(posts: Iterable[Post], channels: dict[str, Channel], files: Files, u
     return messages
 
 
-def _to_the_second(post: Post) -> datetime:
+def _to_the_second(post: WrittenPost) -> datetime:
     seconds = seeded("second", post.channel, post.at, post.text, post.forward_of).randint(0, 59)
     return post.at + timedelta(seconds=seconds)
 

@@ -25,7 +25,7 @@ from tgstudio_dagster.sample.content import (
     LAST_DAY,
     Channel,
     Media,
-    Post,
+    WrittenPost,
     moment,
     read_yaml,
     seeded,
@@ -80,35 +80,35 @@ class Format(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     picture: str | None = None
 
 
-def recurring_posts(channels: dict[str, Channel], content: Path = CONTENT) -> list[Post]:
+def recurring_posts(channels: dict[str, Channel], content: Path = CONTENT) -> list[WrittenPost]:
     """The posts of every format of recurring_*.yaml; no two have the same text.
 
     Raises SourceError where a template names an unknown word, or has too few variations to stay distinct.
     """
     shared = read_yaml(content / "recurring.yaml", Shared)
     walks = {name: _walk(name, value) for name, value in shared.values.items()}
-    seen: set[str] = set()
-    posts: list[Post] = []
+    texts: set[str] = set()
+    posts: list[WrittenPost] = []
     for path in sorted(content.glob("recurring_*.yaml")):
         for format_ in read_yaml(path, list[Format]):
             filler = _Filler(format_, channels[format_.channel], shared, walks)
-            posts.extend(_posts_of(format_, filler, seen))
+            posts.extend(_posts_of(format_, filler, texts))
     return posts
 
 
-def _posts_of(format_: Format, filler: _Filler, seen: set[str]) -> Iterator[Post]:
+def _posts_of(format_: Format, filler: _Filler, texts: set[str]) -> Iterator[WrittenPost]:
     for day in format_.days or range(_DAYS):
         for time in format_.times:
             nominal = moment(day, time)
             at = nominal + timedelta(minutes=seeded(format_.format, day, time).randint(0, format_.jitter))
             for _ in range(_ATTEMPTS):
                 text = filler.text(nominal)
-                if text not in seen:
+                if text not in texts:
                     break
             else:
                 raise SourceError(f"recurring format {format_.format}: too few variations; add texts or words")
-            seen.add(text)
-            yield Post(format_.channel, at, text, format_.heat, format_.media, format_.picture)
+            texts.add(text)
+            yield WrittenPost(format_.channel, at, text, format_.heat, format_.media, format_.picture)
 
 
 def _walk(name: str, value: Value) -> list[float]:

@@ -7,6 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tgstudio_dagster.lake.tables.search import SEARCH_INDEX
+from tgstudio_dagster.posts.counting import FINDABLE, NO_COMMENT, STANDING
 from tgstudio_dagster.search.words import terms
 
 _KEY = ["channel_id", "msg_id", "text_hash"]
@@ -18,11 +19,9 @@ def index_day(messages: pl.DataFrame, embeddings: pl.DataFrame | None = None) ->
     Of `embeddings` (the day's) only a sentence model's vectors of the texts as they now stand are taken: lexical
     features add nothing to the words themselves. The same frames give the same rows.
     """
-    posts = messages.filter(pl.col("type") != "service")
+    posts = messages.filter(FINDABLE)
     words = pl.Series("words", [" ".join(terms(text)) for text in posts["text"]], dtype=pl.String)
-    rows = posts.with_columns(
-        words, comment=pl.col("comment_on").is_not_null(), deleted=pl.col("deleted_at").is_not_null()
-    ).filter(pl.col("words") != "")
+    rows = posts.with_columns(words, comment=~NO_COMMENT, deleted=~STANDING).filter(pl.col("words") != "")
     joined = rows.join(_small_vectors(embeddings), on=_KEY, how="left", maintain_order="left")
     return SEARCH_INDEX.conform(joined.select(list(SEARCH_INDEX.columns)))
 

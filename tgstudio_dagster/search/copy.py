@@ -113,16 +113,16 @@ class LocalCopy:
 
     def _whole(self, state: State) -> bool:
         """Whether the copy is this lake's, as this code makes it, and its files are as they were left."""
-        mine = (state.lake, state.format) == (self._lake.root, FORMAT)
-        return mine and (state.files is None or state.files == self._files())
+        own = (state.lake, state.format) == (self._lake.root, FORMAT)
+        return own and (state.files is None or state.files == self._files())
 
     def _files(self) -> dict[str, tuple[int, int]]:
-        found = {}
+        files = {}
         for path in sorted(self._folder.rglob("*")):
             if path.is_file() and not path.name.startswith((".", STATE)):
                 about = path.stat()
-                found[str(path.relative_to(self._folder))] = (about.st_size, about.st_mtime_ns)
-        return found
+                files[str(path.relative_to(self._folder))] = (about.st_size, about.st_mtime_ns)
+        return files
 
     def _clear(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -176,8 +176,8 @@ class LocalCopy:
         """Take in some days, and in `state` what they now are; one that can't be read stays as it was."""
         for day, rows in self._rows([day for day in days if day in replaced], damaged):
             content = _content(rows)
-            known = state.days.get(day)
-            if known is None or known.content != content:
+            held = state.days.get(day)
+            if held is None or held.content != content:
                 self.words.replace_day(writer, day, rows)
                 self.vectors.replace_day(day, rows)
             state.days[day] = Day(replaced[day], content)
@@ -214,8 +214,8 @@ class LocalCopy:
 
 def _changed(state: State, replaced: Mapping[date, float]) -> list[date]:
     """Days to look at again, oldest first: replaced in the lake since, new there, or gone from it."""
-    known = {day: held.replaced for day, held in state.days.items()}
-    return sorted(day for day in {*known, *replaced} if known.get(day) != replaced.get(day))
+    indexed = {day: held.replaced for day, held in state.days.items()}
+    return sorted(day for day in {*indexed, *replaced} if indexed.get(day) != replaced.get(day))
 
 
 def _content(rows: pl.DataFrame) -> str:

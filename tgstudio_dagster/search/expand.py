@@ -1,4 +1,4 @@
-"""Meaning without a model: the words that stand beside those asked for in the posts that fit best.
+"""Query expansion without a model: the words that occur beside the query's in the best matching posts.
 
 Pseudo-relevance feedback after Rocchio: the best posts by BM25 are taken for relevant, and the stems that are frequent
 in them and rare elsewhere join the query at a lower weight. So a post that tells of the same matter in other words is
@@ -46,19 +46,19 @@ def expand(
     best = index.search(index.query([*parts, *without], where), limit=FEEDBACK).posts
     if best.is_empty():
         return Weights(dict.fromkeys(own, 1.0), {})
-    heard: Counter[str] = Counter()
+    shares: Counter[str] = Counter()
     posts: Counter[str] = Counter()
     top = best["score"][0]
     for text, score in best.select("text", "score").unique("text", maintain_order=True).iter_rows():
         counts = Counter(terms(text))
         length = math.sqrt(sum(count * count for count in counts.values()))
         for stem, count in counts.items():
-            heard[stem] += score / top * count / length
+            shares[stem] += score / top * count / length
             posts[stem] += 1
     size = index.size
     weights = {
         stem: weight * math.log(size / frequency)
-        for stem, weight in heard.items()
+        for stem, weight in shares.items()
         if posts[stem] > 1
         and stem not in own
         and stem not in stop_stems()

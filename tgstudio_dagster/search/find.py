@@ -1,4 +1,4 @@
-"""Answers: a page of posts for a query, by words or by meaning, from the local copy of a tenant's days.
+"""Search: a page of posts for a query, by words or by meaning, from the local copy of a tenant's days.
 
 By words: a post must hold all that is asked for; the best by BM25, the newer of equals first.
 By meaning, without a model: a post may hold any of the words, or of those that stand beside them in the best posts
@@ -18,6 +18,7 @@ import msgspec
 import polars as pl
 import tantivy
 
+from tgstudio_dagster.core.cursor import mark_of, read_offset, write_offset
 from tgstudio_dagster.core.errors import LakeError, NotFoundError, QueryError
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.search.copy import Gaps, LocalCopy
@@ -72,8 +73,8 @@ class Page:
 
     def as_json(self) -> dict[str, Any]:
         """The page in plain values: times in ISO 8601."""
-        found: dict[str, Any] = msgspec.to_builtins(self)
-        return found
+        document: dict[str, Any] = msgspec.to_builtins(self)
+        return document
 
 
 class Search:
@@ -119,9 +120,19 @@ class Search:
         if not 1 <= limit <= MAX_PAGE:
             raise QueryError(f"{limit}: a page has 1 to {MAX_PAGE} posts.", field="limit")
         encoder = self._encoder if by == "meaning" else None
-        asked = (query, by, first, last, sorted(channels), sorted(langs), comments, deleted, encoder and encoder.model)
-        mark = hashlib.sha256(repr(asked).encode()).hexdigest()[:12]
-        offset = _offset(cursor, mark)
+        filters = (
+            query,
+            by,
+            first,
+            last,
+            sorted(channels),
+            sorted(langs),
+            comments,
+            deleted,
+            encoder and encoder.model,
+        )
+        mark = mark_of(*filters, digits=12)
+        offset = read_offset(cursor, mark)
         if offset + limit > MAX_DEPTH:
             raise QueryError(
                 f"the first {MAX_DEPTH:,} posts can be paged through; narrow the query or the days.", field="cursor"
@@ -170,11 +181,11 @@ def _by_words(
         boosts = weights.own | weights.added
         parts = [(tantivy.Occur.Should, index.word(stem, boost)) for stem, boost in boosts.items()]
         parts += [(tantivy.Occur.Should, index.holds(clause)) for clause in query.wanted if clause.kind != "word"]
-    found = index.search(index.query([*parts, *without], where), limit=limit, offset=offset)
-    shown = set(related)
-    hits = [_hit(row, lambda stem: query.marks(stem) or stem in shown) for row in found.posts.iter_rows(named=True)]
-    further = _cursor(offset + limit, mark) if found.total > offset + limit else None
-    return Page(hits, found.total, further, "words" if by == "words" else "related words", related, gaps)
+    matches = index.search(index.query([*parts, *without], where), limit=limit, offset=offset)
+    marked = set(related)
+    hits = [_hit(row, lambda stem: query.marks(stem) or stem in marked) for row in matches.posts.iter_rows(named=True)]
+    further = write_offset(offset + limit, mark) if matches.total > offset + limit else None
+    return Page(hits, matches.total, further, "words" if by == "words" else "related words", related, gaps)
 
 
 def _nearest(
@@ -198,37 +209,24 @@ def _nearest(
     if query.unwanted:
         without = [(tantivy.Occur.MustNot, copy.words.holds(clause)) for clause in query.unwanted]
         left = copy.words.by_keys([(channel, message) for channel, message, _ in near], without)
-        kept = set(left.select("channel_id", "msg_id").iter_rows())
-        near = [post for post in near if post[:2] in kept]
+        left_keys = set(left.select("channel_id", "msg_id").iter_rows())
+        near = [post for post in near if post[:2] in left_keys]
     page = near[offset : offset + limit]
     order = pl.DataFrame(page, schema={"channel_id": pl.Int64, "msg_id": pl.Int64, "score": pl.Float64}, orient="row")
     posts = copy.words.by_keys([(channel, message) for channel, message, _ in page])
     rows = order.join(posts, on=["channel_id", "msg_id"], how="inner", maintain_order="left")
     hits = [_hit(row, query.marks) for row in rows.iter_rows(named=True)]
-    further = _cursor(offset + limit, mark) if len(near) > offset + limit else None
+    further = write_offset(offset + limit, mark) if len(near) > offset + limit else None
     return Page(hits, None, further, encoder.model, (), gaps)
 
 
 def _hit(row: dict[str, object], marks: Callable[[str], bool]) -> Hit:
-    shown, places = snippet(str(row["text"]), marks)
-    return msgspec.convert({**row, "snippet": shown, "marks": places}, Hit)
+    text, places = snippet(str(row["text"]), marks)
+    return msgspec.convert({**row, "snippet": text, "marks": places}, Hit)
 
 
 def _channel(copy: LocalCopy, name: str) -> int:
-    found = copy.words.channel_id(name)
-    if found is None:
+    channel_id = copy.words.channel_id(name)
+    if channel_id is None:
         raise NotFoundError(f"channel {name}: no post of it is indexed. `tgstudio subscriptions` lists the channels.")
-    return found
-
-
-def _cursor(offset: int, mark: str) -> str:
-    return f"{offset}-{mark}"
-
-
-def _offset(cursor: str | None, mark: str) -> int:
-    if cursor is None:
-        return 0
-    offset, _, of = cursor.partition("-")
-    if of != mark or not offset.isascii() or not offset.isdecimal():
-        raise QueryError("it is of another query or other filters; ask for the first page again.", field="cursor")
-    return int(offset)
+    return channel_id

@@ -1,7 +1,7 @@
 """The inverted index of one tenant in a folder of this machine, kept by Tantivy: days are replaced, posts are found.
 
-It is a copy made of SEARCH_INDEX and may be thrown away at any time. What a day holds is build.py's, when a day is
-copied is copy.py's.
+It is a copy of SEARCH_INDEX and may be deleted at any time. A day's rows are made in build.py; when a day is copied is
+decided in copy.py.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Found:
+class Matches:
     """Posts in order of their score: the columns of STORED and `score`; and how many match in all."""
 
     posts: pl.DataFrame
@@ -86,22 +86,22 @@ class WordIndex:
             # The newest first: of two posts with the same score and nearly the same time the earlier put in is first.
             rows = rows.sort("date", "channel_id", "msg_id", descending=True)
             # A date is shown from whole microseconds: a text form would cost more than all the rest.
-            shown = rows.select(STORED).with_columns(pl.col("date").dt.epoch("us"))
-            for row, kept in zip(rows.iter_rows(named=True), shown.iter_rows(), strict=True):
-                writer.add_document(_document(day, row, kept))
+            stored = rows.select(STORED).with_columns(pl.col("date").dt.epoch("us"))
+            for row, values in zip(rows.iter_rows(named=True), stored.iter_rows(), strict=True):
+                writer.add_document(_document(day, row, values))
 
-    def search(self, query: tantivy.Query, *, limit: int, offset: int = 0) -> Found:
+    def search(self, query: tantivy.Query, *, limit: int, offset: int = 0) -> Matches:
         """The best posts by BM25; of equals the newer is first: the score is weighted by the logarithm of the time.
 
         Within some five minutes the weight can't tell; there the order is that of `replace_day`.
         """
         with _readable():
             result = self._searcher.search(query, limit, count=True, offset=offset, weight_by_field="minute")
-            shown = [bytes(self._searcher.doc(address)["shown"][0]) for _, address in result.hits]
-        rows = [(*orjson.loads(row), score) for row, (score, _) in zip(shown, result.hits, strict=True)]
+            stored = [bytes(self._searcher.doc(address)["shown"][0]) for _, address in result.hits]
+        rows = [(*orjson.loads(row), score) for row, (score, _) in zip(stored, result.hits, strict=True)]
         moment = pl.from_epoch("date", "us").dt.replace_time_zone("UTC")
         posts = pl.DataFrame(rows, schema=_FOUND, orient="row").with_columns(moment)
-        return Found(posts, int(result.count or 0))  # type: ignore[attr-defined]  # the stubs lack it
+        return Matches(posts, int(result.count or 0))  # type: ignore[attr-defined]  # the stubs lack it
 
     def by_keys(
         self, keys: Sequence[tuple[int, int]], without: Sequence[tuple[tantivy.Occur, tantivy.Query]] = ()
@@ -109,15 +109,15 @@ class WordIndex:
         """The columns of STORED of the posts with these keys that hold nothing of `without`, in no order."""
         if not keys:
             return SEARCH_INDEX.empty().select(STORED)
-        wanted = tantivy.Query.term_set_query(self._schema, "key", [_key(*key) for key in keys])
-        among = tantivy.Query.boolean_query([(tantivy.Occur.Must, wanted), *without]) if without else wanted
+        named = tantivy.Query.term_set_query(self._schema, "key", [_key(*key) for key in keys])
+        among = tantivy.Query.boolean_query([(tantivy.Occur.Must, named), *without]) if without else named
         return self.search(among, limit=len(keys)).posts.drop("score")
 
     def query(self, parts: Sequence[tuple[tantivy.Occur, tantivy.Query]], where: Filter) -> tantivy.Query:
         """The parts (what must, should and must not be there) among the posts that the filter lets through."""
         inner = tantivy.Query.boolean_query(list(parts))
-        kept = [(tantivy.Occur.Must, tantivy.Query.const_score_query(part, 0.0)) for part in self._filters(where)]
-        return tantivy.Query.boolean_query([(tantivy.Occur.Must, inner), *kept]) if kept else inner
+        filters = [(tantivy.Occur.Must, tantivy.Query.const_score_query(part, 0.0)) for part in self._filters(where)]
+        return tantivy.Query.boolean_query([(tantivy.Occur.Must, inner), *filters]) if filters else inner
 
     def holds(self, clause: Clause) -> tantivy.Query:
         """Posts that hold the clause. A beginning of a word counts the same whatever the word."""
@@ -133,8 +133,8 @@ class WordIndex:
 
     def word(self, stem: str, boost: float = 1.0) -> tantivy.Query:
         """Posts that hold the stem, its score times `boost`."""
-        found = tantivy.Query.term_query(self._schema, "words", stem)
-        return found if boost == 1 else tantivy.Query.boost_query(found, boost)
+        exact = tantivy.Query.term_query(self._schema, "words", stem)
+        return exact if boost == 1 else tantivy.Query.boost_query(exact, boost)
 
     def frequency(self, stem: str) -> int:
         """How many posts hold the stem."""
@@ -147,9 +147,9 @@ class WordIndex:
 
     def channel_id(self, name: str) -> int | None:
         """The id of the channel with this username (in any case) or id, None where no post of it is indexed."""
-        wanted = tantivy.Query.term_query(self._schema, "channel_name", name.removeprefix("@").lower())
-        found = self.search(wanted, limit=1).posts["channel_id"]
-        return None if found.is_empty() else int(found[0])
+        named = tantivy.Query.term_query(self._schema, "channel_name", name.removeprefix("@").lower())
+        ids = self.search(named, limit=1).posts["channel_id"]
+        return None if ids.is_empty() else int(ids[0])
 
     def _filters(self, where: Filter) -> Iterator[tantivy.Query]:
         query, schema = tantivy.Query, self._schema
@@ -181,7 +181,7 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
-def _document(day: date, row: dict[str, Any], shown: tuple[Any, ...]) -> tantivy.Document:
+def _document(day: date, row: dict[str, Any], stored: tuple[Any, ...]) -> tantivy.Document:
     document = tantivy.Document()
     document.add_text("words", row["words"])
     document.add_text("key", _key(row["channel_id"], row["msg_id"]))
@@ -193,7 +193,7 @@ def _document(day: date, row: dict[str, Any], shown: tuple[Any, ...]) -> tantivy
     document.add_text("deleted", _flag(row["deleted"]))
     document.add_unsigned("day", _number(day))
     document.add_unsigned("minute", max(0, int((row["date"] - LAUNCH).total_seconds() // 60)))
-    document.add_bytes("shown", orjson.dumps(shown))
+    document.add_bytes("shown", orjson.dumps(stored))
     return document
 
 

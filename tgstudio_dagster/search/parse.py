@@ -1,4 +1,4 @@
-"""What a person typed to what is meant: words, phrases in quotes, beginnings with *, and words to leave out with -.
+"""Parses a typed query: words, phrases in quotes, prefixes with *, and excluded words with -.
 
 Nothing else is syntax: brackets, AND, colons and the like are signs or words as any other.
 """
@@ -55,36 +55,36 @@ def parse(text: str) -> Query:
     """
     if len(text) > MAX_CHARS:
         raise QueryError(f"has {len(text):,} characters; give at most {MAX_CHARS:,}.", field="query")
-    wanted: dict[Clause, bool] = {}
+    clauses: dict[Clause, bool] = {}
     unwanted: dict[Clause, bool] = {}
     for part in _PART.finditer(text.translate(_QUOTES)):
-        found = part["phrase"] if part["bare"] is None else part["bare"]
-        clause = _clause(found, prefix=part["bare"] is not None and found.endswith("*"))
+        body = part["phrase"] if part["bare"] is None else part["bare"]
+        clause = _clause(body, prefix=part["bare"] is not None and body.endswith("*"))
         if clause is not None:
-            side = unwanted if part["minus"] else wanted
-            side[clause] = part["bare"] is not None and all(says_nothing(word) for word in written(found))
-    if not wanted:
+            side = unwanted if part["minus"] else clauses
+            side[clause] = part["bare"] is not None and all(says_nothing(word) for word in written(body))
+    if not clauses:
         mend = "name one to find beside those to leave out." if unwanted else "type at least one word or number."
         raise QueryError(f"no word to look for; {mend}", field="query")
-    telling = tuple(clause for clause, nothing in wanted.items() if not nothing)
-    return Query(telling or tuple(wanted), tuple(unwanted))
+    telling = tuple(clause for clause, nothing in clauses.items() if not nothing)
+    return Query(telling or tuple(clauses), tuple(unwanted))
 
 
 def meant(text: str) -> str:
     """What a sentence model is asked of what was typed: its signs of syntax and the parts to leave out are no meaning."""
-    said = (part["phrase"] or part["bare"] for part in _PART.finditer(text.translate(_QUOTES)) if not part["minus"])
-    return " ".join(word.rstrip("*") for word in said if word)
+    words = (part["phrase"] or part["bare"] for part in _PART.finditer(text.translate(_QUOTES)) if not part["minus"])
+    return " ".join(word.rstrip("*") for word in words if word)
 
 
-def _clause(found: str, *, prefix: bool) -> Clause | None:
-    stems = tuple(terms(found))
+def _clause(text: str, *, prefix: bool) -> Clause | None:
+    stems = tuple(terms(text))
     if not stems:
         return None
     if len(stems) > 1:
         return Clause("phrase", stems)
     if not prefix:
         return Clause("word", stems)
-    begin = written(found)[0]
+    begin = written(text)[0]
     if len(begin) < MIN_PREFIX:
-        raise QueryError(f"{found!r}: write at least {MIN_PREFIX} letters before the *.", field="query")
+        raise QueryError(f"{text!r}: write at least {MIN_PREFIX} letters before the *.", field="query")
     return Clause("prefix", (begin, stems[0]))

@@ -1,4 +1,4 @@
-"""The part of a post that shows why it was found, and where the words that were asked for stand in it."""
+"""The part of a post to show for a hit, and the positions of the query's words in it."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ def snippet(text: str, marks: Callable[[str], bool], length: int = LENGTH) -> tu
     first. A cut is shown by an ellipsis.
     """
     line = " ".join(text.split())
-    found = [(start, end, stem) for start, end, stem in spans(line) if marks(stem)]
-    begin = 0 if len(line) <= length else _begin(line, found, length)
+    marked = [(start, end, stem) for start, end, stem in spans(line) if marks(stem)]
+    begin = 0 if len(line) <= length else _begin(line, marked, length)
     end = min(len(line), begin + length)
     if end < len(line) and " " in line[begin:end]:
         end = line.rindex(" ", begin, end)
     head, tail = "…" if begin else "", "…" if end < len(line) else ""
     shift = len(head) - begin
-    inside = [(start + shift, stop + shift) for start, stop, _ in found if start >= begin and stop <= end]
+    inside = [(start + shift, stop + shift) for start, stop, _ in marked if start >= begin and stop <= end]
     return f"{head}{line[begin:end]}{tail}", inside
 
 
-def _begin(line: str, found: list[tuple[int, int, str]], length: int) -> int:
+def _begin(line: str, marked: list[tuple[int, int, str]], length: int) -> int:
     """Where to cut: a third of the window before the best first word, at the beginning of a word."""
-    if not found:
+    if not marked:
         return 0
     room = length * 2 // 3
-    starts = [start for start, _, _ in found]
+    starts = [start for start, _, _ in marked]
     best = max(
-        range(len(found)),
-        key=lambda n: (len({stem for _, _, stem in found[n : bisect_left(starts, starts[n] + room)]}), -n),
+        range(len(marked)),
+        key=lambda n: (len({stem for _, _, stem in marked[n : bisect_left(starts, starts[n] + room)]}), -n),
     )
     begin = max(0, min(starts[best] - length // 3, len(line) - length))
     return 0 if begin == 0 else min(line.find(" ", begin - 1) + 1 or begin, starts[best])

@@ -84,11 +84,11 @@ class VectorIndex:
             return []
         bits = _bits(query.reshape(1, -1), self._centre(model, query.reshape(1, -1)))[0]
         far = np.concatenate([np.bitwise_count(day.bits ^ bits).sum(axis=1, dtype=np.uint16) for day in days])
-        kept = np.flatnonzero(np.concatenate([_lets_through(day.rows, where) for day in days]))
-        count = min(max(CANDIDATES, limit), kept.size)
+        passing = np.flatnonzero(np.concatenate([_lets_through(day.rows, where) for day in days]))
+        count = min(max(CANDIDATES, limit), passing.size)
         if count == 0:
             return []
-        best = np.sort(kept[np.argpartition(far[kept], count - 1)[:count]])
+        best = np.sort(passing[np.argpartition(far[passing], count - 1)[:count]])
         bounds = np.cumsum([0, *(len(day.rows) for day in days)])
         held = np.searchsorted(bounds, best, side="right") - 1
         keys, vectors = [], []
@@ -127,16 +127,16 @@ class VectorIndex:
 
 
 def _lets_through(rows: NDArray[np.void], where: Filter) -> NDArray[np.bool_]:
-    kept = np.ones(len(rows), np.bool_)
+    passing = np.ones(len(rows), np.bool_)
     if where.channels:
-        kept &= np.isin(rows["channel_id"], where.channels)
+        passing &= np.isin(rows["channel_id"], where.channels)
     if where.langs:
-        kept &= np.isin(rows["lang"], [lang.lower().encode() for lang in where.langs])
+        passing &= np.isin(rows["lang"], [lang.lower().encode() for lang in where.langs])
     if not where.comments:
-        kept &= ~rows["comment"]
+        passing &= ~rows["comment"]
     if not where.deleted:
-        kept &= ~rows["deleted"]
-    return kept
+        passing &= ~rows["deleted"]
+    return passing
 
 
 def _bits(vectors: NDArray[Any], centre: NDArray[np.float32]) -> NDArray[np.uint64]:

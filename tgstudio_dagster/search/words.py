@@ -21,7 +21,7 @@ _URL_TAIL = re.compile(r"(https?://[^\s/]+)/\S*")
 
 def spans(text: str) -> list[tuple[int, int, str]]:
     """Every word and number of the text: where it starts and ends, and its stem; emoji and signs are none."""
-    return [(found.start(), found.end(), term(found[0])) for found in _WORD.finditer(text)]
+    return [(match.start(), match.end(), term(match[0])) for match in _WORD.finditer(text)]
 
 
 def terms(text: str) -> list[str]:

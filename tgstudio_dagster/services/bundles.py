@@ -6,17 +6,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
+from tgstudio_dagster.capabilities import hidden_tables
 from tgstudio_dagster.catalog.work.bundles import Bundle, create_bundle, get_bundle, list_bundles
 from tgstudio_dagster.core.errors import ConflictError, FieldError, SettingsError
 from tgstudio_dagster.core.vocabulary import BundleFormat
 from tgstudio_dagster.lake.bundle import BUNDLE_TABLES
 from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.services.files import MediaFile, open_file
-from tgstudio_dagster.services.scope import Service, does
+from tgstudio_dagster.services.scope import Scope, Service, does
 
-__all__ = ["BUNDLE_TABLES", "TABLES", "Bundle", "Bundles"]
+__all__ = ["BUNDLE_TABLES", "TABLES", "Bundle", "Bundles", "tables_of"]
 
 MAX_DAYS = 3_660
+
+
+def tables_of(scope: Scope) -> list[str]:
+    """The tables that the tenant has: none of a capability that it lacks."""
+    hidden = hidden_tables(scope.off())
+    return [name for name in TABLES if name not in hidden]
 
 
 class Bundles(Service):
@@ -46,8 +53,9 @@ class Bundles(Service):
 
         Raises SettingsError for days, tables or a format that make no bundle, ConflictError where too many wait already.
         """
-        if unknown := sorted(set(tables) - set(TABLES)):
-            raise FieldError("tables", f"{', '.join(unknown)} is no table; name some of {', '.join(TABLES)}.")
+        known = tables_of(self.scope)
+        if unknown := sorted(set(tables) - set(known)):
+            raise FieldError("tables", f"{', '.join(unknown)} is no table; name some of {', '.join(known)}.")
         if (last - first).days >= MAX_DAYS:
             raise SettingsError(
                 f"first, last: {(last - first).days + 1} days are too many; ask for at most {MAX_DAYS}."
@@ -57,7 +65,7 @@ class Bundles(Service):
             self.scope.principal,
             first=first,
             last=last,
-            tables=list(tables or BUNDLE_TABLES),
+            tables=list(tables or [name for name in BUNDLE_TABLES if name in known]),
             format=format,
             now=now or self.scope.clock(),
         )

@@ -19,6 +19,7 @@ from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES
 from tgstudio_dagster.newsroom.editor import MAX_POSTS
 from tgstudio_dagster.newsroom.pipeline import draws
 from tgstudio_dagster.newsroom.platforms import image_count
+from tgstudio_dagster.posts.counting import STANDING
 from tgstudio_dagster.services.scope import Scope
 from tgstudio_dagster.topics.window import window_days
 
@@ -97,7 +98,7 @@ def _posts(scope: Scope, topic_id: str | None, messages: Sequence[MessageRef] | 
     else:
         schema = {"channel_id": pl.Int64, "msg_id": pl.Int64}
         keys = pl.DataFrame(sorted(set(messages or ())), schema=schema, orient="row")
-    where = [pl.col("channel_id").is_in(keys["channel_id"].unique().to_list()), pl.col("deleted_at").is_null()]
+    where = [pl.col("channel_id").is_in(keys["channel_id"].unique().to_list()), STANDING]
     found = scope.lake.read(MESSAGES, days=window_days(day), columns=[*key, "date", "text"], where=where)
     return found.join(keys, on=key, how="semi").sort("date", *key)["text"].head(MAX_POSTS).to_list()
 

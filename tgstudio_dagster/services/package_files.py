@@ -15,8 +15,7 @@ import polars as pl
 from tgstudio_dagster.catalog.work.edits import latest_edits
 from tgstudio_dagster.core.errors import LakeError, NewsroomError, NotFoundError
 from tgstudio_dagster.core.vocabulary import EXPORT_FORMATS, ExportFormat
-from tgstudio_dagster.lake.tables.newsroom import EDITOR_RESULTS
-from tgstudio_dagster.newsroom.export import Made, orders_file, package_files
+from tgstudio_dagster.newsroom.export import FinishedOrder, orders_file, package_files
 from tgstudio_dagster.services.package_records import read_packages
 from tgstudio_dagster.services.scope import Scope
 
@@ -72,32 +71,33 @@ def save_packages(scope: Scope, packages: pl.DataFrame, folder: Path) -> list[Pa
             suffix = image.rsplit(".", 1)[-1]
             written.append(_copy(scope.lake.open_file(image), target / f"{package['platform']}.{suffix}"))
     for order in packages["order_id"].unique(maintain_order=True):
-        for kind, content in package_files(*_made(scope, order)).items():
+        for kind, content in package_files(_made(scope, order)).items():
             written.append(_copy(io.BytesIO(content), folder / order / f"packages.{kind}"))
     return written
 
 
-def _made(scope: Scope, order_id: str, platforms: Sequence[str] = ()) -> Made:
+def _made(scope: Scope, order_id: str, platforms: Sequence[str] = ()) -> FinishedOrder:
     whole = read_packages(scope, order_id)
     laid = whole.laid_over(latest_edits(scope.catalog, scope.principal, [order_id]))
     if platforms:
-        laid = laid.filter(pl.col("platform").is_in(list(platforms)))
-        if laid.is_empty():
+        laid = [package for package in laid if package.platform in platforms]
+        if not laid:
             raise NotFoundError(f"order {order_id}: it has no package for {', '.join(platforms)}.")
-    return order_id, laid, pl.DataFrame([whole.result], schema=EDITOR_RESULTS.schema)
+    return FinishedOrder.of(order_id, whole.result, laid)
 
 
-def _zip(scope: Scope, made: Sequence[Made]) -> bytes:
+def _zip(scope: Scope, made: Sequence[FinishedOrder]) -> bytes:
     """A folder per order; the archive's bytes follow from its files: sorted, without times or owners."""
     files: dict[str, bytes] = {}
-    for order, packages, results in made:
-        for row in packages.iter_rows(named=True):
-            files[f"{order}/{row['platform']}.txt"] = row["text"].encode()
-            if row["image_uri"]:
-                with scope.lake.open_file(row["image_uri"]) as image:
-                    files[f"{order}/{row['platform']}.{row['image_uri'].rsplit('.', 1)[-1]}"] = image.read()
-        for kind, content in package_files(order, packages, results, bom=True).items():
-            files[f"{order}/packages.{kind}"] = content
+    for finished in made:
+        for package in finished.packages:
+            name = f"{finished.order}/{package.platform}"
+            files[f"{name}.txt"] = package.text.encode()
+            if package.image_uri:
+                with scope.lake.open_file(package.image_uri) as image:
+                    files[f"{name}.{package.image_uri.rsplit('.', 1)[-1]}"] = image.read()
+        for kind, content in package_files(finished, bom=True).items():
+            files[f"{finished.order}/packages.{kind}"] = content
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in sorted(files.items()):

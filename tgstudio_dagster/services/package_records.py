@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
-
-import polars as pl
+from typing import cast
 
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.work.edits import PackageEdit, edits_of
@@ -20,6 +18,10 @@ from tgstudio_dagster.newsroom.edits import image_refused, lay_over
 from tgstudio_dagster.newsroom.platforms import Platform, platform
 from tgstudio_dagster.newsroom.preview import Preview, preview
 from tgstudio_dagster.newsroom.provenance import Explanation, SourceTrace
+from tgstudio_dagster.newsroom.records.editor_result import EditorResult
+from tgstudio_dagster.newsroom.records.image import Image
+from tgstudio_dagster.newsroom.records.package import Check
+from tgstudio_dagster.newsroom.records.package import Package as PackageRecord
 from tgstudio_dagster.newsroom.sources import cited_posts
 from tgstudio_dagster.services.scope import Scope
 
@@ -33,15 +35,6 @@ class ImageChoice:
     width: int
     height: int
     refused: str | None
-
-
-@dataclass(frozen=True)
-class Check:
-    """One limit or rule that was checked, with the counted figure."""
-
-    name: str
-    passed: bool
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -79,31 +72,37 @@ class OrderPackages:
     """An order's packages as its tables hold them. `packages` are as they were made."""
 
     order: Order
-    result: dict[str, Any]
-    packages: pl.DataFrame
-    images: pl.DataFrame
+    result: EditorResult
+    packages: tuple[PackageRecord, ...]
+    images: tuple[Image, ...]
     settings: TenantSettings
 
     def target(self, name: str) -> Platform:
         """The platform's limits for the tenant."""
         return platform(cast(PlatformName, name), self.settings)
 
-    def laid_over(self, edits: Mapping[tuple[str, str], PackageEdit]) -> pl.DataFrame:
-        """CONTENT_PACKAGES with the edits in place of what was made."""
-        rows = [
-            lay_over(row, edit, result=self.result, images=self.images, target=self.target(row["platform"]))
-            if (edit := edits.get((self.order.id, row["platform"])))
-            else row
-            for row in self.packages.iter_rows(named=True)
+    def laid_over(self, edits: Mapping[tuple[str, str], PackageEdit]) -> list[PackageRecord]:
+        """The packages with the edits in place of what was made."""
+        return [
+            lay_over(package, edit, result=self.result, images=self.images, target=self.target(package.platform))
+            if (edit := edits.get((self.order.id, package.platform)))
+            else package
+            for package in self.packages
         ]
-        return pl.DataFrame(rows, schema=CONTENT_PACKAGES.schema)
+
+    def made(self, package_id: str, name: str) -> PackageRecord:
+        """The package of a platform as it was made. Raises NotFoundError where it was not."""
+        package = next((package for package in self.packages if package.platform == name), None)
+        if package is None:
+            raise NotFoundError(f"package {package_id}: not made. `tgstudio packages` lists what there is.")
+        return package
 
 
 def read_package(scope: Scope, package_id: str) -> Package:
     """One package with all that is known of it."""
     order_id, name = split_id(package_id)
     whole = read_packages(scope, order_id)
-    made = _row(whole.packages, package_id, name)
+    made = whole.made(package_id, name)
     history = edits_of(scope.catalog, scope.principal, order_id, name)
     target = whole.target(name)
     row = made
@@ -112,30 +111,30 @@ def read_package(scope: Scope, package_id: str) -> Package:
     messages, versions = cited_posts(scope.lake, whole.result, whole.order.day)
     explanation = provenance.explain(whole.result, messages, versions, row)
     images = tuple(
-        ImageChoice(image["n"], image["uri"], image["width"], image["height"], image_refused(image, target))
-        for image in whole.images.iter_rows(named=True)
+        ImageChoice(image.n, image.uri, image.width, image.height, image_refused(image, target))
+        for image in whole.images
     )
     sources = {(s.channel_id, s.msg_id, s.version): s for trace in explanation.sentences for s in trace.sources}
     return Package(
         package_id=package_id,
         order_id=order_id,
-        topic_id=whole.result["topic_id"],
+        topic_id=whole.result.topic_id,
         platform=target.name,
-        headline=whole.result["headline"],
-        dek=whole.result["dek"],
-        language=whole.result["language"],
-        post_time=row["post_time"],
-        text=row["text"],
-        made_text=made["text"],
-        variants={name: row[name] for name in ("text_short", "text_medium", "text_long")},
-        hashtags=tuple(row["hashtags"]),
-        image=next((image for image in images if image.uri == row["image_uri"]), None),
+        headline=whole.result.headline,
+        dek=whole.result.dek,
+        language=whole.result.language,
+        post_time=row.post_time,
+        text=row.text,
+        made_text=made.text,
+        variants=row.variants,
+        hashtags=row.hashtags,
+        image=next((image for image in images if image.uri == row.image_uri), None),
         images=images,
-        preview=preview(row["text"], target, with_image=row["image_uri"] is not None),
-        checks=tuple(Check(**check) for check in row["checks"]),
+        preview=preview(row.text, target, with_image=row.image_uri is not None),
+        checks=row.checks,
         stale=tuple(source for _, source in sorted(sources.items()) if source.stale is not None),
         explanation=explanation,
-        source_links=tuple(whole.result["source_links"]),
+        source_links=whole.result.source_links,
         edits=tuple(history),
     )
 
@@ -147,8 +146,9 @@ def read_packages(scope: Scope, order_id: str) -> OrderPackages:
     result = scope.lake.read(EDITOR_RESULTS, order=order_id)
     if found.is_empty() or result.is_empty():
         raise NotFoundError(f"order {order_id}: it has no packages yet; it is {order.status}, its goal {order.goal}.")
-    images = scope.lake.read(IMAGES, order=order_id)
-    return OrderPackages(order, result.row(0, named=True), found, images, scope.settings())
+    images = Image.from_frame(scope.lake.read(IMAGES, order=order_id))
+    made = tuple(PackageRecord.from_frame(found))
+    return OrderPackages(order, EditorResult.from_row(result.row(0, named=True)), made, tuple(images), scope.settings())
 
 
 def split_id(package_id: str) -> tuple[str, str]:
@@ -157,10 +157,3 @@ def split_id(package_id: str) -> tuple[str, str]:
     if not order_id:
         raise NotFoundError(f"package {package_id}: an id reads <order>-<platform>. `tgstudio packages` lists them.")
     return order_id, name
-
-
-def _row(packages: pl.DataFrame, package_id: str, name: str) -> dict[str, Any]:
-    found = packages.filter(pl.col("platform") == name)
-    if found.is_empty():
-        raise NotFoundError(f"package {package_id}: not made. `tgstudio packages` lists what there is.")
-    return found.row(0, named=True)

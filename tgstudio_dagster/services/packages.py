@@ -10,7 +10,6 @@ import polars as pl
 
 from tgstudio_dagster.catalog.work.edits import add_edit, latest_edits
 from tgstudio_dagster.catalog.work.orders import get_order
-from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.core.vocabulary import ExportFormat
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES
 from tgstudio_dagster.newsroom import questions
@@ -18,8 +17,9 @@ from tgstudio_dagster.newsroom.edits import check_version, hashtags_of, with_has
 from tgstudio_dagster.newsroom.fit import clean
 from tgstudio_dagster.newsroom.preview import Preview, preview
 from tgstudio_dagster.newsroom.provenance import Explanation, SentenceTrace
+from tgstudio_dagster.newsroom.records.package import Package as PackageRecord
 from tgstudio_dagster.services.package_files import Export, export_orders, save_packages
-from tgstudio_dagster.services.package_records import OrderPackages, Package, read_package, read_packages, split_id
+from tgstudio_dagster.services.package_records import Package, read_package, read_packages, split_id
 from tgstudio_dagster.services.scope import Service, does
 
 __all__ = ["Export", "Package", "Packages", "Preview", "SentenceTrace", "split_id"]
@@ -46,7 +46,7 @@ class Packages(Service):
         found = questions.packages(self.scope.lake, orders=wanted)
         edits = latest_edits(self.scope.catalog, self.scope.principal, wanted)
         over = {
-            order: read_packages(self.scope, order).laid_over(edits)
+            order: PackageRecord.frame(read_packages(self.scope, order).laid_over(edits))
             for order in {order for order, _ in edits} & {*wanted}
         }
         changed = [
@@ -81,7 +81,8 @@ class Packages(Service):
         """What the package's platform would show of this text: counts, limit, what it hides or would not take."""
         order_id, name = split_id(package_id)
         whole = read_packages(self.scope, order_id)
-        return preview(text, whole.target(name), with_image=image is not None or _has_image(whole, package_id))
+        with_image = image is not None or whole.made(package_id, name).image_uri is not None
+        return preview(text, whole.target(name), with_image=with_image)
 
     @does("packages.edit")
     def edit(
@@ -101,7 +102,7 @@ class Packages(Service):
         order_id, name = split_id(package_id)
         whole = read_packages(self.scope, order_id)
         target = whole.target(name)
-        own = _has_image(whole, package_id)
+        own = whole.made(package_id, name).image_uri is not None
         text = clean(text)
         if hashtags is None:
             tags = hashtags_of(text)
@@ -130,11 +131,3 @@ class Packages(Service):
     def save(self, packages: pl.DataFrame, folder: Path) -> list[Path]:
         """Copy packages out of the lake, into `<folder>/<order>/` (see `package_files.save_packages`)."""
         return save_packages(self.scope, packages, folder)
-
-
-def _has_image(whole: OrderPackages, package_id: str) -> bool:
-    """Whether the package was made with an image. Raises NotFoundError where it was not made at all."""
-    found = whole.packages.filter(package_id=package_id)["image_uri"]
-    if found.is_empty():
-        raise NotFoundError(f"package {package_id}: not made. `tgstudio packages` lists what there is.")
-    return found[0] is not None

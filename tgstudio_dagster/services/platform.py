@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.money.switches import switched_off
 from tgstudio_dagster.catalog.people.api_requests import History
 from tgstudio_dagster.catalog.people.logins import ended_among
 from tgstudio_dagster.catalog.people.tenants import get_tenant, tenant_settings
@@ -125,8 +126,13 @@ class Platform:
                 read_settings=lambda catalog, slug: self.remembered.get(
                     f"settings {slug}", lambda: tenant_settings(catalog, slug)
                 ),
+                off=lambda: self.off(slug),
             )
         )
+
+    def off(self, tenant: str) -> frozenset[str]:
+        """The capabilities that the tenant does not have. Raises NotFoundError."""
+        return self.remembered.get(f"off {tenant}", lambda: switched_off(self.catalog, tenant))
 
     def search(self, lake: TenantLake) -> Search:
         """Search of a tenant's lake; the same one as before, where it was asked for lately."""

@@ -7,39 +7,27 @@ whose door is not there, fails tests/services/test_policy.py. What an action doe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Iterable, Mapping
 
-from tgstudio_dagster.core.errors import ForbiddenError
+from tgstudio_dagster import capabilities
+from tgstudio_dagster.core.actions import Action, Door
+from tgstudio_dagster.core.errors import ForbiddenError, NotFoundError
 from tgstudio_dagster.core.principal import Principal, Role
 from tgstudio_dagster.core.scopes import RANK, KeyScope, Scopes, check_scope
 
-Door = Literal["route", "tool", "page", "command"]
-
-
-@dataclass(frozen=True)
-class Action:
-    """One thing that may be done.
-
-    `scope` is what a program's key needs, None: no key may; `anybody` needs no scope, only to be signed in. `what` ends the
-    refusal "a viewer may read, not …", `refusal` replaces it. `confirmed` are the doors that ask first. `quotas` are limits
-    of the plan. `turn`: it reads so much of the lake that few may do it at a time.
-    """
-
-    name: str
-    role: Role = "viewer"
-    scope: KeyScope | None = "read"
-    anybody: bool = False
-    what: str = ""
-    refusal: str = ""
-    confirmed: tuple[Door, ...] = ()
-    quotas: tuple[str, ...] = ()
-    turn: bool = False
-    routes: tuple[str, ...] = ()
-    tools: tuple[str, ...] = ()
-    pages: tuple[str, ...] = ()
-    commands: tuple[str, ...] = ()
+__all__ = [
+    "POLICY",
+    "Action",
+    "Door",
+    "allowed",
+    "may",
+    "of_command",
+    "of_page",
+    "of_route",
+    "of_tool",
+    "tools",
+    "wider_scope",
+]
 
 
 def _reads(
@@ -80,6 +68,13 @@ def _edits(
 def _operates(name: str, *, refusal: str = "", pages: tuple[str, ...] = (), commands: tuple[str, ...] = ()) -> Action:
     refusal = refusal or "this is for the operator of this machine."
     return Action(name, role="operator", scope=None, refusal=refusal, pages=pages, commands=commands)
+
+
+def _owns(
+    name: str, *, confirmed: tuple[Door, ...] = (), routes: tuple[str, ...] = (), pages: tuple[str, ...] = ()
+) -> Action:
+    refusal = "webhooks are an owner's to set; ask one."
+    return Action(name, role="owner", scope="admin", refusal=refusal, confirmed=confirmed, routes=routes, pages=pages)
 
 
 _PAIR = "pair accounts"
@@ -250,6 +245,20 @@ _ROWS = (
         "keys.revoke", "revoke keys", scope="admin", confirmed=("page",),
         routes=("DELETE /v1/keys/{key_id}",), pages=("settings",),
     ),
+    _owns("webhooks.all", routes=("GET /v1/webhooks",), pages=("settings",)),
+    _owns("webhooks.get", routes=("GET /v1/webhooks/{webhook_id}",)),
+    _owns("webhooks.create", routes=("POST /v1/webhooks",), pages=("settings",)),
+    _owns("webhooks.put", routes=("PUT /v1/webhooks/{webhook_id}",), pages=("settings",)),
+    _owns("webhooks.renew_secret", routes=("POST /v1/webhooks/{webhook_id}/secret",), pages=("settings",)),
+    _owns(
+        "webhooks.delete", confirmed=("page",), routes=("DELETE /v1/webhooks/{webhook_id}",), pages=("settings",)
+    ),
+    _owns("webhooks.deliveries", routes=("GET /v1/webhooks/{webhook_id}/deliveries",), pages=("settings",)),
+    _owns("webhooks.test", routes=("POST /v1/webhooks/{webhook_id}/test",), pages=("settings",)),
+    _owns(
+        "webhooks.redeliver", routes=("POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver",),
+        pages=("settings",),
+    ),
     Action(
         "keys.calls", role="owner", scope="admin", refusal="the history of calls is an owner's to see; ask one.",
         routes=("GET /v1/requests",), pages=("settings",),
@@ -276,7 +285,7 @@ _ROWS = (
     _operates("machine.tenants", pages=("operator",), commands=("tenant list",)),
     _operates("machine.runs", pages=("operator",)),
     _operates("machine.add_tenant", commands=("tenant add",)),
-    _operates("machine.set_tenant", commands=("tenant settings", "tenant plan")),
+    _operates("machine.set_tenant", commands=("tenant settings", "tenant plan", "tenant capability")),
     _operates("machine.delete_tenant", commands=("tenant delete",)),
     _operates("machine.set_user", commands=("user add", "user password")),
     _operates("machine.set_keys", commands=("keys new", "keys rotate")),
@@ -284,16 +293,24 @@ _ROWS = (
     _operates("machine.serve", commands=("up", "mcp")),
     _operates("machine.set_up", commands=("init", "demo", "doctor")),
 )  # fmt: skip
-POLICY: Mapping[str, Action] = {row.name: row for row in _ROWS}
-"""Every action, by name: its service's attribute of `Studio`, a dot, its method. Those of `machine` are commands."""
+_ALL = (*_ROWS, *(action for capability in capabilities.others() for action in capability.actions))
+POLICY: Mapping[str, Action] = {row.name: row for row in _ALL}
+"""Every action by name: its service's attribute of `Studio`, a dot, its method. Those of `machine` are commands; those of
+other capabilities than the studio's own have their services elsewhere."""
 
 
-def allowed(action: str, principal: Principal, scopes: Scopes | None = None) -> None:
+def allowed(
+    action: str, principal: Principal, scopes: Scopes | None = None, *, off: Collection[str] = frozenset()
+) -> None:
     """Raises ForbiddenError, which says what is lacking, where the principal may not do the action.
 
-    `scopes` are those that the visitor of a route or a tool has; None for who needs none (a page, a command).
+    `scopes` are those that the visitor of a route or a tool has; None for who needs none (a page, a command). `off` are
+    the capabilities that the tenant does not have: of their actions there is nothing here, so it raises NotFoundError.
     """
     row = POLICY[action]
+    capability = capabilities.of_noun(row.noun)
+    if capability is not None and capability in off:
+        raise NotFoundError(f"{row.noun}: this workspace does not have the capability {capability!r}.")
     if scopes is not None and not row.anybody:
         _check_scope(row, principal, scopes)
     if RANK[principal.role] < RANK[row.role]:
@@ -302,11 +319,11 @@ def allowed(action: str, principal: Principal, scopes: Scopes | None = None) -> 
         )
 
 
-def may(action: str, principal: Principal, scopes: Scopes | None = None) -> bool:
+def may(action: str, principal: Principal, scopes: Scopes | None = None, *, off: Collection[str] = frozenset()) -> bool:
     """Whether `allowed` raises nothing."""
     try:
-        allowed(action, principal, scopes)
-    except ForbiddenError:
+        allowed(action, principal, scopes, off=off)
+    except (ForbiddenError, NotFoundError):
         return False
     return True
 
@@ -335,7 +352,7 @@ def tools() -> dict[str, KeyScope]:
 
 def of_page(page: str) -> list[Action]:
     """What may be done on a page. Whoever may do none of it does not see the page."""
-    return [row for row in _ROWS if page in row.pages]
+    return [row for row in _ALL if page in row.pages]
 
 
 def of_command(command: str) -> Action:
@@ -353,6 +370,6 @@ def _by_door(doors: Iterable[tuple[tuple[str, ...], Action]]) -> dict[str, Actio
     return {door: row for names, row in doors for door in names}
 
 
-_BY_ROUTE = _by_door((row.routes, row) for row in _ROWS)
-_BY_TOOL = _by_door((row.tools, row) for row in _ROWS)
-_BY_COMMAND = _by_door((row.commands, row) for row in _ROWS)
+_BY_ROUTE = _by_door((row.routes, row) for row in _ALL)
+_BY_TOOL = _by_door((row.tools, row) for row in _ALL)
+_BY_COMMAND = _by_door((row.commands, row) for row in _ALL)

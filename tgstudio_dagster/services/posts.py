@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tgstudio_dagster.capabilities import hidden_tables
 from tgstudio_dagster.lake import read_cache
 from tgstudio_dagster.lake.sandbox_process import run_sql
 from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGES
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_MAP, TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.posts import feed, questions
-from tgstudio_dagster.posts.feed import Asked, FeedPage
+from tgstudio_dagster.posts import feed
+from tgstudio_dagster.posts.feed import FeedPage, FeedQuery, newest_posts
 from tgstudio_dagster.services.scope import Service, does
 from tgstudio_dagster.topics.window import window_days
 
@@ -42,7 +43,7 @@ class Posts(Service):
         limit: int = 50,
     ) -> FeedPage:
         """A page of posts, newest first, with their media, edits and deletions (see `posts.feed`)."""
-        query = Asked(first, last, tuple(channels), tuple(langs), tuple(types), tuple(words))
+        query = FeedQuery(tuple(channels), tuple(langs), tuple(types), tuple(words), first=first, last=last)
         return feed.feed_page(self.scope.lake, query, cursor=cursor, limit=limit)
 
     @does("posts.rows")
@@ -57,17 +58,9 @@ class Posts(Service):
         words: Sequence[str] = (),
         limit: int = 50,
     ) -> pl.DataFrame:
-        """Posts, newest first, as a flat table; columns as in `sql/feed.sql`."""
-        return questions.feed(
-            self.scope.lake,
-            first=first,
-            last=last,
-            channels=channels,
-            langs=langs,
-            types=types,
-            words=words,
-            limit=limit,
-        )
+        """Posts, newest first, as a flat table with `posts.feed.FEED_COLUMNS`."""
+        query = FeedQuery(tuple(channels), tuple(langs), tuple(types), tuple(words), first=first, last=last)
+        return newest_posts(self.scope.lake, query, limit=limit)
 
     @does("posts.by_key")
     def by_key(self, keys: Sequence[tuple[int, int]], *, day: date) -> pl.DataFrame:
@@ -114,7 +107,8 @@ class Posts(Service):
 
         At most `rows` rows, within `seconds` and a limit of memory. Raises QueryError, which says what was refused or failed.
         """
-        return run_sql(self.scope.lake, text, rows=rows, seconds=seconds)
+        hidden = hidden_tables(self.scope.off())
+        return run_sql(self.scope.lake, text, rows=rows, seconds=seconds, hidden=hidden)
 
     @does("posts.version")
     def version(self) -> str:

@@ -14,6 +14,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.money.switches import switched_off
 from tgstudio_dagster.catalog.people.models import Tenant
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.people.tenants import get_tenant, tenant_settings
@@ -76,11 +77,15 @@ class Scope:
     open_search: Callable[[TenantLake], Search] = open_search
     machine: Callable[[], Settings] = settings
     read_settings: Callable[[Catalog, str], TenantSettings] = tenant_settings
+    off: Callable[[], frozenset[str]] = frozenset
+    """The capabilities that the tenant does not have."""
 
     @classmethod
     def open(cls, principal: Principal, catalog: Catalog, lake: Lake, *, runs: RunsClient | None = None) -> Scope:
         """The scope of a command or a test, whose process serves nobody else. Raises NotFoundError for an unknown tenant."""
-        return cls(principal, get_tenant(catalog, principal.tenant), catalog, lake.tenant(principal.tenant), runs)
+        tenant = get_tenant(catalog, principal.tenant)
+        off = switched_off(catalog, principal)
+        return cls(principal, tenant, catalog, lake.tenant(tenant.slug), runs, off=lambda: off)
 
     def settings(self) -> TenantSettings:
         """What the tenant has set. Asks for no right: whatever is done is done by it."""
@@ -88,11 +93,11 @@ class Scope:
 
     def may(self, action: str) -> bool:
         """Whether the policy lets the principal do this: what a page asks to show a control."""
-        return policy.may(action, self.principal, self.scopes)
+        return policy.may(action, self.principal, self.scopes, off=self.off())
 
     def allow(self, action: str) -> None:
-        """Raises ForbiddenError where the policy does not let the principal do this."""
-        policy.allowed(action, self.principal, self.scopes)
+        """Raises ForbiddenError where the policy does not let the principal do this, NotFoundError where it is switched off."""
+        policy.allowed(action, self.principal, self.scopes, off=self.off())
 
 
 class Service:

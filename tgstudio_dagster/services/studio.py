@@ -30,6 +30,7 @@ from tgstudio_dagster.services.topics import Topics
 from tgstudio_dagster.services.uploads import Uploads
 from tgstudio_dagster.services.usage import UsageReports
 from tgstudio_dagster.services.watches import Watches
+from tgstudio_dagster.services.webhooks import Webhooks
 
 
 class Studio:
@@ -59,6 +60,7 @@ class Studio:
         self.uploads = Uploads(scope)
         self.usage = UsageReports(scope)
         self.watches = Watches(scope)
+        self.webhooks = Webhooks(scope)
 
     @classmethod
     def open(cls, principal: Principal, catalog: Catalog, lake: Lake, *, runs: RunsClient | None = None) -> Studio:
@@ -74,6 +76,10 @@ class Studio:
     def tenant(self) -> Tenant:
         """Whose everything here is."""
         return self.scope.tenant
+
+    def off(self) -> frozenset[str]:
+        """The capabilities that the tenant does not have: their pages, routes and tools are not there."""
+        return self.scope.off()
 
     def may(self, action: str) -> bool:
         """Whether the policy lets the principal do this: what a page asks to show a control."""

@@ -14,6 +14,7 @@ from tgstudio_dagster.catalog.work.watches import (
     move_watch,
 )
 from tgstudio_dagster.posts import watching
+from tgstudio_dagster.posts.fit import PostFilter
 from tgstudio_dagster.posts.watching import News
 from tgstudio_dagster.services.scope import Service, does
 
@@ -49,7 +50,7 @@ class Watches(Service):
         watch = get_watch(self.scope.catalog, self.scope.principal, named)
         rule = WatchRule.parse(watch.definition)
         since = watch.seen or "" if cursor is None else cursor
-        return watch, watching.news(self.scope.lake, since=since, **rule.model_dump(), limit=limit)
+        return watch, watching.news(self.scope.lake, PostFilter(**rule.model_dump()), since=since, limit=limit)
 
     @does("watches.seen")
     def seen(self, named: str, cursor: str, now: datetime | None = None) -> Watch:

@@ -1,4 +1,4 @@
-"""Time travel: a window's posts as they were known at a given hour. Pure; what is made from them is made elsewhere.
+"""A window's posts as they had been observed at a given hour. Pure.
 
 Only what had been observed by then is left: posts first seen by then, in the text they had, with the counters read by
 then, standing if their delete had not been seen. Topics and rankings of that hour are the same functions on these frames:
@@ -60,13 +60,13 @@ def as_known_at(
             stats.select(*_POST, at="observed_at"),
         ]
     )
-    seen = traces.group_by(_POST).agg(
+    observed = traces.group_by(_POST).agg(
         first_trace=pl.col("at").min(),
         last_trace=pl.col("at").max(),
         then=pl.col("at").filter(pl.col("at") <= hour).max(),
     )
     gone_back = (
-        messages.join(seen, on=_POST, how="left", maintain_order="left")
+        messages.join(observed, on=_POST, how="left", maintain_order="left")
         .filter(pl.col("first_trace") <= hour)
         .with_columns(
             touched=pl.col("last_trace") > hour,
@@ -105,8 +105,8 @@ def _with_texts(posts: pl.DataFrame, versions: pl.DataFrame, hour: datetime, lan
         other=other.fill_null(value=False),
     )
     if language is not None and joined["other"].any():
-        told = language(joined["text"]).alias("told")
-        joined = joined.with_columns(told).with_columns(lang=pl.when("other").then("told").otherwise("lang"))
+        detected = language(joined["text"]).alias("detected")
+        joined = joined.with_columns(detected).with_columns(lang=pl.when("other").then("detected").otherwise("lang"))
     return joined
 
 
@@ -117,11 +117,13 @@ def _with_counters(posts: pl.DataFrame, stats: pl.DataFrame, stats_then: pl.Data
         .group_by(_POST, maintain_order=True)
         .agg(pl.col(COUNTERS).drop_nulls().last())
     )
-    told = stats.filter(pl.col("reactions").is_not_null()).group_by(_POST).agg(emoji_read=pl.col("observed_at").max())
+    emoji_reads = (
+        stats.filter(pl.col("reactions").is_not_null()).group_by(_POST).agg(emoji_read=pl.col("observed_at").max())
+    )
     return (
         posts.drop(COUNTERS)
         .join(newest, on=_POST, how="left", maintain_order="left")
-        .join(told, on=_POST, how="left", maintain_order="left")
+        .join(emoji_reads, on=_POST, how="left", maintain_order="left")
         .with_columns(
             reactions_by_emoji=pl.when(pl.col("emoji_read") > pl.col("then"))
             .then([])

@@ -1,4 +1,4 @@
-"""New posts into the topics there are, at once: the step between two clusterings of the whole window.
+"""Attaches new posts to the existing topics between two clusterings of the whole window.
 
 An index of the window is prepared once (after a clustering) and serves until the next one; attaching to it takes a
 fraction of a second. Where attaching and clustering differ, the next clustering is right: ids stay by overlap. When
@@ -59,7 +59,7 @@ class Index:
 
     window: Window
     transposed: csr_matrix
-    known: Topics
+    topics: Topics
     topic: Numbers
     repeated: pl.DataFrame
     dense: DenseRows | None = None
@@ -68,14 +68,14 @@ class Index:
 def prepare(
     messages: pl.DataFrame,
     embeddings: pl.DataFrame,
-    known: Topics,
+    topics: Topics,
     as_of: datetime,
     *,
     repeated: pl.DataFrame | None = None,
     background: Mapping[str, Background] | None = None,
     dense: Dense | None = None,
 ) -> Index | None:
-    """The index of a window whose topics are `known`; None where the window says too little to be indexed.
+    """The index of a window whose topics are `topics`; None where the window says too little to be indexed.
 
     Arguments as `find_topics` takes them.
     """
@@ -83,13 +83,13 @@ def prepare(
     window = read_window(candidates, embeddings, background)
     if window is None:
         return None
-    numbers = known.topics.select("topic_id").with_row_index("topic")
-    of_post = known.topic_messages.select(*_POST, "topic_id").join(numbers, on="topic_id").drop("topic_id")
+    numbers = topics.topics.select("topic_id").with_row_index("topic")
+    of_post = topics.topic_messages.select(*_POST, "topic_id").join(numbers, on="topic_id").drop("topic_id")
     topic = window.posts.select(_POST).join(of_post, on=_POST, how="left", maintain_order="left")["topic"]
     return Index(
         window,
         window.matrix.T.tocsr(),
-        known,
+        topics,
         topic.cast(pl.Int64).fill_null(-1).to_numpy(),
         repeated_lines(candidates) if repeated is None else repeated,
         None if dense is None else dense.rows(window.posts["key"].gather(window.first)),
@@ -105,7 +105,7 @@ def attach(index: Index, messages: pl.DataFrame, embeddings: pl.DataFrame, dense
     """
     new = with_rows(topical(messages).join(index.window.posts.select(_POST), on=_POST, how="anti"), embeddings)
     if new.is_empty():
-        return index.known
+        return index.topics
     from tgstudio_dagster.topics.blend import blended_between, lifted
     from tgstudio_dagster.topics.vectors import raw_weights, weigh_by_language
 
@@ -125,19 +125,19 @@ def attach(index: Index, messages: pl.DataFrame, embeddings: pl.DataFrame, dense
         near = lifted(near, own, index.dense, TOPIC_CUT_BLENDED / TOPIC_CUT)
         near_among = lifted(near_among, own, own, TOPIC_CUT_BLENDED / TOPIC_CUT)
     joined, strength = _joined(near, index)
-    found = _made(index, new, near, near_among, joined)
+    formed = _made(index, new, near, near_among, joined)
     rows = new.with_columns(
         topic=pl.Series(joined),
         similarity=pl.Series(strength).round(DIGITS),
         duplicate_of=_origins(index, new, cosines, joined),
     ).filter(pl.col("topic") >= 0)
-    topic_ids = index.known.topics.with_row_index("topic").select(pl.col("topic").cast(pl.Int64), "topic_id")
+    topic_ids = index.topics.topics.with_row_index("topic").select(pl.col("topic").cast(pl.Int64), "topic_id")
     added = rows.join(topic_ids, on="topic").select(TOPIC_MESSAGES.schema.names())
-    members = pl.concat([index.known.topic_messages, added])
+    members = pl.concat([index.topics.topic_messages, added])
     return Topics(
-        TOPICS.conform(pl.concat([_counted(index.known.topics, members), found.topics])),
-        TOPIC_MESSAGES.conform(pl.concat([members, found.topic_messages])),
-        index.known.changes,
+        TOPICS.conform(pl.concat([_counted(index.topics.topics, members), formed.topics])),
+        TOPIC_MESSAGES.conform(pl.concat([members, formed.topic_messages])),
+        index.topics.changes,
     )
 
 
@@ -158,8 +158,8 @@ def _faded(cosines: Any, hours: Hours, to_hours: Hours, channel: Numbers, to_cha
     )
     faded = cosines.copy()
     faded.data = cosines.data * factor
-    kept = faded.data >= LEAST_SIMILARITY
-    faded.row, faded.col, faded.data = faded.row[kept], faded.col[kept], faded.data[kept]
+    strong = faded.data >= LEAST_SIMILARITY
+    faded.row, faded.col, faded.data = faded.row[strong], faded.col[strong], faded.data[strong]
     return faded
 
 
@@ -173,7 +173,7 @@ def _joined(near: Any, index: Index) -> tuple[Numbers, NDArray[np.float64]]:
     rows, columns, values = near.row[inside], near.col[inside], near.data[inside].astype(np.float64)
     if not len(rows):
         return joined, strength
-    topics = int(index.known.topics.height)
+    topics = int(index.topics.topics.height)
     pair, at = np.unique(rows.astype(np.int64) * topics + unit_topic[columns], return_inverse=True)
     size = np.bincount(index.topic[index.topic >= 0], minlength=topics)
     means = np.bincount(at, weights=values * posts[columns]) / size[pair % topics]
@@ -229,7 +229,7 @@ def _made(index: Index, new: pl.DataFrame, near: Any, among: Any, joined: Number
 
 
 def _described(index: Index, members: pl.DataFrame) -> Topics:
-    taken = pl.concat([index.known.topics.select(id="topic_id"), index.known.topics.select(id="story_id")])
+    taken = pl.concat([index.topics.topics.select(id="topic_id"), index.topics.topics.select(id="story_id")])
     ids, _ = assign_ids(members.select("key", cluster="topic"), taken.with_columns(key=pl.lit("")), "t-")
     counts = members.group_by("topic", maintain_order=True).agg(
         first_seen=pl.col("date").min(),
@@ -257,10 +257,10 @@ def _origins(index: Index, new: pl.DataFrame, cosines: Any, joined: Numbers) -> 
     origin = np.full(len(joined), len(index.window.first), dtype=np.int64)
     np.minimum.at(origin, cosines.row[same], cosines.col[same])
     keys = index.window.posts["key"].gather(index.window.first).to_list()
-    keys_of = index.known.topic_messages.select(pl.format("{}/{}", *_POST), "duplicate_of")
+    keys_of = index.topics.topic_messages.select(pl.format("{}/{}", *_POST), "duplicate_of")
     earlier = dict(keys_of.iter_rows())
-    found = [None if at == len(keys) else (earlier.get(keys[at]) or keys[at]) for at in origin.tolist()]
-    return pl.Series(found, dtype=pl.String)
+    origins = [None if at == len(keys) else (earlier.get(keys[at]) or keys[at]) for at in origin.tolist()]
+    return pl.Series(origins, dtype=pl.String)
 
 
 def _counted(topics: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:

@@ -68,37 +68,37 @@ class Dense:
         model = str(newest[0])
         e5 = is_e5(model.partition("@")[0])
         every = pl.concat(telling)
-        known = every.filter(pl.col("dense_model") == model).join(
+        embedded = every.filter(pl.col("dense_model") == model).join(
             messages.select("channel_id", "msg_id", script=script_of("text")), on=["channel_id", "msg_id"], how="inner"
         )
         return cls(
-            known.select("script", key=pl.format("{}/{}", "channel_id", "msg_id"), vector="dense"),
+            embedded.select("script", key=pl.format("{}/{}", "channel_id", "msg_id"), vector="dense"),
             E5_FLOOR if e5 else OTHER_FLOOR,
             cross_floor=E5_CROSS_FLOOR if e5 else OTHER_FLOOR,
             model=model,
-            lacking=every.height - known.height,
+            lacking=every.height - embedded.height,
         )
 
     def rows(self, keys: pl.Series) -> DenseRows:
         """The vectors of these posts, scaled to length 1; a post without one has zeros."""
-        found = keys.to_frame("key").join(self.vectors.unique("key"), on="key", how="left", maintain_order="left")
-        known = np.flatnonzero(found["vector"].is_not_null().to_numpy())
-        values = found["vector"].drop_nulls()
+        joined = keys.to_frame("key").join(self.vectors.unique("key"), on="key", how="left", maintain_order="left")
+        filled = np.flatnonzero(joined["vector"].is_not_null().to_numpy())
+        values = joined["vector"].drop_nulls()
         width = len(values[0]) if len(values) else 1
         matrix = np.zeros((len(keys), width), dtype=np.float32)
         if len(values):
-            matrix[known] = values.explode().to_numpy().astype(np.float32).reshape(len(known), width)
+            matrix[filled] = values.explode().to_numpy().astype(np.float32).reshape(len(filled), width)
         lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
         unit = (matrix / np.where(lengths > 0, lengths, 1)).astype(np.float32)
-        script = found["script"] if "script" in found.columns else pl.Series([None] * len(keys), dtype=pl.Int8)
+        script = joined["script"] if "script" in joined.columns else pl.Series([None] * len(keys), dtype=pl.Int8)
         return DenseRows(unit, self.floor, self.share, self.cross_floor, script.fill_null(0).to_numpy())
 
 
 def script_of(text: str) -> pl.Expr:
     """In which script most of a text column's letters are: 1 Latin, 2 Cyrillic, 0 another or none. Links don't count."""
-    said = pl.col(text).str.replace_all(r"https?://\S+|[@#]\w+", "")
-    latin, cyrillic = said.str.count_matches(r"\p{Latin}"), said.str.count_matches(r"\p{Cyrillic}")
-    letters = said.str.count_matches(r"\p{L}")
+    words = pl.col(text).str.replace_all(r"https?://\S+|[@#]\w+", "")
+    latin, cyrillic = words.str.count_matches(r"\p{Latin}"), words.str.count_matches(r"\p{Cyrillic}")
+    letters = words.str.count_matches(r"\p{L}")
     return (
         pl.when(latin * 2 > letters).then(1).when(cyrillic * 2 > letters).then(2).otherwise(0).cast(pl.Int8).alias(text)
     )
@@ -142,8 +142,8 @@ def blended(matrix: csr_matrix, graph: csr_matrix, dense: DenseRows, hours: Hour
     codes = np.unique(np.concatenate([edges.row[upper].astype(np.int64) * count + edges.col[upper], near]))
     rows, columns = codes // count, codes % count
     values = _mixed(pair_cosines(matrix, rows, columns), dense, rows, dense, columns)
-    kept = values >= LEAST_SIMILARITY
-    half = coo_matrix((values[kept], (rows[kept], columns[kept])), shape=(count, count)).tocsr()
+    strong = values >= LEAST_SIMILARITY
+    half = coo_matrix((values[strong], (rows[strong], columns[strong])), shape=(count, count)).tocsr()
     return (half + half.T).tocsr()
 
 
@@ -171,8 +171,8 @@ def blended_between(
         span = slice(begin, begin + _PAIRS)
         lexical[span] = np.asarray(rows[at[span]].multiply(columns[to[span]]).sum(axis=1)).ravel()
     values = _mixed(lexical, own, at, other, to)
-    kept = values >= LEAST_SIMILARITY
-    return coo_matrix((values[kept], (at[kept], to[kept])), shape=(rows.shape[0], width))
+    strong = values >= LEAST_SIMILARITY
+    return coo_matrix((values[strong], (at[strong], to[strong])), shape=(rows.shape[0], width))
 
 
 def lifted(graph: Any, own: DenseRows, other: DenseRows, factor: float) -> Any:
@@ -203,7 +203,7 @@ def _dense_pairs(dense: DenseRows, hours: Hours) -> Numbers:
     """Codes (earlier row * rows + later row) of each row's 30 nearest of either script of the rows before it within
     reach."""
     count = len(hours)
-    found = [np.zeros(0, np.int64)]
+    pairs = [np.zeros(0, np.int64)]
     for begin in range(0, count, _CHUNK):
         end = min(begin + _CHUNK, count)
         low = int(np.searchsorted(hours, hours[begin] - REACH_HOURS))
@@ -211,13 +211,13 @@ def _dense_pairs(dense: DenseRows, hours: Hours) -> Numbers:
         near = dense.weight(dense.matrix[begin:end] @ dense.matrix[low:end].T, apart)
         near[np.arange(low, end)[None, :] >= np.arange(begin, end)[:, None]] = 0
         for at, to in _best(near, apart, NEIGHBOURS):
-            found.append((to + low) * count + at + begin)
-    return np.concatenate(found)
+            pairs.append((to + low) * count + at + begin)
+    return np.concatenate(pairs)
 
 
 def _best(near: Floats, apart: Flags, top: int) -> list[tuple[Numbers, Numbers]]:
     """Rows and columns of each row's `top` nearest, of its own script and of others: one must not crowd the other out."""
-    found = []
+    pairs = []
     for kind in (apart, ~apart):
         if not kind.any():
             continue
@@ -225,8 +225,8 @@ def _best(near: Floats, apart: Flags, top: int) -> list[tuple[Numbers, Numbers]]
         size = min(top, values.shape[1])
         best = np.argpartition(-values, size - 1, axis=1)[:, :size]
         at, place = np.nonzero(np.take_along_axis(values, best, axis=1) >= LEAST_SIMILARITY)
-        found.append((at.astype(np.int64), best[at, place].astype(np.int64)))
-    return found
+        pairs.append((at.astype(np.int64), best[at, place].astype(np.int64)))
+    return pairs
 
 
 def _stretched(cosines: Floats, floor: float) -> Floats:

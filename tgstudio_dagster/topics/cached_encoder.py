@@ -1,4 +1,4 @@
-"""An encoder that asks its model only for what no run has asked before: vectors come from the lake's cache."""
+"""An encoder that takes vectors from the lake's cache and runs its model only for texts that are not in it."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ class Remembered:
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """A row for each text. What was computed is kept every so often, and at the end."""
         hashes = [text_hash(text) for text in texts]
-        known = self.cache.known(self.model, self.day, hashes)
-        missing = {key: text for key, text in zip(hashes, texts, strict=True) if key not in known}
+        vectors = self.cache.known(self.model, self.day, hashes)
+        missing = {key: text for key, text in zip(hashes, texts, strict=True) if key not in vectors}
         for start in range(0, len(missing), KEPT_EVERY):
             part = list(missing.items())[start : start + KEPT_EVERY]
             fresh: dict[bytes, NDArray[np.float32]] = {}
             for begin in range(0, len(part), SAID_EVERY):
-                some = part[begin : begin + SAID_EVERY]
+                batch = part[begin : begin + SAID_EVERY]
                 fresh.update(
-                    zip((key for key, _ in some), self.encoder.encode([text for _, text in some]), strict=True)
+                    zip((key for key, _ in batch), self.encoder.encode([text for _, text in batch]), strict=True)
                 )
-                self.said(start + begin + len(some), len(missing))
+                self.said(start + begin + len(batch), len(missing))
             self.cache.add(self.model, self.day, fresh)
-            known.update(fresh)
-        return np.stack([known[key] for key in hashes]) if hashes else np.zeros((0, 0), np.float32)
+            vectors.update(fresh)
+        return np.stack([vectors[key] for key in hashes]) if hashes else np.zeros((0, 0), np.float32)

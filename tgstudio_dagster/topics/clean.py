@@ -45,7 +45,7 @@ def own_texts(messages: pl.DataFrame, repeated: pl.DataFrame) -> pl.Series:
 
 
 def _kept(messages: pl.DataFrame, repeated: pl.DataFrame, form: str) -> pl.Series:
-    kept = (
+    texts = (
         lines(messages)
         .join(repeated, on=["channel_id", "line"], how="anti")
         .sort("row", "place")
@@ -53,7 +53,7 @@ def _kept(messages: pl.DataFrame, repeated: pl.DataFrame, form: str) -> pl.Serie
         .agg(kept=pl.col(form).str.join("\n"))
     )
     rows = pl.DataFrame({"row": pl.int_range(messages.height, dtype=pl.UInt32, eager=True)})
-    return rows.join(kept, on="row", how="left", maintain_order="left")["kept"].fill_null("")
+    return rows.join(texts, on="row", how="left", maintain_order="left")["kept"].fill_null("")
 
 
 def lines(messages: pl.DataFrame) -> pl.DataFrame:

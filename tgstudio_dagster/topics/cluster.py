@@ -103,8 +103,8 @@ def find_topics(
     """
     candidates = topical(messages).filter(pl.col("date") <= as_of)
     cut = repeated_lines(candidates) if repeated is None else repeated
-    made = cluster_posts(candidates, embeddings, cut, background, dense, topic_cut)
-    return Topics(TOPICS.empty(), TOPIC_MESSAGES.empty()) if made is None else name_topics(made, previous)
+    clustering = cluster_posts(candidates, embeddings, cut, background, dense, topic_cut)
+    return Topics(TOPICS.empty(), TOPIC_MESSAGES.empty()) if clustering is None else name_topics(clustering, previous)
 
 
 def cluster_posts(
@@ -128,7 +128,7 @@ def cluster_posts(
     if not len(rows):
         return None
 
-    kept, topic = np.unique(cluster_of_post[rows], return_inverse=True)
+    clusters, topic = np.unique(cluster_of_post[rows], return_inverse=True)
     topic = topic.astype(np.int64)
     origin = _origins(window, graph, cluster_of_unit)[rows]
     members = window.posts[rows].with_columns(
@@ -136,30 +136,30 @@ def cluster_posts(
         similarity=pl.Series(mean_similarity(graph, window.unit[rows], topic)).round(DIGITS),
         duplicate_of=pl.when(pl.Series(origin != rows)).then(window.posts["key"].gather(origin)),
     )
-    spans = _spans(members).with_columns(story=pl.Series(story_of_cluster[kept]))
+    spans = _spans(members).with_columns(story=pl.Series(story_of_cluster[clusters]))
     return Clustering(
         members.select("topic", *TOPIC_MESSAGES.schema.names()[1:]),
         spans.join(_labels(members, repeated, window.idf), on="topic", maintain_order="left"),
     )
 
 
-def name_topics(found: Clustering, previous: Topics | None) -> Topics:
+def name_topics(clustering: Clustering, previous: Topics | None) -> Topics:
     """Topics and stories with ids; those of `previous` stay where most of their posts do (`identity.assign_ids`)."""
-    known = pl.DataFrame(schema={"id": pl.String(), "key": pl.String(), "story_id": pl.String()})
+    earlier = pl.DataFrame(schema={"id": pl.String(), "key": pl.String(), "story_id": pl.String()})
     if previous is not None:
-        known = previous.topic_messages.join(previous.topics.select("topic_id", "story_id"), on="topic_id").select(
+        earlier = previous.topic_messages.join(previous.topics.select("topic_id", "story_id"), on="topic_id").select(
             pl.col("topic_id").alias("id"), pl.format("{}/{}", "channel_id", "msg_id").alias("key"), "story_id"
         )
-    keyed = found.members.with_columns(key=pl.format("{}/{}", "channel_id", "msg_id")).join(
-        found.topics.select("topic", "story"), on="topic", maintain_order="left"
+    keyed = clustering.members.with_columns(key=pl.format("{}/{}", "channel_id", "msg_id")).join(
+        clustering.topics.select("topic", "story"), on="topic", maintain_order="left"
     )
-    topics, changes = assign_ids(keyed.select("key", cluster="topic"), known.select("id", "key"), "t-")
-    stories, _ = assign_ids(keyed.select("key", cluster="story"), known.select("key", id="story_id"), "s-")
+    topics, changes = assign_ids(keyed.select("key", cluster="topic"), earlier.select("id", "key"), "t-")
+    stories, _ = assign_ids(keyed.select("key", cluster="story"), earlier.select("key", id="story_id"), "s-")
     of_topic = topics.rename({"cluster": "topic", "id": "topic_id"})
-    named = found.topics.join(of_topic, on="topic").join(
+    named = clustering.topics.join(of_topic, on="topic").join(
         stories.rename({"cluster": "story", "id": "story_id"}), on="story"
     )
-    members = found.members.join(of_topic, on="topic")
+    members = clustering.members.join(of_topic, on="topic")
     return Topics(
         TOPICS.conform(named.select(TOPICS.schema.names())),
         TOPIC_MESSAGES.conform(members.select(TOPIC_MESSAGES.schema.names())),

@@ -1,4 +1,4 @@
-"""Which clustering is which: the hash of all that one is made of. So the same window is never clustered twice.
+"""The key of a clustering: the hash of all its inputs, so that the same window is never clustered twice.
 
 A clustering is a function of the posts, their features, the lines that channels repeat, what earlier posts say of words,
 a model's vectors, and the code. Its key is the hash of these; where any of them differs, so does the key.
@@ -26,18 +26,18 @@ _OF_A_POST = ["channel_id", "msg_id", "date", "text_hash", "lang", "forwarded_fr
 _LIBRARIES = ("numpy", "polars", "scipy", "snowballstemmer", "sparse-dot-topn")
 
 
-def kept_clustering(kept: KeptFrames, key: str, make: Callable[[], Clustering | None]) -> Clustering | None:
+def cached_clustering(store: KeptFrames, key: str, make: Callable[[], Clustering | None]) -> Clustering | None:
     """The clustering of that key: the one that is kept, or the one made now, which is kept from now on.
 
     One without a topic took no time and is not kept.
     """
-    found = kept.get(key)
-    if found is not None and set(found) == {"members", "topics"}:
-        return Clustering(found["members"], found["topics"])
-    made = make()
-    if made is not None:
-        kept.put(key, {"members": made.members, "topics": made.topics})
-    return made
+    frames = store.get(key)
+    if frames is not None and set(frames) == {"members", "topics"}:
+        return Clustering(frames["members"], frames["topics"])
+    clustering = make()
+    if clustering is not None:
+        store.put(key, {"members": clustering.members, "topics": clustering.topics})
+    return clustering
 
 
 def fingerprint(

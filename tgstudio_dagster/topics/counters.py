@@ -54,10 +54,10 @@ def engagement(
     views_of_channel = np.full(posts.height, np.nan)
     read_age = np.full(posts.height, np.nan)
     for counter in COUNTERS:
-        known = _that_count(readings.filter(pl.col(counter).is_not_null()), as_of)
+        counted = _that_count(readings.filter(pl.col(counter).is_not_null()), as_of)
         if counter in OF_THE_ORIGIN:
-            known = known.filter(pl.Series(own).gather(known["row"]))
-        line = _Lines(known, counter, weights.smoothing)
+            counted = counted.filter(pl.Series(own).gather(counted["row"]))
+        line = _Lines(counted, counter, weights.smoothing)
         read_age[line.posts] = np.fmax(read_age[line.posts], line.newest_age)
         usual, level = _usual(line, channel, own)
         term = np.full(posts.height, np.nan)
@@ -69,13 +69,13 @@ def engagement(
         columns[f"{counter}_term"] = term
         if counter == "views":
             views_of_channel = level
-    made = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Float64)).fill_nan(None)
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Float64)).fill_nan(None)
     shares = {f"{counter}_term": getattr(weights, counter) for counter in COUNTERS}
     known_weight = pl.sum_horizontal(
         pl.when(pl.col(name).is_not_null()).then(share).otherwise(0.0) for name, share in shares.items()
     )
     total = pl.sum_horizontal(pl.col(name).fill_null(0.0) * share for name, share in shares.items())
-    return pl.concat([posts.select(_POST), made], how="horizontal").with_columns(
+    return pl.concat([posts.select(_POST), frame], how="horizontal").with_columns(
         pl.col(f"{counter}_read" for counter in COUNTERS).round().cast(pl.Int64),
         read_age=pl.Series(read_age).fill_nan(None),
         engagement=pl.when(known_weight > 0).then(total / known_weight).otherwise(0.0),
@@ -132,9 +132,9 @@ def _usual(lines: _Lines, channel: Ints, own: NDArray[np.bool_]) -> tuple[Floats
     """For each post of the lines the y that its channel's posts have at its age (NaN where no own post is known); and
     for each of all posts the median y of its channel's newest readings."""
     channels = int(channel.max()) + 1
-    mine = own[lines.posts]
-    at = lines.posts[mine]
-    newest = _medians(channel[at], lines.newest[mine], channels, least=1)
+    own_lines = own[lines.posts]
+    at = lines.posts[own_lines]
+    newest = _medians(channel[at], lines.newest[own_lines], channels, least=1)
     if not len(at):
         return np.full(len(lines.posts), np.nan), newest[channel]
     post, knot, y = lines.at_knots()
@@ -144,7 +144,7 @@ def _usual(lines: _Lines, channel: Ints, own: NDArray[np.bool_]) -> tuple[Floats
     # What the age alone does to a counter, in all channels: what a channel with few posts is judged by.
     growth = _medians(knot, y - newest[channel[post]], KNOTS, LEAST_POSTS)[None, :]
     grown = np.nan_to_num(_between(growth, np.zeros(len(lines.posts), dtype=np.int64), lines.newest_t))
-    level = _medians(channel[at], lines.newest[mine] - grown[mine], channels, least=1)
+    level = _medians(channel[at], lines.newest[own_lines] - grown[own_lines], channels, least=1)
     of_post = channel[lines.posts]
     same_age = _between(table, of_post, lines.newest_t)
     return np.where(np.isnan(same_age), level[of_post] + grown, same_age), newest[channel]
@@ -162,12 +162,12 @@ def _between(table: Floats, row: Ints, t: Floats) -> Floats:
 
 def _medians(group: Ints, value: Floats, groups: int, least: int) -> Floats:
     """The median of each group, NaN where it has fewer than `least` values."""
-    made = np.full(groups, np.nan)
+    medians = np.full(groups, np.nan)
     if len(group):
-        found = pl.DataFrame({"group": group, "value": value}).group_by("group").agg(pl.median("value"), n=pl.len())
-        enough = found.filter(pl.col("n") >= least)
-        made[enough["group"].to_numpy()] = enough["value"].to_numpy()
-    return made
+        by_group = pl.DataFrame({"group": group, "value": value}).group_by("group").agg(pl.median("value"), n=pl.len())
+        enough = by_group.filter(pl.col("n") >= least)
+        medians[enough["group"].to_numpy()] = enough["value"].to_numpy()
+    return medians
 
 
 def _runs(start: Ints, length: Ints) -> tuple[Ints, Ints]:

@@ -72,22 +72,22 @@ def drifted(today: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     rows = []
     for row in judged.to_dicts():
         for metric, allowed in ALWAYS_ALLOWED.items():
-            known = earlier[metric].drop_nulls()
-            usual = known.median() if len(known) >= FEWEST_DAYS else None
-            lowest, highest = _bounds(metric, known, usual, allowed)
+            values = earlier[metric].drop_nulls()
+            usual = values.median() if len(values) >= FEWEST_DAYS else None
+            lowest, highest = _bounds(metric, values, usual, allowed)
             # Rounding keeps equal values from standing a last bit out of their own bounds.
             if row[metric] is not None and not lowest <= round(row[metric], 9) <= highest:
                 rows.append(
                     {"day": row["day"], "metric": metric, "value": row[metric], "lowest": lowest, "highest": highest,
-                     "usual": usual, "days": len(known), "topic_id": row["largest_topic"] if "largest" in metric else None}
+                     "usual": usual, "days": len(values), "topic_id": row["largest_topic"] if "largest" in metric else None}
                 )  # fmt: skip
     return pl.DataFrame(rows, schema=BROKEN)
 
 
-def _bounds(metric: str, known: pl.Series, usual: object, allowed: float) -> tuple[float, float]:
+def _bounds(metric: str, values: pl.Series, usual: object, allowed: float) -> tuple[float, float]:
     ceiling = LARGEST_SHARE if metric == "largest_share" else float("inf")
     if not isinstance(usual, float):
         return float("-inf"), ceiling
-    deviation = (known - usual).abs().median()
+    deviation = (values - usual).abs().median()
     spread = max(SPREADS * 1.4826 * (deviation if isinstance(deviation, float) else 0.0), allowed)
     return usual - spread, min(usual + spread, ceiling)

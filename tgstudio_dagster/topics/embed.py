@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tgstudio_dagster.lake.tables.topics import EMBEDDINGS
+from tgstudio_dagster.posts.counting import TOPICAL
 from tgstudio_dagster.topics.clean import clean_texts
 from tgstudio_dagster.topics.footers import repeated_lines
 
@@ -46,26 +47,29 @@ def embed(
     cut = repeated_lines(topical(learnt_from)) if repeated is None else repeated
     texts = clean_texts(posts, cut)
     distinct = texts.unique(maintain_order=True)
-    found = features(distinct.to_list())
+    extracted = features(distinct.to_list())
     place = (
         texts.replace_strict(distinct, pl.int_range(len(distinct), eager=True)) if len(texts) else texts.cast(pl.Int64)
     )
     rows = posts.select("channel_id", "msg_id", pl.lit(MODEL).alias("model"), "text_hash").with_columns(
-        _listed("indices", found.bounds, found.indices, place), _listed("vector", found.bounds, found.values, place)
+        _listed("indices", extracted.bounds, extracted.indices, place),
+        _listed("vector", extracted.bounds, extracted.values, place),
     )
     if encoder is None:
         nothing = [pl.lit(None, EMBEDDINGS.schema[name]).alias(name) for name in ("dense_model", "dense")]
         return EMBEDDINGS.conform(rows.with_columns(nothing))
-    return EMBEDDINGS.conform(rows.with_columns(_dense(encoder, distinct, np.diff(found.bounds) > 0)[place]))
+    return EMBEDDINGS.conform(rows.with_columns(_dense(encoder, distinct, np.diff(extracted.bounds) > 0)[place]))
 
 
 def _dense(encoder: Encoder, texts: pl.Series, telling: NDArray[np.bool_]) -> pl.DataFrame:
     """Columns dense_model and dense, a row per text; null for texts that tell nothing."""
     vectors = encoder.encode(texts.filter(pl.Series(telling)).str.slice(0, DENSE_CHARS).to_list())
     lists = pl.Series("dense", list(vectors)).cast(EMBEDDINGS.schema["dense"])
-    told = pl.DataFrame({"place": np.flatnonzero(telling)}).with_columns(dense=lists, dense_model=pl.lit(encoder.model))
+    frame = pl.DataFrame({"place": np.flatnonzero(telling)}).with_columns(
+        dense=lists, dense_model=pl.lit(encoder.model)
+    )
     every = pl.DataFrame({"place": np.arange(len(texts))})
-    return every.join(told, on="place", how="left", maintain_order="left").select("dense_model", "dense")
+    return every.join(frame, on="place", how="left", maintain_order="left").select("dense_model", "dense")
 
 
 def _listed(name: str, bounds: NDArray[np.int64], values: NDArray[Any], place: pl.Series) -> pl.Series:
@@ -78,9 +82,4 @@ def _listed(name: str, bounds: NDArray[np.int64], values: NDArray[Any], place: p
 
 def topical(messages: pl.DataFrame) -> pl.DataFrame:
     """The posts that may stand in a topic: with a text, still up, no service message, no comment. Sorted by key."""
-    return messages.filter(
-        (pl.col("type") != "service")
-        & pl.col("comment_on").is_null()
-        & pl.col("deleted_at").is_null()
-        & (pl.col("text").str.strip_chars() != "")
-    ).sort("channel_id", "msg_id")
+    return messages.filter(TOPICAL).sort("channel_id", "msg_id")

@@ -57,7 +57,7 @@ def background(frequencies: pl.DataFrame, before: date) -> dict[str, Background]
     """By language: the newest days before `before` until 8,000 posts are reached; none for a language below 1,000."""
     earlier = frequencies.filter(pl.col("day") < before).sort("lang", "day", descending=[False, True])
     rolling = earlier.filter(pl.col("posts").cum_sum().over("lang") - pl.col("posts") < POSTS)
-    found: dict[str, Background] = {}
+    backgrounds: dict[str, Background] = {}
     for (lang,), rows in rolling.group_by("lang", maintain_order=True):
         posts = int(rows["posts"].sum())
         if posts < FEWEST:
@@ -65,5 +65,5 @@ def background(frequencies: pl.DataFrame, before: date) -> dict[str, Background]
         features = rows["features"].explode().to_numpy().astype(np.int64)
         counts = rows["counts"].explode().to_numpy()
         summed = np.bincount(features, weights=counts, minlength=DIMENSIONS).astype(np.int64)
-        found[str(lang)] = Background(posts, summed)
-    return found
+        backgrounds[str(lang)] = Background(posts, summed)
+    return backgrounds

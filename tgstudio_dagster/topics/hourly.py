@@ -29,7 +29,7 @@ from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.as_of import Known, as_known_at
 from tgstudio_dagster.topics.attach import attach, prepare
 from tgstudio_dagster.topics.cluster import Clustering, Topics, cluster_posts, name_topics
-from tgstudio_dagster.topics.clustering_key import fingerprint, kept_clustering
+from tgstudio_dagster.topics.clustering_key import cached_clustering, fingerprint
 from tgstudio_dagster.topics.embed import embed, topical
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _POST = ["channel_id", "msg_id"]
 
 
 @dataclass(frozen=True)
-class Standing:
+class StandingTopics:
     """Topics as they stand; `clustered_at`: until when posts were clustered, `attached`: how many came since."""
 
     topics: Topics
@@ -60,7 +60,7 @@ def standing_topics(
     previous: Topics | None = None,
     dense: Dense | None = None,
     kept: KeptFrames | None = None,
-) -> Standing:
+) -> StandingTopics:
     """The topics at `now` (`window.as_of`) of the window that ends with `day`.
 
     `known`: the window's MESSAGES, MESSAGE_VERSIONS and MESSAGE_STATS; `embeddings`: its EMBEDDINGS. The others as
@@ -76,7 +76,7 @@ def standing_topics(
         rest = everything.join(base, on=_POST, how="anti")
         if rest.height <= LARGEST_REST * base.height:
             return _attached(base, rest, inputs, hour, previous, kept)
-    return Standing(_clustered(everything, inputs.of(everything), previous, kept), now, 0)
+    return StandingTopics(_clustered(everything, inputs.of(everything), previous, kept), now, 0)
 
 
 @dataclass(frozen=True)
@@ -106,25 +106,25 @@ def _attached(
     hour: datetime,
     previous: Topics | None,
     kept: KeptFrames | None,
-) -> Standing:
+) -> StandingTopics:
     then = inputs.of(base)
-    known = _clustered(base, then, previous, kept)
+    clustered = _clustered(base, then, previous, kept)
     if rest.is_empty():
-        return Standing(known, hour, 0)
+        return StandingTopics(clustered, hour, 0)
     index = prepare(
-        base, then.embeddings, known, hour, repeated=then.repeated, background=then.background, dense=then.dense
+        base, then.embeddings, clustered, hour, repeated=then.repeated, background=then.background, dense=then.dense
     )
     if index is None:
-        return Standing(known, hour, 0)
+        return StandingTopics(clustered, hour, 0)
     later = inputs.of(rest)
-    return Standing(attach(index, rest, later.embeddings, later.dense), hour, rest.height)
+    return StandingTopics(attach(index, rest, later.embeddings, later.dense), hour, rest.height)
 
 
 def _clustered(posts: pl.DataFrame, inputs: _Inputs, previous: Topics | None, kept: KeptFrames | None) -> Topics:
-    given = (inputs.embeddings, inputs.repeated, inputs.background, inputs.dense)
+    frames = (inputs.embeddings, inputs.repeated, inputs.background, inputs.dense)
 
     def made() -> Clustering | None:
-        return cluster_posts(posts, *given)
+        return cluster_posts(posts, *frames)
 
-    found = made() if kept is None else kept_clustering(kept, fingerprint(posts, *given), made)
-    return Topics(TOPICS.empty(), TOPIC_MESSAGES.empty()) if found is None else name_topics(found, previous)
+    clustering = made() if kept is None else cached_clustering(kept, fingerprint(posts, *frames), made)
+    return Topics(TOPICS.empty(), TOPIC_MESSAGES.empty()) if clustering is None else name_topics(clustering, previous)

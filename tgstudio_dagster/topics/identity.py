@@ -1,4 +1,4 @@
-"""Which found cluster is which known topic: ids that stay while members mostly stay, and what split or merged. Pure."""
+"""Matches new clusters to earlier topics: ids stay while most members stay; splits and merges are recorded. Pure."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def _changes(shared: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
     now = shared.join(named.rename({"id": "now"}), on="cluster").filter(pl.col("now") != pl.col("id"))
     part = pl.col("shared") >= pl.max_horizontal(pl.lit(2.0), LINEAGE_SHARE * pl.col("of_id"))
     alive = set(named["id"])
-    found = now.filter(part).with_columns(lives=pl.col("id").is_in(list(alive)))
-    splits = found.filter("lives").select(kind=pl.lit("split"), topic_id="id", other_id="now", shared="shared")
-    merges = found.filter(~pl.col("lives")).select(kind=pl.lit("merge"), topic_id="now", other_id="id", shared="shared")
+    lines = now.filter(part).with_columns(lives=pl.col("id").is_in(list(alive)))
+    splits = lines.filter("lives").select(kind=pl.lit("split"), topic_id="id", other_id="now", shared="shared")
+    merges = lines.filter(~pl.col("lives")).select(kind=pl.lit("merge"), topic_id="now", other_id="id", shared="shared")
     return pl.concat([splits, merges]).cast(CHANGES).sort("kind", "topic_id", "other_id")
 
 

@@ -68,14 +68,14 @@ class TopicTexts:
 
 
 @dataclass(frozen=True)
-class Named:
+class TopicNames:
     """What a model answers; an empty title or no keywords leave the label as it was made without it."""
 
     title: str = ""
     keywords: tuple[str, ...] = ()
 
 
-Namer = Callable[[Sequence[TopicTexts]], Sequence[Named]]
+Namer = Callable[[Sequence[TopicTexts]], Sequence[TopicNames]]
 """Names topics, as many and in the order it is handed; the caller answers for its cost and its cache."""
 
 
@@ -92,23 +92,23 @@ def label(members: pl.DataFrame, idf: NDArray[np.float32], namer: Namer | None =
     # One conversion of all rows: one for each topic would take longer than all else here.
     read = [(topic, _read(list(posts))) for topic, posts in groupby(ordered.to_dicts(), itemgetter("topic"))]
     telling = _telling(Counter(root for _, topic in read for root in topic.holding), len(read), idf)
-    made = []
+    read_topics = []
     for _, topic in read:
         keywords = _keywords(topic, telling)
         title_, post = _title_and_post(topic, keywords)
-        made.append(TopicTexts(topic.lang, topic.texts[:TEXTS_FOR_A_MODEL], title_, tuple(keywords)))
+        read_topics.append(TopicTexts(topic.lang, topic.texts[:TEXTS_FOR_A_MODEL], title_, tuple(keywords)))
         topic.representative = post
-    named = namer(made) if namer is not None and made else [Named()] * len(made)
+    named = namer(read_topics) if namer is not None and read_topics else [TopicNames()] * len(read_topics)
     rows = [
         {
             "topic": number,
-            **_with_name(told, name),
+            **_with_name(texts, name),
             "lang": topic.lang,
             "langs": topic.langs,
             "channel_id": topic.representative["channel_id"],
             "msg_id": topic.representative["msg_id"],
         }
-        for (number, topic), told, name in zip(read, made, named, strict=True)
+        for (number, topic), texts, name in zip(read, read_topics, named, strict=True)
     ]
     schema = pl.Schema(
         {
@@ -138,8 +138,10 @@ def headline(text: str) -> str:
     for tagged in (text, text.replace("#", " ")):
         lines = [line for line in (_trim(_HASHTAG.sub(" ", line)) for line in tagged.split("\n")) if _says(line)]
         if lines:
-            told = next((line for line in lines if len(NUMBER_OR_WORD.findall(line)) >= _WORDS_OF_A_HEADLINE), lines[0])
-            return _cut(_first_sentence(told))
+            first_line = next(
+                (line for line in lines if len(NUMBER_OR_WORD.findall(line)) >= _WORDS_OF_A_HEADLINE), lines[0]
+            )
+            return _cut(_first_sentence(first_line))
     return ""
 
 
@@ -187,8 +189,8 @@ def _words(texts: Sequence[str]) -> tuple[Counter[str], Counter[str]]:
     holding: Counter[str] = Counter()
     written: Counter[str] = Counter()
     for text in texts:
-        said = "\n".join(line for line in text.split("\n") if not _calls(line))
-        words = [word for word in tokens(said) if len(word) in _LETTERS_OF_A_KEYWORD and not word[0].isdigit()]
+        prose = "\n".join(line for line in text.split("\n") if not _calls(line))
+        words = [word for word in tokens(prose) if len(word) in _LETTERS_OF_A_KEYWORD and not word[0].isdigit()]
         written.update(words)
         holding.update({stem(word) for word in words})
     return holding, written
@@ -243,14 +245,14 @@ def _title_and_post(topic: _Topic, keywords: list[str]) -> tuple[str, dict[str, 
     return (f"Без слов: {count}" if topic.lang == "ru" else f"Without words: {count}"), topic.posts[best]
 
 
-def _with_name(told: TopicTexts, name: Named) -> dict[str, Any]:
+def _with_name(topic: TopicTexts, name: TopicNames) -> dict[str, Any]:
     named = _cut(_trim(" ".join(name.title.split())))
-    keywords = [" ".join(word.split()) for word in (*name.keywords, *told.keywords)]
+    keywords = [" ".join(word.split()) for word in (*name.keywords, *topic.keywords)]
     distinct: dict[str, str] = {}
     for word in keywords:
         if _WORD.search(word):
             distinct.setdefault(word.casefold(), word)
-    return {"title": named if _says(named) else told.title, "keywords": list(distinct.values())[:KEYWORDS]}
+    return {"title": named if _says(named) else topic.title, "keywords": list(distinct.values())[:KEYWORDS]}
 
 
 def _is_headline(sentence: str) -> bool:

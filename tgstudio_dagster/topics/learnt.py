@@ -1,4 +1,4 @@
-"""What a tenant's earlier days say, read from its lake: repeated lines, how rare words are, topics with ids. Writes nothing."""
+"""Reads what is learnt from a tenant's earlier days: repeated lines, word frequencies, topics with ids. Writes nothing."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ def learnt_lines(lake: TenantLake, day: date, instead: Mapping[date, pl.DataFram
 
     `instead`: CHANNEL_LINES of some days that stand in for those of the lake.
     """
-    given = instead or {}
+    counts = instead or {}
     days = [day - timedelta(days=n) for n in range(LEARNT_DAYS)]
-    return repeated(add_counts(given[one] if one in given else lake.read(CHANNEL_LINES, days=[one]) for one in days))
+    stored = lake.read(CHANNEL_LINES, days=[each for each in days if each not in counts])
+    return repeated(add_counts([stored, *(counts[each] for each in days if each in counts)]))
 
 
 def learnt_words(lake: TenantLake, day: date) -> dict[str, Background]:
     """What earlier posts say of words (`frequencies.background`): the newest days before the day's window."""
     first = window_days(day)[0]
-    earlier = [one for one in lake.days(FEATURE_COUNTS) if first - timedelta(days=LEARNT_DAYS) <= one < first]
+    earlier = [each for each in lake.days(FEATURE_COUNTS) if first - timedelta(days=LEARNT_DAYS) <= each < first]
     return background(lake.read(FEATURE_COUNTS, days=earlier, with_partition=True).select(FREQUENCIES.names()), first)
 
 
 def topics_before(lake: TenantLake, day: date) -> Topics | None:
     """Whose ids stay: the topics of the day before; None where it has none."""
     before = [day - timedelta(days=1)]
-    known = lake.read(TOPICS, days=before)
-    return None if known.is_empty() else Topics(known, lake.read(TOPIC_MESSAGES, days=before))
+    topics = lake.read(TOPICS, days=before)
+    return None if topics.is_empty() else Topics(topics, lake.read(TOPIC_MESSAGES, days=before))

@@ -68,7 +68,7 @@ def _batch(texts: Sequence[str]) -> Features:
     words = [tokens(text) for text in lowered]
     in_lead = [len(tokens(text[:lead])) for text, lead in zip(lowered, leads, strict=True)]
     # A text of punctuation alone would otherwise be "similar" to every other such text.
-    padded = [f" {text} " if found else "" for text, found in zip(lowered, words, strict=True)]
+    padded = [f" {text} " if has_words else "" for text, has_words in zip(lowered, words, strict=True)]
     keys = np.concatenate([_stem_keys(words, in_lead), *_ngram_keys(padded, leads)])
     keys.sort()
     feature = keys >> np.uint64(1)  # the lowest bit tells those outside the lead: a feature's first key has it least

@@ -28,7 +28,7 @@ def average_linkage(
     """
     neighbours = _edges(graph, weights)
     size = weights.astype(np.float64).tolist()
-    within = [one * (one - 1) / 2 for one in size]  # the sum over a cluster's own pairs; equal posts have 1
+    within = [n * (n - 1) / 2 for n in size]  # the sum over a cluster's own pairs; equal posts have 1
     spread = [1.0] * len(size)  # mean similarity of a cluster to itself, to the power cohesion / 2
     parent = list(range(len(size)))
     version = [0] * len(size)  # an entry of the heap made before a merge is stale
@@ -62,13 +62,13 @@ def average_linkage(
 
 def _absorb(neighbours: list[dict[int, float]], i: int, j: int) -> None:
     """Move the edges of `j` to `i`; an edge holds the sum of similarities over all pairs of the two clusters."""
-    kept, moved = neighbours[i], neighbours[j]
-    del kept[j]
+    joined, moved = neighbours[i], neighbours[j]
+    del joined[j]
     for k, total in moved.items():
         if k == i:
             continue
         del neighbours[k][j]
-        kept[k] = neighbours[k][i] = kept.get(k, 0.0) + total
+        joined[k] = neighbours[k][i] = joined.get(k, 0.0) + total
     neighbours[j] = {}
 
 
@@ -81,10 +81,12 @@ def _edges(graph: csr_matrix, weights: NDArray[np.int64]) -> list[dict[int, floa
     rows = np.repeat(np.arange(edges.shape[0]), np.diff(edges.indptr))
     sums = (edges.data.astype(np.float64) * weights[rows] * weights[edges.indices]).tolist()
     columns, bounds = edges.indices.tolist(), edges.indptr.tolist()
-    found = [dict(zip(columns[start:end], sums[start:end], strict=True)) for start, end in itertools.pairwise(bounds)]
-    for node, row in enumerate(found):
+    adjacent = [
+        dict(zip(columns[start:end], sums[start:end], strict=True)) for start, end in itertools.pairwise(bounds)
+    ]
+    for node, row in enumerate(adjacent):
         row.pop(node, None)
-    return found
+    return adjacent
 
 
 def _numbers(parent: list[int]) -> NDArray[np.int64]:

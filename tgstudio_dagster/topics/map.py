@@ -69,11 +69,11 @@ def _places(rows: pl.DataFrame, previous: pl.DataFrame | None) -> tuple[Places, 
     from tgstudio_dagster.topics.vectors import raw_weights, weigh
 
     raw = raw_weights(rows)
-    said = np.flatnonzero(np.diff(raw.indptr))
-    unit, first = equal_rows(raw[said], np.zeros(len(said)))
+    telling = np.flatnonzero(np.diff(raw.indptr))
+    unit, first = equal_rows(raw[telling], np.zeros(len(telling)))
     if not len(first):
         return places, "pca: no post with features"
-    matrix = weigh(raw[said][first]).matrix
+    matrix = weigh(raw[telling][first]).matrix
     shared = np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1]) >= 2)
     if len(first) >= FEWEST and len(shared) > DIMENSIONS:
         # Before the limit, which holds for libraries that are loaded: the first map of a process must not be another.
@@ -86,11 +86,11 @@ def _places(rows: pl.DataFrame, previous: pl.DataFrame | None) -> tuple[Places, 
             laid, method = _principal(matrix), f"pca: {len(shared)} features shared, umap needs {DIMENSIONS + 1}"
         else:
             laid, method = (
-                lay_out_points(_reduced(matrix[:, shared]), _known_places(rows[said][first], previous)),
+                lay_out_points(_reduced(matrix[:, shared]), _known_places(rows[telling][first], previous)),
                 "umap",
             )
     places[:] = laid.mean(axis=0)
-    places[said] = laid[unit]
+    places[telling] = laid[unit]
     return places, method
 
 
@@ -101,8 +101,8 @@ def _known_places(rows: pl.DataFrame, previous: pl.DataFrame | None) -> Places:
         return unknown
     earlier = previous.filter(pl.col("method") == "umap").select(*_POST, "x", "y")
     joined = rows.select(_POST).join(earlier, on=_POST, how="left", maintain_order="left")
-    known: Places = joined.select("x", "y").fill_null(float("nan")).to_numpy()
-    return known
+    places: Places = joined.select("x", "y").fill_null(float("nan")).to_numpy()
+    return places
 
 
 def _reduced(matrix: csr_matrix) -> Places:

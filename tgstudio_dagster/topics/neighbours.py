@@ -1,4 +1,4 @@
-"""Who is near whom: equal posts, nearest neighbours by cosine, and how nearness fades. Sparse, no frames."""
+"""Equal posts, nearest neighbours by cosine, and how similarity fades with time. Sparse matrices, no frames."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ Hours = NDArray[np.float64]
 
 def equal_features(raw: csr_matrix) -> Numbers:
     """A number for each row, the same for rows with the same features and weights; numbers rise with first rows."""
-    seen: dict[bytes, int] = {}
-    found = np.empty(raw.shape[0], dtype=np.int64)
+    numbers: dict[bytes, int] = {}
+    classes = np.empty(raw.shape[0], dtype=np.int64)
     for row, (start, end) in enumerate(itertools.pairwise(raw.indptr.tolist())):
         content = blake2b(raw.indices[start:end], digest_size=16)  # digests: the bytes themselves would be 170 MB
         content.update(raw.data[start:end])
-        found[row] = seen.setdefault(content.digest(), len(seen))
-    return found
+        classes[row] = numbers.setdefault(content.digest(), len(numbers))
+    return classes
 
 
 def equal_posts(content: Numbers, hours: Hours) -> tuple[Numbers, Numbers]:
@@ -49,9 +49,9 @@ def equal_posts(content: Numbers, hours: Hours) -> tuple[Numbers, Numbers]:
     another day's notice. Without units, thousands of equal posts would be each other's only neighbours.
     """
     order = np.lexsort((np.arange(len(content)), content))
-    said, when = content[order], hours[order]
+    text, when = content[order], hours[order]
     starts = np.ones(len(order), bool)
-    starts[1:] = (said[1:] != said[:-1]) | (when[1:] - when[:-1] > REPORT_HOURS)
+    starts[1:] = (text[1:] != text[:-1]) | (when[1:] - when[:-1] > REPORT_HOURS)
     group = np.cumsum(starts) - 1
     first = order[starts]
     rank = np.empty(len(first), dtype=np.int64)
@@ -81,7 +81,7 @@ def nearest(matrix: csr_matrix, hours: Hours | None = None) -> csr_matrix:
     for begin, end in _blocks(count, hours):
         low = 0 if hours is None else int(np.searchsorted(hours, hours[begin] - REACH_HOURS))
         high = count if hours is None else end
-        found = sp_matmul_topn(
+        block = sp_matmul_topn(
             matrix[begin:end],
             matrix[low:high].T.tocsr(),
             top_n=NEIGHBOURS + own,
@@ -89,9 +89,9 @@ def nearest(matrix: csr_matrix, hours: Hours | None = None) -> csr_matrix:
             sort=True,
             n_threads=1,
         ).tocoo()
-        at.append(found.row.astype(np.int64) + begin)
-        to.append(found.col.astype(np.int64) + low)
-        values.append(found.data)
+        at.append(block.row.astype(np.int64) + begin)
+        to.append(block.col.astype(np.int64) + low)
+        values.append(block.data)
     rows, columns, data = (np.concatenate(part) if part else np.zeros(0) for part in (at, to, values))
     others = rows != columns
     edges = coo_matrix((data[others], (rows[others], columns[others])), shape=(count, count)).tocsr()
@@ -150,27 +150,27 @@ def story_fade(gap: Hours) -> Hours:
     return faded
 
 
-def recurs(one: frozenset[str], other: frozenset[str]) -> bool:
+def recurs(words: frozenset[str], other_words: frozenset[str]) -> bool:
     """Whether words told 12 hours apart and more are those of a recurring report: .6 of them are shared."""
-    return len(one & other) >= RECURRING * max(len(one | other), 1)
+    return len(words & other_words) >= RECURRING * max(len(words | other_words), 1)
 
 
 def _kept(edges: Any, values: NDArray[Any], least: float) -> csr_matrix:
     from scipy.sparse import csr_matrix
 
-    kept = values >= least
-    return csr_matrix((values[kept], (edges.row[kept], edges.col[kept])), shape=edges.shape)
+    strong = values >= least
+    return csr_matrix((values[strong], (edges.row[strong], edges.col[strong])), shape=edges.shape)
 
 
 def pair_cosines(matrix: csr_matrix, rows: Numbers, columns: Numbers, chunk: int = 20_000) -> NDArray[np.float64]:
     """The cosine of each pair of unit rows (rows[i], columns[i])."""
-    found = [
+    parts = [
         np.asarray(
             matrix[rows[start : start + chunk]].multiply(matrix[columns[start : start + chunk]]).sum(axis=1)
         ).ravel()
         for start in range(0, len(rows), chunk)
     ]
-    return np.concatenate([np.zeros(0), *found]).astype(np.float64)
+    return np.concatenate([np.zeros(0), *parts]).astype(np.float64)
 
 
 def unit_rows(matrix: csr_matrix) -> csr_matrix:

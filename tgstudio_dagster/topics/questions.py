@@ -1,4 +1,4 @@
-"""What a tenant's lake says of topics and rankings: the leading ones of a day, and a topic's posts."""
+"""Queries for topics and rankings of a day, and for a topic's posts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tgstudio_dagster.lake.questions import ask
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables.posts import MESSAGES
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.posts.questions import FEED_COLUMNS
+from tgstudio_dagster.posts.feed import FEED_COLUMNS
 from tgstudio_dagster.topics.window import window_days
 
 RANKED = 500

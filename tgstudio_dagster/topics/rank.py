@@ -1,5 +1,5 @@
-"""The ranking of posts and topics: its formula and terms. The engagement of a post is in counters.py, what a tenant may
-set in weights.py.
+"""The ranking of posts and topics: its formula and terms. The engagement of a post is in counters.py, the weights that a
+tenant may set in catalog/people/ranking_weights.py.
 
 For a post or topic, in a window of 24 hours (7 days) that ends at `as_of`:
   popularity P = sum over distinct channels of the best of their posts by audience * (1 + max(0, engagement)) * decay
@@ -24,6 +24,7 @@ import polars as pl
 
 from tgstudio_dagster.catalog.people.ranking_weights import COUNTERS, SHIPPED, RankingWeights
 from tgstudio_dagster.lake.tables.topics import RANKINGS
+from tgstudio_dagster.posts.counting import COUNTED
 from tgstudio_dagster.topics.counters import engagement
 
 HIGHEST_AUDIENCE = 1.5
@@ -72,12 +73,7 @@ def rank(
     """
     age = (pl.lit(as_of) - pl.col("date")).dt.total_microseconds() / 3.6e9
     posts = (
-        messages.filter(
-            pl.col("type") != "service",
-            pl.col("comment_on").is_null(),
-            pl.col("deleted_at").is_null(),
-            pl.col("date") <= as_of,
-        )
+        messages.filter(COUNTED, pl.col("date") <= as_of)
         .select(*_POST, "date", "forwarded_from", age=age)
         .filter(pl.col("age") < max(window.hours for window in WINDOWS))
         .sort(_POST)
@@ -85,8 +81,8 @@ def rank(
     if posts.is_empty():
         return RANKINGS.empty()
     audience = ((10 + pl.col("channel_views").fill_null(0.0)).log10() / 4).clip(upper_bound=HIGHEST_AUDIENCE)
-    told = engagement(posts, stats, as_of, weights).drop(_POST)
-    judged = pl.concat([posts, told], how="horizontal").with_columns(audience=audience)
+    counted = engagement(posts, stats, as_of, weights).drop(_POST)
+    judged = pl.concat([posts, counted], how="horizontal").with_columns(audience=audience)
     alone = judged.with_columns(entity_kind=pl.lit("message"), entity_id=pl.format("{}/{}", *_POST))
     grouped = (
         topic_messages.join(topics.select("topic_id"), on="topic_id", how="semi")
@@ -154,9 +150,9 @@ def _ranked(
 
 def _single(inside: pl.DataFrame, window: Window) -> pl.DataFrame:
     recent = (pl.col("age") < window.recent).cast(pl.Int32)
-    one = pl.lit(1, pl.Int32)
+    unit = pl.lit(1, pl.Int32)
     return inside.select(
-        *_ENTITY, *_OF_A_POST, popularity="strength", channels=one, messages=one, recent=recent, spread=one
+        *_ENTITY, *_OF_A_POST, popularity="strength", channels=unit, messages=unit, recent=recent, spread=unit
     )
 
 

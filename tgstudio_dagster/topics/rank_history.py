@@ -58,38 +58,38 @@ def known_at(lake: TenantLake, moment: datetime, weights: RankingWeights = SHIPP
     day, days = moment.date(), window_days(moment.date())
     messages = lake.read(MESSAGES, days=days)
     versions, stats = lake.read(MESSAGE_VERSIONS, days=days), lake.read(MESSAGE_STATS, days=days)
-    known = as_known_at(messages, versions, stats, moment)
-    if known.messages.is_empty():
+    observed = as_known_at(messages, versions, stats, moment)
+    if observed.messages.is_empty():
         raise NotFoundError(_nothing(lake.tenant, moment, messages, versions))
-    now = as_of(day, known.messages, known.stats)
-    of_day = {one: known.messages.filter(pl.col("date").dt.date() == one) for one in days}
-    lines = {one: count_lines(posts) for one, posts in of_day.items()}
-    embeddings = [_embedded(lake, one, posts, learnt_lines(lake, one, lines)) for one, posts in of_day.items()]
-    found = standing_topics(
+    now = as_of(day, observed.messages, observed.stats)
+    of_day = {each: observed.messages.filter(pl.col("date").dt.date() == each) for each in days}
+    lines = {each: count_lines(posts) for each, posts in of_day.items()}
+    embeddings = [_embedded(lake, each, posts, learnt_lines(lake, each, lines)) for each, posts in of_day.items()]
+    standing = standing_topics(
         day,
-        known,
+        observed,
         pl.concat(embeddings),
         now,
         repeated=learnt_lines(lake, day, lines),
         background=learnt_words(lake, day),
         previous=topics_before(lake, day),
-        dense=Dense.read(embeddings, known.messages),
+        dense=Dense.read(embeddings, observed.messages),
     ).topics
-    rankings = rank(known.messages, known.stats, found.topics, found.topic_messages, now, weights)
-    return Then(day, now, known.messages, found, rankings)
+    rankings = rank(observed.messages, observed.stats, standing.topics, standing.topic_messages, now, weights)
+    return Then(day, now, observed.messages, standing, rankings)
 
 
 def _embedded(lake: TenantLake, day: date, posts: pl.DataFrame, repeated: pl.DataFrame) -> pl.DataFrame:
     """EMBEDDINGS of a day's posts as they were: words as learnt by then, a model's vectors where the text still stands."""
     columns = [*_POST, "text_hash", "dense_model", "dense"]
     stored = lake.read(EMBEDDINGS, days=[day], columns=columns)
-    made = embed(posts, repeated=repeated).drop("dense_model", "dense")
-    return EMBEDDINGS.conform(made.join(stored, on=[*_POST, "text_hash"], how="left", maintain_order="left"))
+    lexical = embed(posts, repeated=repeated).drop("dense_model", "dense")
+    return EMBEDDINGS.conform(lexical.join(stored, on=[*_POST, "text_hash"], how="left", maintain_order="left"))
 
 
 def _nothing(tenant: str, moment: datetime, messages: pl.DataFrame, versions: pl.DataFrame) -> str:
-    told = f"tenant {tenant}: nothing of the 7 days until {moment:%Y-%m-%d %H:%M} UTC had been observed by then"
-    seen = [at for at in (messages["observed_at"].min(), versions["seen_at"].min()) if isinstance(at, datetime)]
-    if not seen:
-        return f"{told}: there are no posts of these days."
-    return f"{told}; its posts were first read at {min(seen):%Y-%m-%d %H:%M} UTC. Name a later moment."
+    message = f"tenant {tenant}: nothing of the 7 days until {moment:%Y-%m-%d %H:%M} UTC had been observed by then"
+    first_times = [at for at in (messages["observed_at"].min(), versions["seen_at"].min()) if isinstance(at, datetime)]
+    if not first_times:
+        return f"{message}: there are no posts of these days."
+    return f"{message}; its posts were first read at {min(first_times):%Y-%m-%d %H:%M} UTC. Name a later moment."

@@ -16,18 +16,18 @@ def reasons(row: Mapping[str, Any]) -> list[str]:
 
     `row`: a row of RANKINGS. Counters are those of the topic's strongest post.
     """
-    told = []
+    phrases = []
     if row["channels"] > 1:
-        told.append(f"{row['channels']} channels")
-    known = [counter for counter in COUNTERS if row[f"{counter}_term"] is not None]
-    if not known:
-        told.append("no counters known")
-    for counter in sorted(known, key=lambda name: -abs(row[f"{name}_term"])):
-        told.append(_beside_usual(counter, row))
+        phrases.append(f"{row['channels']} channels")
+    counted = [counter for counter in COUNTERS if row[f"{counter}_term"] is not None]
+    if not counted:
+        phrases.append("no counters known")
+    for counter in sorted(counted, key=lambda name: -abs(row[f"{name}_term"])):
+        phrases.append(_beside_usual(counter, row))
     if row["entity_kind"] == "topic":
-        told.append(f"{row['recent']} channel-hours lately, {row['expected']:.1f} expected (z {row['trend']:+.1f})")
-    told.append(f"{_hours(row['age'])} old, counts {row['decay']:.0%}")
-    return told
+        phrases.append(f"{row['recent']} channel-hours lately, {row['expected']:.1f} expected (z {row['trend']:+.1f})")
+    phrases.append(f"{_hours(row['age'])} old, counts {row['decay']:.0%}")
+    return phrases
 
 
 def _beside_usual(counter: str, row: Mapping[str, Any]) -> str:

@@ -72,7 +72,7 @@ class SentenceEncoder:
         self._name = name
         self._device = device
         self._batch = batch
-        self._loaded: _Loaded | None = None
+        self._loaded: _LoadedModel | None = None
 
     @property
     def model(self) -> str:
@@ -85,7 +85,7 @@ class SentenceEncoder:
         if not texts:
             return np.zeros((0, 0), np.float32)
         try:
-            found: Floats = ready.transformer.encode(
+            vectors: Floats = ready.transformer.encode(
                 [ready.prefix + text for text in texts],
                 batch_size=self._batch or (CPU_BATCH if ready.device == "cpu" else GPU_BATCH),
                 normalize_embeddings=True,
@@ -99,13 +99,13 @@ class SentenceEncoder:
                 "TGSTUDIO_EMBEDDINGS_BATCH",
                 f"the {ready.device} has no room for so many texts at once. Set a smaller number.",
             ) from error
-        if not np.isfinite(found).all():
+        if not np.isfinite(vectors).all():
             raise FieldError(
                 "TGSTUDIO_EMBEDDINGS_MODEL", f"{self._name}: makes vectors that are no numbers; name another."
             )
-        return found.astype(np.float32, copy=False)
+        return vectors.astype(np.float32, copy=False)
 
-    def _ready(self) -> _Loaded:
+    def _ready(self) -> _LoadedModel:
         with _LOADING:
             if self._loaded is None:
                 self._loaded = _load(self._name, self._device)
@@ -113,14 +113,14 @@ class SentenceEncoder:
 
 
 @dataclass(frozen=True)
-class _Loaded:
+class _LoadedModel:
     transformer: Any
     label: str
     prefix: str
     device: str
 
 
-def _load(name: str, wanted: Device) -> _Loaded:
+def _load(name: str, requested: Device) -> _LoadedModel:
     try:
         import torch
         from sentence_transformers import SentenceTransformer
@@ -133,11 +133,13 @@ def _load(name: str, wanted: Device) -> _Loaded:
         ) from error
     # The bar of reading weights from the disk; a download shows its own.
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    device = _device(torch, wanted)
+    device = _device(torch, requested)
     folder = Path(name).expanduser()
     if folder.is_dir():
         transformer = _opened(SentenceTransformer, name, str(folder), device)
-        return _Loaded(transformer, f"{folder.resolve().name}@{_content(folder)}", _prefix(name, transformer), device)
+        return _LoadedModel(
+            transformer, f"{folder.resolve().name}@{_content(folder)}", _prefix(name, transformer), device
+        )
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise FieldError(
             "TGSTUDIO_EMBEDDINGS_MODEL",
@@ -154,8 +156,8 @@ def _load(name: str, wanted: Device) -> _Loaded:
             transformer = None  # half of it is here, from a download that was cut off: the hub has the rest
     if transformer is None:
         transformer = _opened(SentenceTransformer, name, repository, device, revision=commit or revision or None)
-    found = _cached_commit(repository, revision or "main") or "unknown"
-    return _Loaded(transformer, f"{repository}@{found[:12]}", _prefix(repository, transformer), device)
+    cached = _cached_commit(repository, revision or "main") or "unknown"
+    return _LoadedModel(transformer, f"{repository}@{cached[:12]}", _prefix(repository, transformer), device)
 
 
 def _opened(kind: Any, name: str, place: str, device: str, **options: Any) -> Any:
@@ -171,14 +173,14 @@ def _opened(kind: Any, name: str, place: str, device: str, **options: Any) -> An
         ) from error
 
 
-def _device(torch: Any, wanted: Device) -> str:
+def _device(torch: Any, requested: Device) -> str:
     there = torch.cuda.is_available()
-    if wanted == "cuda" and not there:
+    if requested == "cuda" and not there:
         raise FieldError(
             "TGSTUDIO_EMBEDDINGS_DEVICE",
             "cuda: PyTorch sees no such device here. Install its driver and PyTorch's CUDA build, or set cpu or auto.",
         )
-    return "cuda" if there and wanted != "cpu" else "cpu"
+    return "cuda" if there and requested != "cpu" else "cpu"
 
 
 def _cached_commit(repository: str, revision: str) -> str | None:
@@ -187,10 +189,10 @@ def _cached_commit(repository: str, revision: str) -> str | None:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        found = try_to_load_from_cache(repository, "config.json", revision=revision)
+        path = try_to_load_from_cache(repository, "config.json", revision=revision)
     except HFValidationError:
         return None  # no name that the hub could know: loading it says so
-    return Path(found).parent.name if isinstance(found, str) else None
+    return Path(path).parent.name if isinstance(path, str) else None
 
 
 def _prefix(name: str, transformer: Any) -> str:

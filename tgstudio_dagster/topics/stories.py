@@ -57,23 +57,23 @@ def find_stories(
     np.minimum.at(starts, cluster, hours)
     np.maximum.at(ends, cluster, hours)
     centroids = unit_rows(group_sums(_weighed(stems), unit, cluster))
-    told, lone = np.flatnonzero(size >= 2), np.flatnonzero(size == 1)
+    topics, lone = np.flatnonzero(size >= 2), np.flatnonzero(size == 1)
     story = np.full(len(size), -1, dtype=np.int64)
-    if not len(told):
+    if not len(topics):
         return story
-    said = words(first[told])
-    graph = faded_stories(nearest(centroids[told]), starts[told], ends[told], said)
-    story[told] = average_linkage(graph, np.ones(len(told), dtype=np.int64), STORY_CUT, STORY_COHESION)
+    topic_words = words(first[topics])
+    graph = faded_stories(nearest(centroids[topics]), starts[topics], ends[topics], topic_words)
+    story[topics] = average_linkage(graph, np.ones(len(topics), dtype=np.int64), STORY_CUT, STORY_COHESION)
     if not len(lone):
         return story
     of_story: dict[int, list[int]] = {}
-    for place, number in enumerate(story[told].tolist()):
+    for place, number in enumerate(story[topics].tolist()):
         of_story.setdefault(number, []).append(place)
-    joins = _nearest_story(centroids, told, lone, story, starts, ends)
+    joins = _nearest_story(centroids, topics, lone, story, starts, ends)
     saying = words(first[lone[joins >= 0]])
     for post, number, own in zip(lone[joins >= 0], joins[joins >= 0].tolist(), saying, strict=True):
-        apart = (place for place in of_story[number] if _gap(starts, ends, post, told[place]) >= REPORT_HOURS)
-        if not any(recurs(own, said[place]) for place in apart):
+        apart = (place for place in of_story[number] if _gap(starts, ends, post, topics[place]) >= REPORT_HOURS)
+        if not any(recurs(own, topic_words[place]) for place in apart):
             story[post] = number
     return story
 
@@ -98,31 +98,31 @@ def _weighed(stems: csr_matrix) -> csr_matrix:
 
 
 def _nearest_story(
-    centroids: csr_matrix, told: Numbers, lone: Numbers, story: Numbers, starts: Hours, ends: Hours
+    centroids: csr_matrix, topics: Numbers, lone: Numbers, story: Numbers, starts: Hours, ends: Hours
 ) -> Numbers:
     """The nearest story of each lone post, -1 where none is near enough; the time between them counts."""
     from sparse_dot_topn import sp_matmul_topn
 
-    of_topic = story[told]
+    of_topic = story[topics]
     count = int(of_topic.max()) + 1
-    centres = unit_rows(group_sums(centroids, told, of_topic))
+    centres = unit_rows(group_sums(centroids, topics, of_topic))
     begin, end = np.full(count, np.inf), np.full(count, -np.inf)
-    np.minimum.at(begin, of_topic, starts[told])
-    np.maximum.at(end, of_topic, ends[told])
-    found = sp_matmul_topn(
+    np.minimum.at(begin, of_topic, starts[topics])
+    np.maximum.at(end, of_topic, ends[topics])
+    matches = sp_matmul_topn(
         centroids[lone], centres.T.tocsr(), top_n=_LOOKED_AT, threshold=LONE_CUT, sort=True, n_threads=1
     ).tocoo()
     gap = np.maximum(
-        0.0, np.maximum(begin[found.col] - starts[lone[found.row]], starts[lone[found.row]] - end[found.col])
+        0.0, np.maximum(begin[matches.col] - starts[lone[matches.row]], starts[lone[matches.row]] - end[matches.col])
     )
-    near = np.round(found.data * story_fade(gap), 6)
+    near = np.round(matches.data * story_fade(gap), 6)
     joins = np.full(len(lone), -1, dtype=np.int64)
-    for edge in np.lexsort((found.col, -near)):  # best first; of equals the first story
-        if near[edge] >= LONE_CUT and joins[found.row[edge]] < 0:
-            joins[found.row[edge]] = found.col[edge]
+    for edge in np.lexsort((matches.col, -near)):  # best first; of equals the first story
+        if near[edge] >= LONE_CUT and joins[matches.row[edge]] < 0:
+            joins[matches.row[edge]] = matches.col[edge]
     return joins
 
 
-def _gap(starts: Hours, ends: Hours, one: int, other: int) -> float:
+def _gap(starts: Hours, ends: Hours, first: int, second: int) -> float:
     """Hours between the spans of two clusters, 0 where they meet."""
-    return max(0.0, float(max(starts[one], starts[other]) - min(ends[one], ends[other])))
+    return max(0.0, float(max(starts[first], starts[second]) - min(ends[first], ends[second])))

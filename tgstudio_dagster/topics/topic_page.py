@@ -1,4 +1,4 @@
-"""Questions about one topic, about what split or merged, and the map. Their columns stand in their files of `sql/`."""
+"""Queries for one topic, for splits and merges, and for the map. Their columns are listed in their files of `sql/`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tgstudio_dagster.lake.questions import ask
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables.posts import MESSAGES
 from tgstudio_dagster.lake.tables.topics import TOPIC_CHANGES, TOPIC_MAP, TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.posts.questions import FEED_COLUMNS
+from tgstudio_dagster.posts.feed import FEED_COLUMNS
 from tgstudio_dagster.topics.colours import story_colour
 from tgstudio_dagster.topics.window import window_days
 
@@ -57,11 +57,11 @@ def topic(lake: TenantLake, *, topic_id: str, day: date) -> TopicPage | None:
         where=[pl.col("msg_id").is_in(keys["msg_id"].unique().to_list())],
     ).join(keys, on=["channel_id", "msg_id"], how="semi")
     frames = {"topics": lake.read(TOPICS, days=[day], where=own), "topic_messages": members, "messages": messages}
-    found = ask("topic", frames, {"topic_id": topic_id})
-    if found.is_empty():
+    topic_row = ask("topic", frames, {"topic_id": topic_id})
+    if topic_row.is_empty():
         return None
     return TopicPage(
-        found,
+        topic_row,
         ask("topic_timeline", frames, {"topic_id": topic_id}),
         ask("topic_folded", frames, {"topic_id": topic_id}),
         topic_changes(lake, days=window_days(day), topic_id=topic_id),
@@ -70,11 +70,11 @@ def topic(lake: TenantLake, *, topic_id: str, day: date) -> TopicPage | None:
 
 def topic_changes(lake: TenantLake, *, days: Iterable[date], topic_id: str | None = None) -> pl.DataFrame:
     """Splits and merges of the days, of one topic or of all; columns as in `sql/topic_changes.sql`."""
-    wanted = sorted(set(days))
-    changes = lake.read(TOPIC_CHANGES, days=wanted, with_partition=True)
+    sorted_days = sorted(set(days))
+    changes = lake.read(TOPIC_CHANGES, days=sorted_days, with_partition=True)
     concerned = {*changes["topic_id"], *changes["other_id"]}
     # A topic that was merged has its title in the day before only.
-    titled = sorted({one for day in wanted for one in (day - timedelta(days=1), day)}) if concerned else []
+    titled = sorted({each for day in sorted_days for each in (day - timedelta(days=1), day)}) if concerned else []
     topics = lake.read(TOPICS, days=titled, where=[pl.col("topic_id").is_in(sorted(concerned))], with_partition=True)
     frames = {"topic_changes": changes, "topics": topics.select("topic_id", "title", "day")}
     return ask("topic_changes", frames, {"topic_id": topic_id})

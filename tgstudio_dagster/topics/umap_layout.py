@@ -36,8 +36,8 @@ _CHUNK = 1000  # rows of the similarity matrix at a time
 Places = NDArray[np.float64]
 
 
-def lay_out_points(points: Places, known: Places) -> Places:
-    """The places of unit rows `points` in the plane; `known`: where each stood before, NaN where it is new.
+def lay_out_points(points: Places, before: Places) -> Places:
+    """The places of unit rows `points` in the plane; `before`: where each stood before, NaN where it is new.
 
     With fewer than 15 known places a first layout is made. The same input gives the same places, to the last bit.
     """
@@ -54,9 +54,9 @@ def lay_out_points(points: Places, known: Places) -> Places:
         knn_dists=distances,
     )[0]
     curve = find_ab_params(1.0, 0.1)  # UMAP's defaults: spread and least distance
-    if (~np.isnan(known[:, 0])).sum() >= FEWEST:
-        laid = _optimised(graph, _continued(points, known, indices), EPOCHS_ON, RATE_ON, curve)
-        return _turned(laid, known)
+    if (~np.isnan(before[:, 0])).sum() >= FEWEST:
+        laid = _optimised(graph, _continued(points, before, indices), EPOCHS_ON, RATE_ON, curve)
+        return _turned(laid, before)
     start = points[:, :2] - points[:, :2].mean(axis=0)
     laid = _optimised(graph, start / max(float(np.abs(start).max()), 1e-9) * RADIUS, EPOCHS, RATE, curve)
     centred: Places = laid - laid.mean(axis=0)
@@ -83,7 +83,7 @@ def _optimised(graph: Any, start: Places, epochs: int, rate: float, curve: tuple
     edges = graph.tocoo()
     edges.sum_duplicates()
     # An edge weaker than this would not be drawn once in so many epochs.
-    kept = edges.data >= edges.data.max() / epochs
+    strong = edges.data >= edges.data.max() / epochs
     chance = np.random.RandomState(SEED)
     state = chance.randint(-(2**31) + 1, 2**31 - 1, 3).astype(np.int64)
     places = start.astype(np.float32, order="C")
@@ -92,11 +92,11 @@ def _optimised(graph: Any, start: Places, epochs: int, rate: float, curve: tuple
     laid: Places = optimize_layout_euclidean(
         places,
         places,
-        edges.row[kept],
-        edges.col[kept],
+        edges.row[strong],
+        edges.col[strong],
         epochs,
         len(places),
-        make_epochs_per_sample(edges.data[kept], epochs),
+        make_epochs_per_sample(edges.data[strong], epochs),
         *curve,
         state,
         initial_alpha=rate,
@@ -108,25 +108,25 @@ def _optimised(graph: Any, start: Places, epochs: int, rate: float, curve: tuple
     return laid
 
 
-def _continued(points: Places, known: Places, indices: NDArray[np.int32]) -> Places:
+def _continued(points: Places, before: Places, indices: NDArray[np.int32]) -> Places:
     """Known places; new points in the middle of their known neighbours, else by the two strongest dimensions."""
-    shared = ~np.isnan(known[:, 0])
+    shared = ~np.isnan(before[:, 0])
     plain: Places = points[:, :2] - points[:, :2].mean(axis=0)
-    centre = known[shared].mean(axis=0)
-    spread = np.abs(known[shared] - centre).max() / max(float(np.abs(plain).max()), 1e-9)
-    near = known[indices]
+    centre = before[shared].mean(axis=0)
+    spread = np.abs(before[shared] - centre).max() / max(float(np.abs(plain).max()), 1e-9)
+    near = before[indices]
     counted = (~np.isnan(near[:, :, :1])).sum(axis=1)
     middle = np.nansum(near, axis=1) / np.maximum(counted, 1)
     start: Places = np.where(counted > 0, middle, plain * spread + centre)
-    start[shared] = known[shared]
+    start[shared] = before[shared]
     return start
 
 
-def _turned(laid: Places, known: Places) -> Places:
+def _turned(laid: Places, before: Places) -> Places:
     """The layout turned (or mirrored) and moved onto the known places: orthogonal Procrustes."""
-    shared = ~np.isnan(known[:, 0])
-    ours, theirs = laid[shared].mean(axis=0), known[shared].mean(axis=0)
-    left, _, right = np.linalg.svd((laid[shared] - ours).T @ (known[shared] - theirs))
+    shared = ~np.isnan(before[:, 0])
+    ours, theirs = laid[shared].mean(axis=0), before[shared].mean(axis=0)
+    left, _, right = np.linalg.svd((laid[shared] - ours).T @ (before[shared] - theirs))
     turned: Places = (laid - ours) @ (left @ right) + theirs
     return turned
 
@@ -135,7 +135,7 @@ def _nearest(points: Places) -> tuple[NDArray[np.int32], NDArray[Any]]:
     """Exact neighbours by distance between unit rows, each row its own first: indices and distances."""
     size = min(NEIGHBOURS, len(points) - 1)
     rows = points.astype(np.float32)
-    found, distances = [], []
+    indices, distances = [], []
     for begin in range(0, len(rows), _CHUNK):
         cosine = rows[begin : begin + _CHUNK] @ rows.T
         cosine[np.arange(len(cosine)), begin + np.arange(len(cosine))] = np.inf
@@ -143,6 +143,6 @@ def _nearest(points: Places) -> tuple[NDArray[np.int32], NDArray[Any]]:
         value = np.take_along_axis(cosine, best, axis=1)
         order = np.lexsort((best, -value), axis=1)
         best, value = np.take_along_axis(best, order, axis=1), np.take_along_axis(value, order, axis=1)
-        found.append(best)
+        indices.append(best)
         distances.append(np.sqrt(np.maximum(0.0, 2 - 2 * np.minimum(value, 1.0))))
-    return np.concatenate(found).astype(np.int32), np.concatenate(distances).astype(np.float32)
+    return np.concatenate(indices).astype(np.int32), np.concatenate(distances).astype(np.float32)

@@ -104,9 +104,9 @@ def weigh(raw: csr_matrix, idf: NDArray[np.float32] | None = None, rows: Rows | 
     )  # what isn't written takes no memory
     bounds = [np.zeros(1, dtype=np.int64)]
     for part in _parts(raw, rows):
-        found, values, sizes = _weighed(part, idf)
+        columns, values, sizes = _weighed(part, idf)
         start = int(bounds[-1][-1])
-        indices[start : start + len(found)], data[start : start + len(found)] = found, values
+        indices[start : start + len(columns)], data[start : start + len(columns)] = columns, values
         bounds.append(start + np.cumsum(sizes))
     ends = np.concatenate(bounds)
     shape = (len(ends) - 1, raw.shape[1])
@@ -123,10 +123,10 @@ def _weighed(raw: csr_matrix, idf: NDArray[np.float32]) -> tuple[NDArray[Any], N
     """Features and weights of these rows, and how many features each row has."""
     posts = raw.shape[0]
     weights = idf[raw.indices]
-    kept = np.flatnonzero(weights)
-    rows = row_numbers(raw)[kept]
-    indices = raw.indices[kept]
-    data = raw.data[kept] * weights[kept]
+    telling = np.flatnonzero(weights)
+    rows = row_numbers(raw)[telling]
+    indices = raw.indices[telling]
+    data = raw.data[telling] * weights[telling]
     kind = rows * 2
     kind += indices >= STEMS  # rises from value to value, as indices do within a row
     ends = np.cumsum(np.bincount(kind, minlength=2 * posts))
@@ -142,12 +142,12 @@ def learnt_weights(
     raw: csr_matrix, languages: pl.Series, background: Mapping[str, Background], rows: Rows | None = None
 ) -> dict[str, NDArray[np.float32]]:
     """The weights of languages of few rows that have a background: they learn from it too."""
-    found = {}
+    weights = {}
     for lang in sorted(set(languages.unique().to_list()) & set(background)):
         own = _of_language(languages, lang, rows)
         if len(own) < FEW_POSTS:
-            found[lang] = inverse_frequency(raw, background[lang], own)
-    return found
+            weights[lang] = inverse_frequency(raw, background[lang], own)
+    return weights
 
 
 def weigh_by_language(

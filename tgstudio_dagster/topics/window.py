@@ -22,9 +22,9 @@ def as_of(day: date, messages: pl.DataFrame, stats: pl.DataFrame) -> datetime:
     that is refreshed later keeps its "now", so its topics and rankings do not fade by being computed again.
     """
     end = datetime.combine(day, time.max, tzinfo=UTC)
-    seen = [
+    times = [
         moment
         for moment in (messages["observed_at"].max(), messages["date"].max(), stats["observed_at"].max())
         if isinstance(moment, datetime)
     ]
-    return min([max(seen), end]) if seen else end
+    return min([max(times), end]) if times else end

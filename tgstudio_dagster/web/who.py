@@ -28,7 +28,7 @@ from tgstudio_dagster.core.scopes import check_scope, scopes_of
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.people import inside
 from tgstudio_dagster.services.platform import Platform
-from tgstudio_dagster.services.policy import allowed, of_route
+from tgstudio_dagster.services.policy import of_route
 from tgstudio_dagster.services.sessions import session_cookie
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -79,12 +79,12 @@ def visitor(*scopes: str) -> Callable[[Request], Visitor]:
 def studio(request: Request) -> Studio:
     """A route's dependency: the studio of its visitor, whom the policy lets do what the route does.
 
-    Raises as `visitor` does, and ForbiddenError.
+    Raises as `visitor` does, and ForbiddenError; NotFoundError where the tenant does not have the route's capability.
     """
     found = identify(request)
-    action = of_route(f"{request.method} {request.scope['route'].path}")
-    allowed(action.name, found.principal, found.scopes)
-    return platform_of(request).studio(found.principal, found.scopes)
+    opened = platform_of(request).studio(found.principal, found.scopes)
+    opened.scope.allow(of_route(f"{request.method} {request.scope['route'].path}").name)
+    return opened
 
 
 def platform_of(request: Request) -> Platform:

@@ -13,7 +13,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from tgstudio_dagster.ai.protocols import PaintRequest, PaintResult
+from tgstudio_dagster.ai.protocols import PaintRequest, PaintResult, Reply, Usage
+from tgstudio_dagster.catalog.money.usage import OFFLINE
 from tgstudio_dagster.core.errors import NewsroomError
 
 if TYPE_CHECKING:
@@ -47,11 +48,16 @@ class OfflinePainter:
     """A Painter that sets the title in type over a pattern seeded by the brief's hash."""
 
     @property
+    def provider(self) -> str:
+        """See Model."""
+        return OFFLINE
+
+    @property
     def model(self) -> str:
-        """See Painter."""
+        """See Model."""
         return "offline-card/1"
 
-    def paint(self, request: PaintRequest) -> PaintResult:
+    def paint(self, request: PaintRequest) -> Reply[PaintResult]:
         """A JPEG (what Instagram takes) of the brief's size; characters that the font lacks, such as emoji, go."""
         from PIL import Image, ImageDraw
 
@@ -72,7 +78,8 @@ class OfflinePainter:
         _set_type(ImageDraw.Draw(image), request, palette, text_box, unit)
         out = io.BytesIO()
         image.save(out, "JPEG", quality=92, subsampling=0, optimize=True)
-        return PaintResult(image=out.getvalue(), extension="jpg", width=width, height=height)
+        result = PaintResult(image=out.getvalue(), extension="jpg", width=width, height=height)
+        return Reply(result, self.model, Usage(images=1))
 
 
 def _pattern(seed: random.Random, palette: Palette, width: int, height: int) -> Image.Image:

@@ -16,12 +16,14 @@ from tgstudio_dagster.ai.offline.quotes import MAX_QUOTE, Conflict, Quote, confl
 from tgstudio_dagster.ai.protocols import (
     MessageKey,
     Paragraph,
+    Reply,
     Sentence,
     SourceMessage,
     WriteRequest,
     WriteResult,
     body_text,
 )
+from tgstudio_dagster.catalog.money.usage import OFFLINE
 from tgstudio_dagster.core.errors import NewsroomError
 
 HEADLINE = 90
@@ -38,8 +40,13 @@ class OfflineWriter:
     """A Writer that needs no model: equal posts, language and tone give an equal digest."""
 
     @property
+    def provider(self) -> str:
+        """See Model."""
+        return OFFLINE
+
+    @property
     def model(self) -> str:
-        """See Writer."""
+        """See Model."""
         return "offline-digest/1"
 
     @property
@@ -47,12 +54,12 @@ class OfflineWriter:
         """See Writer."""
         return "offline-1"
 
-    def write(self, request: WriteRequest) -> WriteResult:
+    def write(self, request: WriteRequest) -> Reply[WriteResult]:
         """See Writer."""
         quotes = [quote for quote in rank_quotes(request.messages, request.language) if quote.text]
         if not quotes:
             raise NewsroomError(f"topic {request.topic_id}: none of its posts has text; order a topic with text.")
-        return _Digest(request, phrases(request.language, request.tone), quotes).result()
+        return Reply(_Digest(request, phrases(request.language, request.tone), quotes).result(), self.model)
 
 
 @dataclass(frozen=True)

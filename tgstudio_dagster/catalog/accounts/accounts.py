@@ -17,6 +17,7 @@ from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.follows.models import AccountChannelState, Subscription, SubscriptionRequest
 from tgstudio_dagster.catalog.money.plans import limits_within, lock_tenant
+from tgstudio_dagster.catalog.outbox.events import AccountLost, record
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import AuditEntry
 from tgstudio_dagster.core.errors import ConflictError, LimitError, NotFoundError, VaultError
@@ -123,6 +124,8 @@ def mark_account(
             raise unknown_account(account_id)
         if account.status == "removed":
             raise ConflictError(f"Account {account_id} was removed; pair it again.")
+        if status != "active" and account.status != status:
+            record(rows, AccountLost(tenant=tenant, account_id=account_id, status=status, reason=error))
         account.status, account.error = status, error
         return account
 

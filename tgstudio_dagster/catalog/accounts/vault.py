@@ -1,8 +1,8 @@
-"""The vault: Telegram sessions sealed with AES-256-GCM, so that the catalog's rows alone are worth nothing.
+"""The vault: Telegram sessions and other secrets sealed with AES-256-GCM: the catalog's rows alone are worth nothing.
 
 Keys and ciphers belong here; no SQL (see accounts.py), no file, no Telegram. An envelope is version (1 byte), key number
-(2, big-endian), nonce (12), ciphertext with its tag. What is authenticated with it binds the header, the tenant and the
-account: a cipher that was copied to another row does not open. Nothing here ever shows a key or a session.
+(2, big-endian), nonce (12), ciphertext with its tag. What is authenticated with it binds the header, the purpose, the tenant
+and the row: a cipher that was copied to another row does not open. Nothing here ever shows a key or a secret.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _NONCE = 12
 """Bytes, as NIST SP 800-38D recommends; random ones are safe for 2^32 sealings under one key."""
 _TAG = 16
 _KEY = 32
-_PURPOSE = "tgstudio/telegram-session"
+_SESSION = "tgstudio/telegram-session"
+_SECRET = "tgstudio/secret"  # noqa: S105 - a purpose
 _VARIABLE = re.compile(r"SESSION_KEY_([1-9]\d{0,4})")
 _LARGEST = 2**16 - 1
 _MEND = "`tgstudio keys new` makes one"
@@ -39,7 +40,7 @@ class Vault:
 
     def __init__(self, keys: Mapping[int, bytes]) -> None:
         if not keys:
-            raise FieldError("SESSION_KEY_1", f"it is not set, so no Telegram session can be stored; {_MEND}.")
+            raise FieldError("SESSION_KEY_1", f"it is not set, so neither session nor secret can be stored; {_MEND}.")
         for number, key in keys.items():
             if not 1 <= number <= _LARGEST:
                 raise FieldError(f"SESSION_KEY_{number}", f"keys are numbered from 1 to {_LARGEST}; rename it.")
@@ -68,28 +69,45 @@ class Vault:
 
     def seal(self, session: SecretStr, *, tenant: str, account_id: str) -> bytes:
         """The session's cipher for this account's row, under the newest key; another one at each call."""
-        header = _HEADER.pack(_VERSION, self.newest)
-        nonce = os.urandom(_NONCE)
-        plain = session.get_secret_value().encode()
-        return header + nonce + self._cipher(self.newest).encrypt(nonce, plain, _bound(header, tenant, account_id))
+        return self._seal(session, _SESSION, tenant, account_id)
+
+    def seal_secret(self, secret: SecretStr, *, tenant: str, name: str) -> bytes:
+        """As `seal`, of a secret that is no session: `name` says what of, for example `webhook/<id>`."""
+        return self._seal(secret, _SECRET, tenant, name)
 
     def open(self, cipher: bytes, *, tenant: str, account_id: str) -> SecretStr:
         """The session. Raises VaultError where its key is missing or wrong, or the cipher was moved or damaged."""
+        return self._open(
+            cipher, _SESSION, tenant, account_id, (f"Account {account_id}", "session", "pair the account anew")
+        )
+
+    def open_secret(self, cipher: bytes, *, tenant: str, name: str) -> SecretStr:
+        """The secret. Raises VaultError as `open` does."""
+        return self._open(cipher, _SECRET, tenant, name, (name, "secret", "give it a new secret"))
+
+    def _seal(self, secret: SecretStr, purpose: str, tenant: str, name: str) -> bytes:
+        header = _HEADER.pack(_VERSION, self.newest)
+        nonce = os.urandom(_NONCE)
+        plain = secret.get_secret_value().encode()
+        return header + nonce + self._cipher(self.newest).encrypt(nonce, plain, _bound(header, purpose, tenant, name))
+
+    def _open(self, cipher: bytes, purpose: str, tenant: str, name: str, words: tuple[str, str, str]) -> SecretStr:
+        """`words` name whose it is, what it is, and what else mends it."""
         from cryptography.exceptions import InvalidTag
 
+        owner, what, mend = words
         number = self.key_of(cipher)
         if number not in self._keys:
             raise VaultError(
-                f"Account {account_id}: its session is sealed with SESSION_KEY_{number}, which is not set; set that key "
-                "again, or pair the account anew."
+                f"{owner}: its {what} is sealed with SESSION_KEY_{number}, which is not set; set that key again, or {mend}."
             )
         header, rest = cipher[: _HEADER.size], cipher[_HEADER.size :]
         try:
-            plain = self._cipher(number).decrypt(rest[:_NONCE], rest[_NONCE:], _bound(header, tenant, account_id))
+            plain = self._cipher(number).decrypt(rest[:_NONCE], rest[_NONCE:], _bound(header, purpose, tenant, name))
         except InvalidTag:
             raise VaultError(
-                f"Account {account_id}: SESSION_KEY_{number} does not open its session: the variable holds another key "
-                "than it did, or the row was moved or damaged. Set the right key, or pair the account anew."
+                f"{owner}: SESSION_KEY_{number} does not open its {what}: the variable holds another key than it did, or "
+                f"the row was moved or damaged. Set the right key, or {mend}."
             ) from None
         return SecretStr(plain.decode())
 
@@ -123,6 +141,6 @@ def new_key() -> str:
     return base64.b64encode(os.urandom(_KEY)).decode()
 
 
-def _bound(header: bytes, tenant: str, account_id: str) -> bytes:
-    # With its length before it, the tenant can't run over into the account.
-    return header + f"{_PURPOSE}/{len(tenant)}/{tenant}/{account_id}".encode()
+def _bound(header: bytes, purpose: str, tenant: str, name: str) -> bytes:
+    # With its length before it, the tenant can't run over into the name.
+    return header + f"{purpose}/{len(tenant)}/{tenant}/{name}".encode()

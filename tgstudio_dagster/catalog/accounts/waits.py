@@ -9,14 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from tgstudio_dagster.catalog.accounts.accounts import unknown_account
 from tgstudio_dagster.catalog.accounts.models import AccountWait, TgAccount
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.outbox.events import FloodWait, record
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.principal import Principal
 
 __all__ = ["AccountWaits", "Wait", "list_waits"]
+
+TOLD_FROM = 60
+"""Seconds of a flood wait from which on others are told of it: shorter ones are slept, and nobody notices."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class AccountWaits:
             # The account's row is locked, so that two processes do not both add the method's.
             if session.get(TgAccount, self._account_id, with_for_update=True) is None:
                 raise unknown_account(self._account_id)
+            self._tell(session, method, until, flood_seconds)
             row = session.get(AccountWait, (self._account_id, method))
             if row is None:
                 session.add(
@@ -72,6 +78,19 @@ class AccountWaits:
             if until > row.not_before or (flood_seconds is not None and row.flood_seconds is None):
                 row.flood_seconds, row.noted_at = flood_seconds, utc_now()
                 row.not_before = max(row.not_before, until)
+
+    def _tell(self, session: Session, method: str, until: datetime, flood_seconds: int | None) -> None:
+        if flood_seconds is not None and flood_seconds >= TOLD_FROM:
+            record(
+                session,
+                FloodWait(
+                    tenant=self._tenant,
+                    account_id=self._account_id,
+                    method=method,
+                    seconds=flood_seconds,
+                    until=until,
+                ),
+            )
 
 
 def list_waits(catalog: Catalog, tenant: Principal | str, *, now: datetime) -> list[Wait]:

@@ -1,6 +1,6 @@
 """The channels a tenant has seen: ids, usernames, titles.
 
-What was posted in them is the lake's; who reads them is decided by subscriptions.
+Their posts are in the lake; which account reads them is decided by subscriptions.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class ChannelSeen:
     kind: str
 
 
-def remember_channels(catalog: Catalog, tenant: str, seen: Iterable[ChannelSeen]) -> None:
+def remember_channels(catalog: Catalog, tenant: str, channels: Iterable[ChannelSeen]) -> None:
     """Keep the newest title and kind of each channel; a username is kept until another one is seen.
 
     A Desktop export tells no username, and must not wipe out what a richer source has told. A username that another
     channel has now is no longer the old one's: it moved.
     """
-    newest = {channel.channel_id: channel for channel in seen}
+    newest = {channel.channel_id: channel for channel in channels}
     if not newest:
         return
     with catalog.tenant_session(tenant, writing=True) as session:
@@ -43,9 +43,9 @@ def remember_channels(catalog: Catalog, tenant: str, seen: Iterable[ChannelSeen]
             .where(Channel.channel_id.not_in(newest), func.lower(Channel.username).in_(moved))
             .values(username=None)
         )
-        known = {row.channel_id: row for row in session.scalars(select(Channel).where(Channel.channel_id.in_(newest)))}
+        rows = {row.channel_id: row for row in session.scalars(select(Channel).where(Channel.channel_id.in_(newest)))}
         for channel_id, channel in sorted(newest.items()):
-            row = known.get(channel_id)
+            row = rows.get(channel_id)
             if row is None:
                 row = Channel(tenant=tenant, channel_id=channel_id)
                 session.add(row)

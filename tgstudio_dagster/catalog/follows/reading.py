@@ -1,6 +1,6 @@
 """Reading: how far each account has read each channel, and when a tenant was last read.
 
-What was read is the lake's; whether a tenant is due is decided in automation/.
+The posts are in the lake; whether a tenant is due is decided in orchestration/decide/.
 """
 
 from __future__ import annotations

@@ -10,3 +10,8 @@ HEAD = "0010"
 
 VERSION_TABLE = "tgstudio_version"
 """Not Alembic's own name: in production Dagster keeps its `alembic_version` in the same database."""
+
+
+def version_table(capability: str) -> str:
+    """Where the state of a capability's own tables stands: they come, and may stay, without the catalog's steps knowing."""
+    return f"{VERSION_TABLE}_{capability}"

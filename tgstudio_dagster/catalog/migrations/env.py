@@ -12,6 +12,6 @@ context.configure(
     target_metadata=Base.metadata,
     compare_server_default=True,
     render_as_batch=True,
-    version_table=VERSION_TABLE,
+    version_table=context.config.attributes.get("version_table", VERSION_TABLE),
 )
 context.run_migrations()

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tgstudio_dagster.capabilities import others
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.models import Plan, Quota, QuotaUsage
 from tgstudio_dagster.catalog.people.models import Tenant
@@ -38,9 +39,9 @@ DEFAULT_PLAN = "free"
 
 
 class Limits(BaseModel):
-    """What a tenant may use. Days are UTC."""
+    """What a tenant may use. Days are UTC. Those that capabilities add are further attributes."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     refresh_minutes: int = Field(ge=1, description="From one reading of Telegram to the next.")
     channels: int = Field(ge=0, description="Subscriptions that have not ended.")
@@ -115,10 +116,15 @@ def limits_within(session: Session, tenant: Principal | str) -> Limits:
     quotas = {row.name: row.limit for row in session.scalars(select(Quota))}
     try:
         shipped = PLANS.get(name, PLANS[DEFAULT_PLAN]).model_dump()
-        return Limits.model_validate({**shipped, **plan.limits, **quotas})
+        return Limits.model_validate({**_added(), **shipped, **plan.limits, **quotas})
     except ValidationError as error:
         first = error.errors()[0]
         raise SettingsError(f"Plan {name!r}, limit {first['loc'][0]}: {first['msg']}. Mend it in `plans`.") from error
+
+
+def _added() -> dict[str, int]:
+    """The limits that capabilities add, as they are where no plan says anything."""
+    return {name: limit for capability in others() for name, limit in capability.limits.items()}
 
 
 def lock_tenant(session: Session, tenant: Principal | str) -> None:

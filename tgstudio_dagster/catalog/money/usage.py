@@ -19,12 +19,16 @@ from tgstudio_dagster.catalog.money.plans import DEFAULT_PLAN
 from tgstudio_dagster.catalog.people.models import Tenant
 from tgstudio_dagster.core.principal import Principal
 
-__all__ = ["ModelUse", "held", "model_uses", "plan_of", "quota_uses"]
+__all__ = ["OFFLINE", "ModelUse", "held", "model_uses", "plan_of", "quota_uses"]
+
+
+OFFLINE = "offline"
+"""The provider of models that cost nothing by nature."""
 
 
 @dataclass(frozen=True)
 class ModelUse:
-    """One model's paid calls of a day (UTC)."""
+    """One paid call of a model on a day (UTC). Where the model's price is unknown it is not `priced` and counts 0."""
 
     day: date
     model: str
@@ -32,10 +36,11 @@ class ModelUse:
     output_tokens: int
     images: int
     cost_micro_usd: int
+    priced: bool = True
 
 
 def model_uses(catalog: Catalog, tenant: Principal | str, first: date, last: date) -> list[ModelUse]:
-    """The tenant's paid calls of the days, one by one, oldest first."""
+    """The tenant's paid calls of the days, one by one, oldest first; not those of offline models, nor answers kept."""
     start = datetime.combine(first, time(), UTC)
     end = datetime.combine(last + timedelta(days=1), time(), UTC)
     query = (
@@ -48,11 +53,12 @@ def model_uses(catalog: Catalog, tenant: Principal | str, first: date, last: dat
             AiUsage.cost_micro_usd,
         )
         .where(AiUsage.created_at >= start, AiUsage.created_at < end)
+        .where(AiUsage.provider != OFFLINE, AiUsage.cached.is_(False))
         .order_by(AiUsage.created_at, AiUsage.id)
     )
     with catalog.tenant_session(tenant) as session:
         return [
-            ModelUse(at.date(), model, read, written, images, cost)
+            ModelUse(at.date(), model, read, written, images, cost or 0, cost is not None)
             for at, model, read, written, images, cost in session.execute(query)
         ]
 

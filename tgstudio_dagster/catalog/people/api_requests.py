@@ -1,6 +1,6 @@
-"""Requests: the history of what programs asked with their keys. No secret and no message's text is kept.
+"""The history of API and tool calls made with keys. No secret and no message text is stored.
 
-Which arguments may be noted is their callers' matter (web/api/route.py, web/mcp/).
+Which arguments are recorded is decided in web/api/route.py and mcp/.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.idempotency import drop_expired
 from tgstudio_dagster.catalog.people.models import Request
 from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.cursor import read_moment, write_moment
 from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.core.ids import new_id
 from tgstudio_dagster.core.principal import Principal
@@ -149,28 +150,17 @@ def list_requests(
     if kind is not None:
         query = query.where(Request.kind == kind)
     if cursor is not None:
-        at, last = _place(cursor)
+        at, last = read_moment(cursor, of="history")
         query = query.where((Request.at < at) | ((Request.at == at) & (Request.id < last)))
     with catalog.tenant_session(tenant) as session:
-        found = list(session.scalars(query))
-    if len(found) <= limit:
-        return found, None
-    last_row = found[limit - 1]
-    return found[:limit], f"{last_row.at.isoformat()}~{last_row.id}"
+        requests = list(session.scalars(query))
+    if len(requests) <= limit:
+        return requests, None
+    last_row = requests[limit - 1]
+    return requests[:limit], write_moment(last_row.at, last_row.id)
 
 
 def drop_requests(catalog: Catalog, *, before: datetime) -> int:
     """Remove the calls of all tenants that are older; returns how many."""
     with catalog.session() as session:
         return session.connection().execute(delete(Request).where(Request.at < before)).rowcount
-
-
-def _place(cursor: str) -> tuple[datetime, str]:
-    at, _, last = cursor.partition("~")
-    try:
-        place = datetime.fromisoformat(at)
-    except ValueError:
-        place = None
-    if place is None or place.tzinfo is None or not last.isalnum():
-        raise QueryError("it is none of this history's; ask for the first page again.", field="cursor")
-    return place, last

@@ -1,6 +1,6 @@
 """The audit log: who did what, when. Rows are only ever added.
 
-What happened on its own (runs, errors) is not this module's matter; nor does a secret ever go into a row's detail.
+Runs and errors are not recorded here, and no secret is ever written to a row's detail.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Kept answers: what a request with an idempotency key was answered, so that a repeat is answered alike and done once.
+"""Stored answers to requests with an idempotency key: a repeated request gets the same answer and is done once.
 
-What a request is, and which may have a key, is the web app's matter (web/api/route.py).
+What a request is, and which may have a key, is handled in web/api/route.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.models import KeptAnswer
 from tgstudio_dagster.core.errors import ConflictError, FieldError
 
-__all__ = ["Answer", "begin_answer", "drop_answer", "drop_expired", "finish_answer", "hash_of"]
+__all__ = ["IdempotentAnswer", "begin_answer", "drop_answer", "drop_expired", "finish_answer", "hash_of"]
 
 KEPT = timedelta(hours=24)
 AT_WORK = timedelta(minutes=10)
@@ -24,7 +24,7 @@ AT_WORK = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
-class Answer:
+class IdempotentAnswer:
     """What the first request was answered: an HTTP status and the body."""
 
     status: int
@@ -40,23 +40,25 @@ def hash_of(*parts: str | bytes) -> str:
     return digest.hexdigest()
 
 
-def begin_answer(catalog: Catalog, tenant: str, key_hash: str, request_hash: str, *, now: datetime) -> Answer | None:
+def begin_answer(
+    catalog: Catalog, tenant: str, key_hash: str, request_hash: str, *, now: datetime
+) -> IdempotentAnswer | None:
     """The answer that is kept, or None: then the request is to be carried out, and finished or dropped.
 
     Raises ConflictError while the first one is at work, SettingsError where the key was used for another request.
     """
     try:
         with catalog.tenant_session(tenant, writing=True) as session:
-            known = session.get(KeptAnswer, (tenant, key_hash), with_for_update=True)
-            if known is None:
+            row = session.get(KeptAnswer, (tenant, key_hash), with_for_update=True)
+            if row is None:
                 session.add(_new(tenant, key_hash, request_hash, now))
                 return None
-            dead = known.status is None and known.created_at + AT_WORK < now
-            if dead or known.expires_at <= now:
-                known.request_hash, known.status, known.body = request_hash, None, None
-                known.created_at, known.expires_at = now, now + KEPT
+            dead = row.status is None and row.created_at + AT_WORK < now
+            if dead or row.expires_at <= now:
+                row.request_hash, row.status, row.body = request_hash, None, None
+                row.created_at, row.expires_at = now, now + KEPT
                 return None
-            status, body, same = known.status, known.body or "", known.request_hash == request_hash
+            status, body, same = row.status, row.body or "", row.request_hash == request_hash
     except IntegrityError:
         # PostgreSQL locks no row that is not there yet: the other one was first.
         raise _at_work() from None
@@ -64,23 +66,23 @@ def begin_answer(catalog: Catalog, tenant: str, key_hash: str, request_hash: str
         raise FieldError("Idempotency-Key", "it was used for another request within 24 hours; choose a new key.")
     if status is None:
         raise _at_work()
-    return Answer(status, body)
+    return IdempotentAnswer(status, body)
 
 
-def finish_answer(catalog: Catalog, tenant: str, key_hash: str, answer: Answer) -> None:
+def finish_answer(catalog: Catalog, tenant: str, key_hash: str, answer: IdempotentAnswer) -> None:
     """Keep the answer of the request that `begin_answer` let through."""
     with catalog.tenant_session(tenant, writing=True) as session:
-        known = session.get(KeptAnswer, (tenant, key_hash), with_for_update=True)
-        if known is not None:
-            known.status, known.body = answer.status, answer.body
+        row = session.get(KeptAnswer, (tenant, key_hash), with_for_update=True)
+        if row is not None:
+            row.status, row.body = answer.status, answer.body
 
 
 def drop_answer(catalog: Catalog, tenant: str, key_hash: str) -> None:
     """Let the request be sent again: it came to nothing."""
     with catalog.tenant_session(tenant, writing=True) as session:
-        known = session.get(KeptAnswer, (tenant, key_hash), with_for_update=True)
-        if known is not None:
-            session.delete(known)
+        row = session.get(KeptAnswer, (tenant, key_hash), with_for_update=True)
+        if row is not None:
+            session.delete(row)
 
 
 def drop_expired(catalog: Catalog, *, now: datetime) -> int:

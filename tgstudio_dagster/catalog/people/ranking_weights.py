@@ -1,6 +1,6 @@
-"""The weights of the ranking formula, as a model: what a tenant may set, the shipped values, and how words become it.
+"""The weights of the ranking formula, as a model: what a tenant may set, the shipped values, and parsing `name=value`.
 
-The formula is in rank.py, the engagement of a post in counters.py. Nothing heavy is imported here: settings and the
+The formula is in topics/rank.py, the engagement of a post in topics/counters.py. Nothing heavy is imported here: settings and the
 command line need this model at their start.
 """
 
@@ -40,15 +40,15 @@ class RankingWeights(BaseModel):
 
         Raises SettingsError that names the weight and what it may be.
         """
-        given: dict[str, str] = {}
+        values: dict[str, str] = {}
         for setting in settings:
             name, separator, value = (part.strip() for part in setting.partition("="))
             if not separator or name not in type(self).model_fields:
-                known = ", ".join(type(self).model_fields)
-                raise SettingsError(f"{setting!r}: write name=value, with a name among {known}.")
-            given[name] = value
+                names = ", ".join(type(self).model_fields)
+                raise SettingsError(f"{setting!r}: write name=value, with a name among {names}.")
+            values[name] = value
         try:
-            return type(self).model_validate({**self.model_dump(), **given})
+            return type(self).model_validate({**self.model_dump(), **values})
         except ValidationError as error:
             first = error.errors()[0]
             raise FieldError(str(first["loc"][0]), f"{first['input']!r} won't do; {first['msg'].lower()}.") from error

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.outbox.events import ImportDone, record
 from tgstudio_dagster.catalog.work.models import ImportReject, ImportState
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError
@@ -134,8 +135,22 @@ def finish_import(catalog: Catalog, import_id: str, *, error: str | None = None)
         row = session.get(ImportState, import_id, with_for_update=True)
         if row is None:
             raise _unknown(import_id)
+        ended = error is None and row.status != "done"
         row.status = "done" if error is None else "failed"
         row.error, row.finished_at, row.updated_at = error and _storable(error), utc_now(), utc_now()
+        if ended:
+            record(
+                session,
+                ImportDone(
+                    tenant=row.tenant,
+                    import_id=row.id,
+                    kind=row.kind,
+                    read=row.read,
+                    landed=row.landed,
+                    filtered=row.filtered,
+                    rejected=row.rejected,
+                ),
+            )
         return row
 
 

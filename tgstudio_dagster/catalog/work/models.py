@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Float, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tgstudio_dagster.catalog.base import ID_LENGTH, KEY_LENGTH, Base, TenantOwned, one_of
@@ -24,6 +24,10 @@ class Order(TenantOwned, Base):
     pairs of channel_id and msg_id within the window that ends with `day`. `goal` is how far it is to be worked: to the
     text, the image briefs, the images or the packages; a goal that is raised queues it again. `cancel_at` is when its
     user asked to stop it. `subject` is the title that the topic had; null for messages, and for orders older than this column.
+
+    One run at a time fulfils it. `token` grows with every run that takes it (a fencing token), `holder` is the process
+    of the run that has it, believed until `held_until`. `wish` counts how often people have asked for it: 1, and one
+    more whenever it is queued again.
     """
 
     __tablename__ = "orders"
@@ -53,6 +57,11 @@ class Order(TenantOwned, Base):
     error: Mapped[str | None] = mapped_column(Text)
     cancel_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+    wish: Mapped[int] = mapped_column(default=1)
+    token: Mapped[int] = mapped_column(BigInteger, default=0)
+    holder: Mapped[str | None] = mapped_column(String(300))
+    holder_started: Mapped[float | None] = mapped_column(Float(53))
+    held_until: Mapped[datetime | None]
 
 
 class PackageEdit(TenantOwned, Base):

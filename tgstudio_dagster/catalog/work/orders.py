@@ -1,37 +1,49 @@
 """Orders: a tenant's requests to work up a topic or chosen messages, and how far each has come.
 
-How one is fulfilled is the newsroom's and the assets' matter.
+How one is fulfilled is handled in `newsroom/` and `assets/`; what a step of a run holds meanwhile, in `turns.py`.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.holders import Holder, database_now, is_gone, this_process
 from tgstudio_dagster.catalog.money.plans import lock_tenant, take_within
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.models import Tenant
 from tgstudio_dagster.catalog.work.models import Order
+from tgstudio_dagster.catalog.work.order_events import record_end, record_order
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.core.errors import ConflictError, ForbiddenError, NewsroomError, NotFoundError, StoppedError
+from tgstudio_dagster.core.errors import (
+    ConflictError,
+    ForbiddenError,
+    NewsroomError,
+    NotFoundError,
+    StoppedError,
+    TakenError,
+)
 from tgstudio_dagster.core.ids import new_id
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.vocabulary import GOALS, LANGUAGES, PLATFORMS, TONES, Goal, OrderStatus
 
 __all__ = [
+    "HELD_SECONDS",
     "MAX_MESSAGES",
     "Order",
+    "abandoned_orders",
     "begin_order",
     "cancel_order",
     "create_order",
     "get_order",
     "list_orders",
-    "mark_order",
+    "orders_done",
     "orders_to_stop",
     "page_orders",
     "pending_orders",
@@ -41,6 +53,10 @@ __all__ = [
 
 MAX_MESSAGES = 200
 """Chosen messages of one order: a lasso takes more than a text can be written from (`newsroom.editor.MAX_POSTS`)."""
+HELD_SECONDS = 300.0
+"""How long a process on another machine is believed to work on its order after its last heartbeat; one on this machine
+that has ended is noticed at once. Longer than the gap between two steps of a run, which writes no heartbeat."""
+_LOG = logging.getLogger(__name__)
 
 
 def create_order(
@@ -103,6 +119,7 @@ def create_order(
         _take_images(session, principal, images, now)
         session.add(order)
         audit(session, principal, "order.create", order.id, {"topic_id": topic_id, "goal": goal, "rule_id": rule_id})
+        record_order(session, order)
     return order
 
 
@@ -178,6 +195,18 @@ def orders_to_stop(catalog: Catalog, since: datetime) -> list[Order]:
         return list(session.scalars(query))
 
 
+def orders_done(catalog: Catalog, since: datetime) -> list[Order]:
+    """Orders of all tenants that are not deleted that were made since then and are done, oldest first."""
+    query = (
+        select(Order)
+        .join(Tenant, Tenant.slug == Order.tenant)
+        .where(Order.status == "done", Order.created_at >= since, Tenant.deleted_at.is_(None))
+        .order_by(Order.created_at, Order.id)
+    )
+    with catalog.reading() as session:
+        return list(session.scalars(query))
+
+
 def requeue_order(
     catalog: Catalog, principal: Principal, order_id: str, *, goal: Goal, images: int, now: datetime
 ) -> Order:
@@ -195,18 +224,22 @@ def requeue_order(
         further = GOALS.index(goal) > GOALS.index(order.goal)
         if order.status == "done" and not further:
             return order
-        if order.status == "running":
+        if order.status == "running" and not _abandoned(order, database_now(session.connection())):
             raise ConflictError(f"Order {order_id} is running; wait for its end, or cancel it first.")
         _take_images(session, principal, images, now)
         order.goal = goal if further else order.goal
         order.status, order.error, order.run_id, order.cancel_at = "queued", None, None, None
+        order.holder = order.holder_started = order.held_until = None
         order.updated_at = now
+        order.wish += 1
         audit(session, principal, "order.queue", order_id, {"goal": order.goal})
         return order
 
 
 def cancel_order(catalog: Catalog, principal: Principal, order_id: str, *, now: datetime) -> Order:
-    """Stop an order: one that waits is cancelled, one that runs is told to end; one that was cancelled stays so.
+    """Stop an order: one that waits, or whose process is gone, is cancelled; one that runs is told to end.
+
+    One that was cancelled stays so.
 
     Raises NotFoundError, ForbiddenError for a viewer, ConflictError where it has ended.
     """
@@ -218,26 +251,57 @@ def cancel_order(catalog: Catalog, principal: Principal, order_id: str, *, now: 
         if order.cancel_at is None:
             order.cancel_at, order.updated_at = now, now
             audit(session, principal, "order.cancel", order_id, {"status": order.status})
-        if order.status == "queued":
+        gone = order.status == "running" and _abandoned(order, database_now(session.connection()))
+        if order.status == "queued" or gone:
             order.status = "cancelled"
+            record_end(session, order)
         return order
 
 
-def begin_order(catalog: Catalog, order_id: str, run_id: str) -> Order:
-    """A run works on the order now. Raises NotFoundError, or StoppedError where its user has stopped it."""
+def begin_order(
+    catalog: Catalog,
+    order_id: str,
+    run_id: str,
+    *,
+    asked_at: str | None = None,
+    holder: Holder | None = None,
+    ttl: float = HELD_SECONDS,
+) -> Order:
+    """A run takes the order, or goes on with the one it has, in the name of `holder` (this process) for `ttl` seconds.
+
+    `asked_at` is the `updated_at` (ISO 8601) that the run was started for; it answers no other wish. A run whose process
+    has ended loses the order to the next one. Raises NotFoundError, StoppedError where its user has stopped it, TakenError,
+    which names the other run, where that has it or has answered the wish.
+    """
+    holder = holder or this_process()
     with catalog.tenant_session(order_id.partition("-")[0], writing=True) as session:
         order = _locked(session, order_id)
+        now = database_now(session.connection())
         if order.cancel_at is not None or order.status == "cancelled":
             raise StoppedError(f"Order {order_id} was cancelled.")
         if (order.status, order.run_id) != ("running", run_id):
+            if order.status == "running" and not _abandoned(order, now):
+                raise TakenError(
+                    f"Order {order_id} is being done by run {order.run_id} ({order.holder}: host:process:id); wait for its "
+                    "end, or cancel it."
+                )
+            if asked_at is not None and asked_at != order.updated_at.isoformat():
+                raise TakenError(
+                    f"Order {order_id} is {order.status}, by run {order.run_id}: it was taken up by another."
+                )
+            if order.status == "running":
+                _LOG.warning("order %s taken over from run %s, whose process %s is gone", *_had(order))
             order.status, order.run_id, order.error, order.updated_at = "running", run_id, None, utc_now()
+            order.token += 1
+        order.holder, order.holder_started = holder.name, holder.started
+        order.held_until = now + timedelta(seconds=ttl)
         return order
 
 
 def settle_order(
     catalog: Catalog,
     order_id: str,
-    run_id: str,
+    run_id: str | None,
     status: Literal["done", "failed", "cancelled"],
     *,
     asked_at: str | None = None,
@@ -245,31 +309,36 @@ def settle_order(
 ) -> Order:
     """A run has ended: say so of the order if it is this run that it was waiting for, else leave it as it stands.
 
-    It is where the run has begun on it, or where it is still queued as of `asked_at`, the `updated_at` (ISO 8601) that
-    the run was started for. A run that fails after its user asked to stop it is cancelled. Raises NotFoundError.
+    It is where the run has it, or where it is still queued as of `asked_at`, the `updated_at` (ISO 8601) that the run was
+    started for (no run at all, None, where it lacked nothing). An order that its user asked to stop is cancelled, however
+    its run ended. Raises NotFoundError.
     """
     with catalog.tenant_session(order_id.partition("-")[0], writing=True) as session:
         order = _locked(session, order_id)
         never_begun = order.status == "queued" and asked_at == order.updated_at.isoformat()
         if (order.status == "running" and order.run_id == run_id) or never_begun:
-            stopped = status == "cancelled" or (status == "failed" and order.cancel_at is not None)
+            stopped = status == "cancelled" or order.cancel_at is not None
             order.status, order.error = ("cancelled", None) if stopped else (status, error)
-            order.run_id, order.updated_at = run_id, utc_now()
+            order.run_id, order.updated_at = run_id or order.run_id, utc_now()
+            order.holder = order.holder_started = order.held_until = None
+            record_end(session, order)
         return order
 
 
-def mark_order(
-    catalog: Catalog, order_id: str, status: OrderStatus, *, run_id: str | None = None, error: str | None = None
-) -> Order:
-    """Say how far the order has come; `run_id` stays as it was where none is given, `error` goes unless given again.
+def abandoned_orders(catalog: Catalog) -> list[Order]:
+    """Orders of all tenants that run, as far as the catalog knows, though the process of their run is gone."""
+    with catalog.reading() as session:
+        now = database_now(session.connection())
+        running = session.scalars(select(Order).where(Order.status == "running").order_by(Order.id))
+        return [order for order in running if _abandoned(order, now)]
 
-    The order's own id says which tenant's it is. Raises NotFoundError where there is none.
-    """
-    with catalog.tenant_session(order_id.partition("-")[0], writing=True) as session:
-        order = _locked(session, order_id)
-        order.status, order.error, order.updated_at = status, error, utc_now()
-        order.run_id = run_id or order.run_id
-        return order
+
+def _abandoned(order: Order, now: datetime) -> bool:
+    return is_gone(order.holder, order.holder_started, order.held_until, now)
+
+
+def _had(order: Order) -> tuple[str, str | None, str | None]:
+    return order.id, order.run_id, order.holder
 
 
 def _take_images(session: Session, principal: Principal, images: int, now: datetime) -> None:

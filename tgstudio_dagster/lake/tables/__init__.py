@@ -6,6 +6,7 @@ Partition columns (tenant, and date or order) come from the path; they are not s
 
 from __future__ import annotations
 
+from tgstudio_dagster.capabilities import load_all
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, EXPORTS, IMAGE_BRIEFS, IMAGES
 from tgstudio_dagster.lake.tables.posts import CHANNEL_LINES, MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
@@ -41,5 +42,6 @@ TABLES: dict[str, Table] = {
         IMAGES,
         CONTENT_PACKAGES,
         EXPORTS,
+        *(table for _, tables in load_all("lake_tables") for table in tables),
     )
 }

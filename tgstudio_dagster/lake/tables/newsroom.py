@@ -114,3 +114,6 @@ EXPORTS = Table(
         "packages": Column(pl.Int32, "Packages in it."),
     },
 )
+
+TABLES = (EDITOR_RESULTS, IMAGE_BRIEFS, IMAGES, CONTENT_PACKAGES, EXPORTS)
+"""All of them: what a tenant without a newsroom does not see."""

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from tgstudio_dagster.core.cursor import read_offset
 from tgstudio_dagster.mcp.envelope import Answer, Item
-from tgstudio_dagster.mcp.tool import Arguments, Call, Cursor, Day, Tool, link, listed, offset_of, post, short, username
+from tgstudio_dagster.mcp.tool import Arguments, Call, Cursor, Day, Tool, link, listed, post, short, username
 
 _MOST = 1_000
 _REPEATS = 10
@@ -72,7 +73,7 @@ def _repeats(posts: list[dict[str, Any]] | None) -> list[str]:
 
 def _rankings(call: Call, given: RankingsArguments) -> Answer:
     day = given.day or call.studio.topics.newest_day()
-    start = offset_of(given.cursor)
+    start = read_offset(given.cursor)
     asked = start + given.limit
     found = call.studio.topics.top(by=given.by, window=given.window, day=day, limit=asked + 1)
     items = [_ranked(row, given.by) for row in found.slice(start, given.limit).iter_rows(named=True)]

@@ -1,4 +1,4 @@
-"""What to say when a run has failed, and when to keep quiet: pure. How it is sent stands in `alert_sensor.py`."""
+"""What to say when a run has failed, and when to keep quiet: pure. What is told stands in sensors/alerts.py."""
 
 from __future__ import annotations
 
@@ -21,8 +21,16 @@ class Failure:
     at: datetime
 
 
-def decide(failure: Failure, earlier: Iterable[datetime]) -> dict[str, str | int | None] | None:
-    """The message to send: job, tenant, run, error, time, and its number in the series; None to keep quiet.
+@dataclass(frozen=True)
+class Alert:
+    """What is told of a failure beside itself: its number in the series, and its error cut short."""
+
+    number: int
+    error: str
+
+
+def decide(failure: Failure, earlier: Iterable[datetime]) -> Alert | None:
+    """What to tell; None to keep quiet.
 
     The 1st, 2nd, 4th, 8th … failure of a series is told: a full disk must not send a message a minute, nor be told once
     and forgotten. `earlier` are the times of failures of the same job and tenant.
@@ -34,11 +42,4 @@ def decide(failure: Failure, earlier: Iterable[datetime]) -> dict[str, str | int
         number, before = number + 1, at
     if number & (number - 1):
         return None
-    return {
-        "job": failure.job,
-        "tenant": failure.tenant,
-        "run_id": failure.run_id,
-        "error": failure.error.strip()[:2000],
-        "at": failure.at.isoformat(),
-        "number": number,
-    }
+    return Alert(number, failure.error.strip()[:2000])

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from tgstudio_dagster.core.days import DayRange
+from tgstudio_dagster.core.days import DayRange, by_adjacent_months
 from tgstudio_dagster.topics.window import WINDOW_DAYS
 
 MAX_ATTEMPTS = 3
@@ -27,17 +27,17 @@ class Pending:
 
 @dataclass(frozen=True)
 class Refresh:
-    """A run to start: the tenant, its range, and a version of what it will merge (for the run key)."""
+    """A run to start: the tenant, its days, and a version of what it will merge (for the run key)."""
 
     tenant: str
-    days: DayRange
+    days: tuple[DayRange, ...]
     version: str
     attempt: int
 
     @property
     def run_key(self) -> str:
         """Unique per content and attempt, so that a repeat with new content is never swallowed."""
-        return f"{self.tenant}:{self.days.first}:{self.days.last}:{self.version}:{self.attempt}"
+        return f"{self.tenant}:{self.days[0].first}:{self.days[-1].last}:{self.version}:{self.attempt}"
 
 
 def ranges(pending: Iterable[date], known: Iterable[date]) -> list[DayRange]:
@@ -64,17 +64,17 @@ def ranges(pending: Iterable[date], known: Iterable[date]) -> list[DayRange]:
 def decide(pending: Sequence[Pending], busy: set[str], failed_attempts: dict[str, int]) -> list[Refresh]:
     """The runs to start now: none for a tenant that has one, at most MAX_ATTEMPTS for the same content.
 
-    `failed_attempts` counts failed runs by version. Only a tenant's first range is started; the next tick takes the
-    next one, so that a tenant never has two runs at once.
+    `failed_attempts` counts failed runs by version. Ranges whose months follow each other are one run. Only a tenant's
+    first run is started; the next tick takes the next one, so that a tenant never has two at once.
     """
     found = []
     for one in pending:
-        days = ranges(one.landings, one.known_days)
-        if one.tenant in busy or not days:
+        runs = by_adjacent_months(ranges(one.landings, one.known_days))
+        if one.tenant in busy or not runs:
             continue
         names = [name for day in sorted(one.landings) for name in sorted(one.landings[day])]
         version = hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
         attempt = failed_attempts.get(version, 0)
         if attempt < MAX_ATTEMPTS:
-            found.append(Refresh(one.tenant, days[0], version, attempt))
+            found.append(Refresh(one.tenant, runs[0], version, attempt))
     return found

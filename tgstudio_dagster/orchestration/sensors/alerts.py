@@ -1,29 +1,30 @@
-"""The alert of a failed run: a line in the log, and a POST of JSON to TGSTUDIO_ALERT_URL where one is set."""
+"""The alert of a failed run: a line in the log, and an event in the outbox, which subscribers are told of."""
 
 from __future__ import annotations
 
 import json
-import urllib.request
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from tgstudio_dagster.core.settings import settings
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.outbox.events import RunFailed, event_id, record
+from tgstudio_dagster.catalog.people.tenants import list_tenants
 from tgstudio_dagster.orchestration.decide import alerts
 from tgstudio_dagster.orchestration.failures import was_stopped
 from tgstudio_dagster.orchestration.partitions import FOR_TAG, TENANT_TAG
 
-TIMEOUT = 10.0
 LOOK_BACK = 200
 """Failed runs of a job that are looked through for a series."""
 
 
 @dg.run_failure_sensor(
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells of failed runs: the 1st, 2nd, 4th, 8th … of a series, to the log and to TGSTUDIO_ALERT_URL.",
+    description="Tells of failed runs: the 1st, 2nd, 4th, 8th … of a series, to the log and to the outbox.",
 )
-def run_failed(context: dg.RunFailureSensorContext) -> None:
-    """Every job of the platform is watched. A webhook that can't be reached fails this tick, which is then repeated."""
+def run_failed(context: dg.RunFailureSensorContext, catalog: dg.ResourceParam[Catalog]) -> None:
+    """Every job of the platform is watched. A tick that is repeated records nothing twice."""
     if was_stopped(context):
         return
     run = context.dagster_run
@@ -38,12 +39,16 @@ def run_failed(context: dg.RunFailureSensorContext) -> None:
     message = alerts.decide(failure, times.values())
     if message is None:
         return
-    context.log.error("run failed: %s", json.dumps(message, ensure_ascii=False))
-    url = settings().alert_url
-    if url is not None:
-        body = json.dumps(message, ensure_ascii=False).encode()
-        request = urllib.request.Request(  # noqa: S310 - the operator's own address
-            url.get_secret_value(), data=body, headers={"Content-Type": "application/json"}, method="POST"
+    context.log.error("run failed: %s", json.dumps(asdict(failure) | asdict(message), default=str, ensure_ascii=False))
+    known = {row.slug for row in list_tenants(catalog)}
+    with catalog.session() as session:
+        event = RunFailed(
+            # What is no tenant (any more) is the machine's.
+            tenant=tenant if tenant in known else None,
+            job=failure.job,
+            run_id=failure.run_id,
+            error=message.error,
+            failed_at=failure.at,
+            number=message.number,
         )
-        with urllib.request.urlopen(request, timeout=TIMEOUT):
-            pass
+        record(session, event, id=event_id("run", failure.run_id))

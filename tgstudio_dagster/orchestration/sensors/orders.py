@@ -12,12 +12,13 @@ from typing import Literal
 import dagster as dg
 
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.work.orders import Order, mark_order, orders_to_stop, pending_orders, settle_order
+from tgstudio_dagster.catalog.money.switches import NEWSROOM, tenants_with
+from tgstudio_dagster.catalog.work.orders import Order, abandoned_orders, orders_to_stop, pending_orders, settle_order
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.newsroom.pipeline import made_of, missing
 from tgstudio_dagster.orchestration.decide import orders as order_rule
 from tgstudio_dagster.orchestration.failures import failure_reason
-from tgstudio_dagster.orchestration.jobs import fulfil_order
+from tgstudio_dagster.orchestration.jobs import blocking_checks, fulfil_order
 from tgstudio_dagster.orchestration.partitions import ORDER_TAG, orders
 from tgstudio_dagster.orchestration.tags import ASKED_TAG, order_tags
 
@@ -25,6 +26,7 @@ SOON = 5
 """Seconds from tick to tick: somebody waits before a screen."""
 LOOK_BACK = timedelta(hours=1)
 """How long a cancelled order is watched for a run that was asked for before, and begins after."""
+ABANDONED = "The process that worked on it ({holder}: host:process:id) has ended before it was done; ask for it again."
 STOPPABLE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -37,31 +39,34 @@ STOPPABLE = [
     job=fulfil_order,
     minimum_interval_seconds=SOON,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts a run for each order that waits in the catalog, of what its goal still lacks. Cursor: the newest "
-    "change among them.",
+    description="Starts a run for each order that waits in the catalog, of what its goal still lacks; one whose process is "
+    "gone has failed. Cursor: the newest change among them.",
 )
 def orders_sensor(
     context: dg.SensorEvaluationContext, catalog: dg.ResourceParam[Catalog], lake: dg.ResourceParam[Lake]
 ) -> dg.SensorResult:
     """An order's id is its partition; its run key names the wish, so that an order queued again runs again."""
+    for order in abandoned_orders(catalog):
+        settle_order(catalog, order.id, order.run_id, "failed", error=ABANDONED.format(holder=order.holder))
     waiting = [
         order_rule.Waiting(
             order.id, order.tenant, order.updated_at, missing(order.goal, made_of(lake.tenant(order.tenant), order.id))
         )
-        for order in pending_orders(catalog)
+        for order in _of_newsrooms(catalog, pending_orders(catalog))
     ]
-    for one in waiting:
-        if not one.missing:
-            mark_order(catalog, one.order, "done")
+    for wish in waiting:
+        if not wish.missing:
+            settle_order(catalog, wish.order, None, "done", asked_at=wish.changed_at.isoformat())
     starts = order_rule.decide(waiting, set(context.instance.get_dynamic_partitions(str(orders.name))))
     new = [start.order for start in starts if start.new_partition]
-    watermark = max((one.changed_at.isoformat() for one in waiting), default=context.cursor)
+    watermark = max((wish.changed_at.isoformat() for wish in waiting), default=context.cursor)
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
                 run_key=start.run_key,
                 partition_key=start.order,
                 asset_selection=[dg.AssetKey(name) for name in start.assets],
+                asset_check_keys=blocking_checks(start.assets),
                 tags=order_tags(start.tenant, start.order) | {ASKED_TAG: start.asked_at},
             )
             for start in starts
@@ -128,6 +133,12 @@ def order_cancelled(context: dg.RunStatusSensorContext, catalog: dg.ResourcePara
     _settle(catalog, context.dagster_run, "cancelled", None)
 
 
+def _of_newsrooms(catalog: Catalog, orders: list[Order]) -> list[Order]:
+    """Those of tenants that have a newsroom; the others wait until it is switched on again."""
+    having = tenants_with(catalog, NEWSROOM) if orders else frozenset()
+    return [order for order in orders if order.tenant in having]
+
+
 def _settle(
     catalog: Catalog, run: dg.DagsterRun, status: Literal["done", "failed", "cancelled"], error: str | None
 ) -> None:
@@ -144,4 +155,6 @@ def _settle_ended(instance: dg.DagsterInstance, catalog: Catalog, order: Order, 
         settle_order(catalog, order.id, run_id, "done" if succeeded else "cancelled")
 
 
-ORDER_SENSORS = [orders_sensor, stops_sensor, order_done, order_failed, order_cancelled]
+ORDER_PARTS = [orders_sensor, stops_sensor]
+"""Asked in the tick that they share with others: somebody waits before a screen."""
+ORDER_SENSORS = [order_done, order_failed, order_cancelled]

@@ -10,6 +10,7 @@ import dagster as dg
 import polars as pl
 
 from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.money.switches import NEWSROOM, tenants_with
 from tgstudio_dagster.catalog.people.tenants import list_tenants, tenant_settings
 from tgstudio_dagster.catalog.work.orders import create_order, list_orders
 from tgstudio_dagster.catalog.work.rules import Rule, TopicRule, list_rules, topic_rule
@@ -20,12 +21,10 @@ from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPICS
 from tgstudio_dagster.newsroom.pipeline import draws
 from tgstudio_dagster.newsroom.platforms import image_count
 from tgstudio_dagster.orchestration.decide.rules import RankedTopic, decide
-from tgstudio_dagster.orchestration.jobs import fulfil_order
 
 
 @dg.sensor(
-    job=fulfil_order,
-    minimum_interval_seconds=30,
+    minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Orders the topics that pass a tenant's rules, once each. Cursor: by tenant, the rankings, rules and day "
     "that were last looked at.",
@@ -37,7 +36,10 @@ def rules_sensor(
     now = datetime.now(UTC)
     seen: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
     looked: dict[str, str] = {}
+    having = tenants_with(catalog, NEWSROOM)
     for tenant in list_tenants(catalog):
+        if tenant.slug not in having:
+            continue
         rules = list_rules(catalog, tenant.slug, enabled=True)
         if not rules:
             continue

@@ -5,7 +5,6 @@ Thin by rule: read, call a pure decide() (tenants.py, refresh.py, reading.py, hi
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 
@@ -21,17 +20,19 @@ from tgstudio_dagster.catalog.people.tenants import list_tenants
 from tgstudio_dagster.core.settings import settings
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.posts import MESSAGES
-from tgstudio_dagster.orchestration.bundle_job import BUNDLE_SENSORS
+from tgstudio_dagster.orchestration.bundle_job import BUNDLE_PARTS, BUNDLE_SENSORS
 from tgstudio_dagster.orchestration.decide import history, media, reading
 from tgstudio_dagster.orchestration.decide import refresh as refresh_rule
 from tgstudio_dagster.orchestration.decide import tenants as tenants_rule
 from tgstudio_dagster.orchestration.jobs import fetch_media, refresh
 from tgstudio_dagster.orchestration.partitions import ORDER_TAG, TENANT_TAG, tenants
 from tgstudio_dagster.orchestration.sensors.alerts import run_failed
-from tgstudio_dagster.orchestration.sensors.orders import ORDER_SENSORS
+from tgstudio_dagster.orchestration.sensors.orders import ORDER_PARTS, ORDER_SENSORS
 from tgstudio_dagster.orchestration.sensors.rules import rules_sensor
+from tgstudio_dagster.orchestration.sensors.staleness import STALE_SENSORS
+from tgstudio_dagster.orchestration.sensors.together import together
 from tgstudio_dagster.orchestration.sensors.uploads import uploads_sensor
-from tgstudio_dagster.orchestration.tags import HISTORY, KIND_TAG, VERSION_TAG, range_tags
+from tgstudio_dagster.orchestration.tags import HISTORY, KIND_TAG, VERSION_TAG, days_tags
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -48,7 +49,7 @@ LOOK_BACK = 500
 @dg.sensor(
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Makes the partitions equal to the tenants of the catalog. Cursor: the tenants it has seen.",
+    description="Makes the partitions equal to the tenants of the catalog.",
     job=refresh,
 )
 def tenants_sensor(
@@ -56,16 +57,15 @@ def tenants_sensor(
 ) -> dg.SensorResult | dg.SkipReason:
     """Adds new tenants, takes deleted ones out of Dagster once they have no run. Starts nothing."""
     active = [tenant.slug for tenant in list_tenants(catalog)]
-    watermark = hashlib.sha256("\n".join(sorted(active)).encode()).hexdigest()[:16]
     known = context.instance.get_dynamic_partitions(str(tenants.name))
-    if watermark == context.cursor and set(known) == set(active):
+    if set(known) == set(active):
         return dg.SkipReason("no tenant was added or deleted")
     changes = tenants_rule.decide(active, known, _busy(context.instance))
     asked: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = [
         *([tenants.build_add_request(list(changes.add))] if changes.add else []),
         *([tenants.build_delete_request(list(changes.remove))] if changes.remove else []),
     ]
-    return dg.SensorResult(dynamic_partitions_requests=asked, cursor=watermark)
+    return dg.SensorResult(dynamic_partitions_requests=asked)
 
 
 @dg.sensor(
@@ -102,7 +102,7 @@ def refresh_sensor(
 
 @dg.sensor(
     job=refresh,
-    minimum_interval_seconds=30,
+    minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Reads the history that new subscriptions ask for: one run per tenant and month, the newest first. "
     "Cursor: how far history has come.",
@@ -154,9 +154,9 @@ def media_sensor(
 def _run(
     one: refresh_rule.Refresh | reading.Read | history.Slice | media.Fetch, tags: dict[str, str] | None = None
 ) -> dg.RunRequest:
+    days = one.days if isinstance(one.days, tuple) else (one.days,)
     return dg.RunRequest(
-        run_key=one.run_key,
-        tags=range_tags(one.tenant, one.days.first, one.days.last) | {VERSION_TAG: one.version} | (tags or {}),
+        run_key=one.run_key, tags=days_tags(one.tenant, days) | {VERSION_TAG: one.version} | (tags or {})
     )
 
 
@@ -216,14 +216,19 @@ def _backlogs(catalog: Catalog, tenant: str) -> list[history.Backlog]:
     )
 
 
+work_sensor = together(
+    "work_sensor",
+    [tenants_sensor, *ORDER_PARTS, *BUNDLE_PARTS, uploads_sensor, refresh_sensor],
+    seconds=5,
+    description="Looks every few seconds for what people wait for, and starts it.",
+)
 SENSORS = [
-    tenants_sensor,
-    refresh_sensor,
+    work_sensor,
     subscriptions_sensor,
     media_sensor,
     rules_sensor,
     *ORDER_SENSORS,
     *BUNDLE_SENSORS,
-    uploads_sensor,
+    *STALE_SENSORS,
     run_failed,
 ]

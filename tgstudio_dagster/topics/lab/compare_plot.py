@@ -87,7 +87,7 @@ def _places(before: pl.DataFrame, after: pl.DataFrame, titles: Mapping[str, str]
         for frame in (before, after)
     )
     parts = [_text((BEFORE_X + AFTER_X) / 2, TOP_EDGE - 14, f"first {TOP} on {newest:%d.%m.%Y}", anchor="middle")]
-    for entity in sorted({*old, *new}, key=lambda one: (new.get(one, TOP + 1), old.get(one, TOP + 1), one)):
+    for entity in sorted({*old, *new}, key=lambda name: (new.get(name, TOP + 1), old.get(name, TOP + 1), name)):
         was, now = old.get(entity), new.get(entity)
         colour = STAYS if was == now else RISES if now is not None and (was is None or now < was) else FALLS
         title = _short(titles.get(entity, entity))
@@ -112,5 +112,5 @@ def _short(title: str) -> str:
 
 def _text(x: float, y: float, words: str, *, anchor: str = "start", colour: str = "#111827", size: int = 12) -> str:
     # Control characters have no place in XML, not even escaped.
-    shown = escape("".join(sign for sign in words if sign.isprintable()))
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}">{shown}</text>'
+    printable = escape("".join(sign for sign in words if sign.isprintable()))
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}">{printable}</text>'

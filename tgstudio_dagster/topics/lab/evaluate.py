@@ -32,8 +32,12 @@ def scores(labelled: pl.DataFrame) -> dict[str, float]:
     not judged; `f1_story`: stories against stories found; `b_cubed` (F1), `v_measure` and `ari`: events against topics.
     """
     events, stories = labelled["event"].to_list(), labelled["story"].to_list()
-    topics, found = labelled["topic"].to_list(), labelled["story_found"].to_list()
-    strict, ignored, story = pair_score(events, topics), pair_score(events, topics, stories), pair_score(stories, found)
+    topics, found_stories = labelled["topic"].to_list(), labelled["story_found"].to_list()
+    strict, ignored, story = (
+        pair_score(events, topics),
+        pair_score(events, topics, stories),
+        pair_score(stories, found_stories),
+    )
     values = {
         "f1_strict": strict.f1,
         "precision_strict": strict.precision,

@@ -44,12 +44,14 @@ def judge(
     frequencies = count_features(earlier, embed(earlier, repeated=lines))
     newest, oldest = messages["date"].max(), messages["date"].min()
     assert isinstance(newest, datetime) and isinstance(oldest, datetime)
-    known = background(frequencies, oldest.date())
+    earlier_words = background(frequencies, oldest.date())
 
     def found(cut: float | None) -> pl.DataFrame:
-        made = find_topics(messages, embeddings, newest, repeated=lines, background=known, dense=dense, topic_cut=cut)
-        member = made.topic_messages.select("channel_id", "msg_id", topic="topic_id")
-        story = made.topics.select(topic="topic_id", story_found="story_id")
+        result = find_topics(
+            messages, embeddings, newest, repeated=lines, background=earlier_words, dense=dense, topic_cut=cut
+        )
+        member = result.topic_messages.select("channel_id", "msg_id", topic="topic_id")
+        story = result.topics.select(topic="topic_id", story_found="story_id")
         alone = pl.format("{}/{}", "channel_id", "msg_id")
         return (
             labelled.select(_LABELS)

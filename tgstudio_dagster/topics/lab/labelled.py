@@ -15,7 +15,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1)] | int
 LARGEST_ID = 2**63 - 1
 
 
-class Post(msgspec.Struct):
+class PlainPost(msgspec.Struct):
     """A post of a file: what topics are made from. Fields it doesn't know are passed over."""
 
     channel: Name
@@ -26,7 +26,7 @@ class Post(msgspec.Struct):
     forwarded_from: Name | None = None
 
 
-class LabelledPost(Post, kw_only=True):
+class LabelledPost(PlainPost, kw_only=True):
     """A post with its event and its story."""
 
     event: Name
@@ -39,7 +39,7 @@ def read_posts(file: Path, *, labelled: bool) -> pl.DataFrame:
 
     Blank lines are passed over; a time without a zone is UTC. Raises SourceError with the line's number and the field.
     """
-    kind = LabelledPost if labelled else Post
+    kind = LabelledPost if labelled else PlainPost
     decoder = msgspec.json.Decoder(kind)
     rows = []
     for number, line in enumerate(_text(file).split("\n"), start=1):  # splitlines would cut at U+2028 too
@@ -72,5 +72,5 @@ def _utc(date: datetime) -> datetime:
     return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
 
 
-def _fields(kind: type[Post]) -> str:
+def _fields(kind: type[PlainPost]) -> str:
     return ", ".join(field.name for field in msgspec.structs.fields(kind) if field.required)

@@ -21,6 +21,7 @@ from tgstudio_dagster.web.api import (
     spec,
     tenancy,
     topics,
+    webhooks,
 )
 
 __all__ = ["router"]
@@ -37,6 +38,7 @@ for noun, routes in (
     ("packages", packages.router),
     ("data", data.router),
     ("tenant", tenancy.router),
+    ("webhooks", webhooks.router),
 ):
     router.include_router(routes, tags=[noun])
 router.include_router(files.router)

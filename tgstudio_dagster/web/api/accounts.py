@@ -8,8 +8,9 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import Field
 
+from tgstudio_dagster.core.cursor import paged
 from tgstudio_dagster.services.accounts import TgAccount, Wait
-from tgstudio_dagster.web.api.common import Cursor, Id, Limit, OwnStudio, Page, Told, paged
+from tgstudio_dagster.web.api.common import Cursor, Id, Limit, OwnStudio, Page, Told
 from tgstudio_dagster.web.api.route import ApiRoute
 
 router = APIRouter(route_class=ApiRoute, prefix="/v1/accounts")

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query
 from pydantic import Field, StringConstraints
 
 from tgstudio_dagster.core.clock import utc_now
+from tgstudio_dagster.core.cursor import paged
 from tgstudio_dagster.services.follows import SubscriptionRequest, SubscriptionView
-from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Id, Limit, OwnStudio, Page, Told, paged
+from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Id, Limit, OwnStudio, Page, Told
 from tgstudio_dagster.web.api.route import ApiRoute
 
 router = APIRouter(route_class=ApiRoute, prefix="/v1/channels")

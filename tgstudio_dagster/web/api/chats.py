@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import Field, StringConstraints
 
 from tgstudio_dagster.catalog.people.idempotency import hash_of
+from tgstudio_dagster.core.cursor import paged
 from tgstudio_dagster.core.ids import new_id
 from tgstudio_dagster.services.chats import Draft, Sent
 from tgstudio_dagster.web.api.answers import by_version
@@ -20,7 +21,6 @@ from tgstudio_dagster.web.api.common import (
     OwnStudio,
     Page,
     Told,
-    paged,
 )
 from tgstudio_dagster.web.api.posts import Feed, First, Last, Words, feed_of
 from tgstudio_dagster.web.api.route import ApiRoute

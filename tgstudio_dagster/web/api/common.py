@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import re
-from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.web.who import studio
 
@@ -70,38 +65,6 @@ class MessageRef(Asked):
 
     channel_id: int = Field(ge=1, le=MAX_ID, examples=[1500000001])
     msg_id: int = Field(ge=1, le=2**31 - 1, examples=[42])
-
-
-def paged(
-    items: Sequence[T], place: Callable[[T], Sequence[str | int]], *, cursor: str | None, limit: int
-) -> tuple[list[T], str | None]:
-    """A page of a list that is sorted by `place` (each item's own, of the same types), and the next one's cursor.
-
-    What is added or goes meanwhile moves nothing: a page begins after the place where the one before ended.
-    """
-    if cursor is not None:
-        after = read_cursor(cursor, tuple(type(one) for one in place(items[0])) if items else None)
-        items = [one for one in items if list(place(one)) > after]
-    if len(items) <= limit:
-        return list(items), None
-    return list(items[:limit]), write_cursor(place(items[limit - 1]))
-
-
-def write_cursor(place: Sequence[str | int]) -> str:
-    """A place as a cursor."""
-    content = json.dumps(list(place), separators=(",", ":"))
-    return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str, types: tuple[type, ...] | None) -> list[Any]:
-    """The place that a cursor of `paged` stands for. Raises QueryError for one that is of another list."""
-    try:
-        found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, RecursionError, binascii.Error):
-        found = None
-    if not isinstance(found, list) or (types is not None and tuple(type(one) for one in found) != types):
-        raise QueryError("it is none of this list's; ask for the first page again.", field="cursor")
-    return found
 
 
 def file_path(uri: str | None) -> str | None:

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field, StringConstraints
 
+from tgstudio_dagster.core.cursor import paged
 from tgstudio_dagster.core.vocabulary import BundleFormat
 from tgstudio_dagster.services.bundles import Bundle as BundleRow
-from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Limit, OwnStudio, Page, Told, paged
+from tgstudio_dagster.web.api.common import Asked, Cursor, Day, Limit, OwnStudio, Page, Told
 from tgstudio_dagster.web.api.route import ApiRoute
 from tgstudio_dagster.web.files import BINARY, serve
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, model_validator
 
+from tgstudio_dagster.core.cursor import read_place, write_place
 from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.core.vocabulary import Goal, Language, OrderStatus, PlatformName, Tone
 from tgstudio_dagster.services import Studio
@@ -23,8 +24,6 @@ from tgstudio_dagster.web.api.common import (
     Told,
     file_path,
     permalink,
-    read_cursor,
-    write_cursor,
 )
 from tgstudio_dagster.web.api.route import ApiRoute
 
@@ -174,7 +173,7 @@ def orders(
     """Newest first."""
     # One more than is shown: whether there are more is known without counting them.
     rows = studio.orders.page(limit=limit + 1, after=_after(cursor), status=status)
-    further = write_cursor(_place(rows[limit - 1])) if len(rows) > limit else None
+    further = write_place(_place(rows[limit - 1])) if len(rows) > limit else None
     return Page[Order](items=[_order(row) for row in rows[:limit]], cursor=further)
 
 
@@ -223,7 +222,7 @@ def _after(cursor: str | None) -> tuple[datetime, str] | None:
     """The time and id that a cursor of the list stands for. Raises QueryError for one of another list."""
     if cursor is None:
         return None
-    before, order_id = read_cursor(cursor, (int, str))
+    before, order_id = read_place(cursor, (int, str))
     try:
         return _EPOCH + timedelta(microseconds=-before), order_id
     except OverflowError:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, StringConstraints
 
+from tgstudio_dagster.core.cursor import read_place, write_place
 from tgstudio_dagster.core.vocabulary import ExportFormat
 from tgstudio_dagster.services.packages import Export, split_id
 from tgstudio_dagster.services.packages import Package as MadePackage
@@ -21,8 +22,6 @@ from tgstudio_dagster.web.api.common import (
     Told,
     file_path,
     permalink,
-    read_cursor,
-    write_cursor,
 )
 from tgstudio_dagster.web.api.orders import OrderId
 from tgstudio_dagster.web.api.route import ApiRoute
@@ -169,11 +168,11 @@ def packages(
     cursor: Cursor = None,
 ) -> Page[Listed]:
     """Newest order first, people's versions laid over. A page ends between orders."""
-    before = None if cursor is None else read_cursor(cursor, (str,))[0]
+    before = None if cursor is None else read_place(cursor, (str,))[0]
     # One more than is shown: whether there are more is known without counting them.
     found = studio.packages.all(order, limit=limit + 1, before=before) if order is None else studio.packages.all(order)
     shown = found["order_id"].unique(maintain_order=True).to_list()[:limit]
-    further = write_cursor([shown[-1]]) if order is None and found["order_id"].n_unique() > limit else None
+    further = write_place([shown[-1]]) if order is None and found["order_id"].n_unique() > limit else None
     rows = [row for row in found.to_dicts() if row["order_id"] in shown]
     return Page[Listed](items=[_listed(row) for row in rows], cursor=further)
 

@@ -23,7 +23,13 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from tgstudio_dagster.catalog.people.api_requests import Note
-from tgstudio_dagster.catalog.people.idempotency import Answer, begin_answer, drop_answer, finish_answer, hash_of
+from tgstudio_dagster.catalog.people.idempotency import (
+    IdempotentAnswer,
+    begin_answer,
+    drop_answer,
+    finish_answer,
+    hash_of,
+)
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import FieldError, TGStudioError
 from tgstudio_dagster.web.problems import status_of
@@ -34,7 +40,7 @@ MAX_BODY = 2**20
 HEADERS = {"cache-control": "private, no-cache", "vary": "Authorization, Cookie"}
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 # Neither secrets nor what was written: these fields are never kept in the history.
-_PRIVATE = frozenset({"code", "password", "phone", "text", "hashtags", "secret", "definition"})
+_PRIVATE = frozenset({"code", "password", "phone", "text", "hashtags", "secret", "definition", "url"})
 _NOTED = 200
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -98,7 +104,7 @@ class ApiRoute(APIRoute):
         try:
             response = await handler(request)
             kept = _without(bytes(response.body), self.unkept)
-            await run_in_threadpool(finish_answer, catalog, tenant, mine, Answer(response.status_code, kept))
+            await run_in_threadpool(finish_answer, catalog, tenant, mine, IdempotentAnswer(response.status_code, kept))
         except BaseException:
             await run_in_threadpool(drop_answer, catalog, tenant, mine)
             raise

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, Field, StringConstraints
 
+from tgstudio_dagster.core.cursor import paged
 from tgstudio_dagster.core.scopes import KeyScope
 from tgstudio_dagster.core.vocabulary import CallKind
 from tgstudio_dagster.services.rules import Rule as RuleRow
@@ -22,7 +23,6 @@ from tgstudio_dagster.web.api.common import (
     OwnStudio,
     Page,
     Told,
-    paged,
 )
 from tgstudio_dagster.web.api.route import ApiRoute
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from tgstudio_dagster.core.errors import QueryError
+from tgstudio_dagster.core.cursor import paged, read_place, refused, write_place
 from tgstudio_dagster.web.api.answers import by_version
 from tgstudio_dagster.web.api.common import (
     Cursor,
@@ -20,9 +20,6 @@ from tgstudio_dagster.web.api.common import (
     Page,
     Permalink,
     Told,
-    paged,
-    read_cursor,
-    write_cursor,
 )
 from tgstudio_dagster.web.api.route import ApiRoute
 
@@ -213,9 +210,9 @@ def top(
         # The day stands in the cursor: the pages of one that is no longer the newest go on with it.
         shown = day or (_day_of(cursor) if cursor else studio.topics.newest_day())
         rows = studio.topics.top(by=by, window=window, day=shown, limit=DEPTH)
-        after = read_cursor(cursor, (str, int))[1] if cursor else 0
+        after = read_place(cursor, (str, int))[1] if cursor else 0
         some = rows.filter(pl.col("rank") > after).head(limit + 1)
-        further = write_cursor([str(shown), some["rank"][limit - 1]]) if some.height > limit else None
+        further = write_place([str(shown), some["rank"][limit - 1]]) if some.height > limit else None
         as_of = rows["as_of"][0] if rows.height else None
         items = _ranked(some.head(limit))
         return Top.model_validate({"day": shown, "as_of": as_of, "items": items, "cursor": further})
@@ -282,9 +279,9 @@ def topic_map(
 
 def _day_of(cursor: str) -> date:
     try:
-        return date.fromisoformat(read_cursor(cursor, (str, int))[0])
+        return date.fromisoformat(read_place(cursor, (str, int))[0])
     except ValueError as error:
-        raise QueryError("it is none of this list's; ask for the first page again.", field="cursor") from error
+        raise refused("none of this list's") from error
 
 
 def _ranked(rows: pl.DataFrame) -> list[dict[str, Any]]:

@@ -1,4 +1,8 @@
-"""Asset checks: the contract of every table, generated from `lake/tables/`, and the rules of `lake/quality.py`."""
+"""Asset checks: what the writers do not prove. What every write proves (the contract) and what is dear to look through is
+checked each night over the days that changed; what must not leave the platform is checked before the next step.
+
+The rules are pure and live in `lake/quality.py` and `topics/drift.py`; here is what is read for them, and when they run.
+"""
 
 import hashlib
 import warnings
@@ -16,8 +20,11 @@ from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, EXPORTS, IMAGES
 from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.lake.tables.topics import EMBEDDINGS, TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.orchestration.partitions import OrderKey, TenantDay, order_key, orders, tenant_day, tenant_days
+from tgstudio_dagster.newsroom.publisher import LIMIT_CHECKS, refused
+from tgstudio_dagster.newsroom.records.package import Package
+from tgstudio_dagster.orchestration.partitions import OrderKey, order_key, orders, tenant_month
 from tgstudio_dagster.orchestration.preview import markdown
+from tgstudio_dagster.orchestration.run_days import RunDays, TenantDay
 from tgstudio_dagster.topics.drift import drifted, shape
 from tgstudio_dagster.topics.window import WINDOW_DAYS, window_days
 
@@ -26,11 +33,13 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 Key = TenantDay | OrderKey
 Rule = Callable[[TenantLake, Key], pl.DataFrame]
+SHOWN = 10
+"""Days whose broken rows are shown with a check: the newest."""
 
 
-def _keys(context: dg.AssetCheckExecutionContext, table: Table) -> list[Key]:
+def _keys(context: dg.AssetCheckExecutionContext, lake: Lake, run_days: RunDays, table: Table) -> list[Key]:
     if table.partition == "tenant_day":
-        return list(tenant_days(context))
+        return list(run_days.of(context, lake))
     return [order_key(key) for key in context.partition_keys]
 
 
@@ -78,8 +87,7 @@ def _drift(lake: TenantLake, key: Key) -> pl.DataFrame:
 
 
 def _topics_of(lake: TenantLake, day: date) -> tuple[date, int, pl.DataFrame]:
-    posts = lake.read(EMBEDDINGS, days=window_days(day), columns=["msg_id"]).height
-    return day, posts, lake.read(TOPIC_MESSAGES, days=[day])
+    return day, lake.count(EMBEDDINGS, days=window_days(day)), lake.read(TOPIC_MESSAGES, days=[day])
 
 
 def _stored_files(table: Table) -> Rule:
@@ -130,73 +138,81 @@ RULES: list[tuple[Table, str, str, Rule]] = [
     (
         EDITOR_RESULTS,
         "every_claim_cited",
-        "Every claim cites a post, or is marked needs_verification.",
+        "Every claim cites a post, or is marked needs_verification. What is made of the text waits for it.",
         lambda lake, key: quality.uncited_claims(_read(lake, EDITOR_RESULTS, key)),
     ),
     (IMAGES, "files_match", "Every image is there and has its hash.", _stored_files(IMAGES)),
     (
         CONTENT_PACKAGES,
         "platform_limits",
-        "Every package keeps its platform's limits.",
-        lambda lake, key: quality.broken_limits(_read(lake, CONTENT_PACKAGES, key)),
+        "Every platform takes its package: length, hashtags, image. Files are made only then.",
+        lambda lake, key: refused(list(Package.from_frame(_read(lake, CONTENT_PACKAGES, key)))),
+    ),
+    (
+        CONTENT_PACKAGES,
+        "house_rules",
+        "Every package keeps the rules that a person may weigh: sources linked, claims verified, nothing copied or banned.",
+        lambda lake, key: quality.broken_rules(_read(lake, CONTENT_PACKAGES, key), LIMIT_CHECKS),
     ),
     (EXPORTS, "files_match", "Every export file is there and has its hash.", _stored_files(EXPORTS)),
 ]
 
 
-def _checks(group: str) -> dg.AssetChecksDefinition:
-    """One step for a group's checks: a step of its own for each would cost more than the checks themselves."""
-    rules = {(table.name, name): rule for table, name, _, rule in RULES if GROUPS[table.name] == group}
+BLOCKING = {(EDITOR_RESULTS.name, "every_claim_cited"), (CONTENT_PACKAGES.name, "platform_limits")}
+"""Run with the order, after the asset and before what is made of it: what fails goes no further."""
+
+
+def _checks(name: str, keys: set[tuple[str, str]]) -> dg.AssetChecksDefinition:
+    """One step for several checks: a step of its own for each would cost more than the checks themselves."""
+    rules = {(table.name, check): rule for table, check, _, rule in RULES}
     specs = [
         # Without partitions of its own a check makes Dagster list every partition of its asset: 0.13 s at 5,000 keys.
-        dg.AssetCheckSpec(name, asset=table.name, description=description, partitions_def=_partitions(table))
-        for table, name, description, _ in RULES
-        if GROUPS[table.name] == group
+        dg.AssetCheckSpec(
+            check,
+            asset=table.name,
+            description=description,
+            partitions_def=_partitions(table),
+            blocking=(table.name, check) in BLOCKING,
+        )
+        for table, check, description, _ in RULES
+        if (table.name, check) in keys
     ]
 
-    @dg.multi_asset_check(name=f"{group}_checks", specs=specs, can_subset=True)
-    def checks(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
+    @dg.multi_asset_check(name=name, specs=specs, can_subset=True)
+    def checks(
+        context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], run_days: RunDays
+    ) -> Iterator[dg.AssetCheckResult]:
         for selected in sorted(context.selected_asset_check_keys, key=str):
             table = TABLES[selected.asset_key.path[-1]]
-            yield _result(lake, selected, rules[table.name, selected.name], _keys(context, table))
+            yield _result(lake, selected, rules[table.name, selected.name], _keys(context, lake, run_days, table))
 
     return checks
 
 
 def _result(lake: Lake, selected: dg.AssetCheckKey, rule: Rule, keys: list[Key]) -> dg.AssetCheckResult:
-    found = {key: rows for key in keys if (rows := rule(lake.tenant(key.tenant), key)).height}
-    metadata: dict[str, dg.MetadataValue] = {"broken_rows": dg.MetadataValue.int(sum(r.height for r in found.values()))}
-    metadata |= {" ".join(map(str, key)): dg.MetadataValue.md(markdown(rows.head(20))) for key, rows in found.items()}
+    broken = {key: rows for key in keys if (rows := rule(lake.tenant(key.tenant), key)).height}
+    metadata: dict[str, dg.MetadataValue] = {"broken_rows": dg.MetadataValue.int(sum(map(len, broken.values())))}
+    newest = dict(sorted(broken.items(), reverse=True)[:SHOWN])
+    metadata |= {" ".join(map(str, key)): dg.MetadataValue.md(markdown(rows.head(20))) for key, rows in newest.items()}
+    blocks = (selected.asset_key.path[-1], selected.name) in BLOCKING
     return dg.AssetCheckResult(
         asset_key=selected.asset_key,
         check_name=selected.name,
-        passed=not found,
-        severity=dg.AssetCheckSeverity.WARN,
+        passed=not broken,
+        severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
         metadata=metadata,
     )
 
 
 def _partitions(table: Table) -> dg.PartitionsDefinition[str]:
-    return tenant_day if table.partition == "tenant_day" else orders
+    return tenant_month if table.partition == "tenant_day" else orders
 
 
-GROUPS = {
-    **dict.fromkeys(("messages", "message_versions", "message_stats", "media"), "ingest"),
-    **dict.fromkeys(
-        (
-            "channel_lines",
-            "embeddings",
-            "feature_counts",
-            "search_index",
-            "topics",
-            "topic_messages",
-            "topic_changes",
-            "topic_map",
-            "rankings",
-        ),
-        "understand",
-    ),
-    **dict.fromkeys(("editor_results", "image_briefs", "images"), "edit"),
-    **dict.fromkeys(("content_packages", "exports"), "deliver"),
-}
-CHECKS = [_checks(group) for group in ("ingest", "understand", "edit", "deliver")]
+_ALL = {(table.name, check) for table, check, _, _ in RULES}
+_OF_DAYS = {(table, check) for table, check in _ALL if TABLES[table].partition == "tenant_day"}
+NIGHTLY = _checks("nightly_checks", _OF_DAYS)
+CHECKS = [
+    NIGHTLY,
+    *(_checks(f"{table}_{check}", {(table, check)}) for table, check in sorted(BLOCKING)),
+    _checks("order_checks", _ALL - _OF_DAYS - BLOCKING),
+]

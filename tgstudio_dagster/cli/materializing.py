@@ -1,0 +1,146 @@
+"""`tgstudio materialize`, and what other commands share with it: days brought up to rankings in runs of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from tgstudio_dagster.cli.output import JsonOption, TenantOption, console, errors, open_studio, parse_day, print_json
+from tgstudio_dagster.core.errors import TGStudioError
+
+if TYPE_CHECKING:
+    from tgstudio_dagster.core.days import DayRange
+    from tgstudio_dagster.lake.store import TenantLake
+    from tgstudio_dagster.operate.launch import RunOutcome
+    from tgstudio_dagster.orchestration.progress import Listener, Step
+    from tgstudio_dagster.services import Studio
+
+
+@dataclass(frozen=True)
+class Materialized:
+    """A run over some days, and its id."""
+
+    ranges: tuple[DayRange, ...]
+    run_id: str
+
+    @property
+    def first(self) -> date:
+        """Its first day."""
+        return self.ranges[0].first
+
+    @property
+    def last(self) -> date:
+        """Its last day."""
+        return self.ranges[-1].last
+
+
+def materialize(
+    tenant: TenantOption,
+    first: Annotated[str | None, typer.Option("--from", help="First day (UTC); default: what waits.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day (UTC).")] = None,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="Also days that were made by older code than this release has.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring a tenant's days up to rankings to date: one Dagster run for months that follow each other."""
+    from tgstudio_dagster.core.days import DayRange
+
+    studio = open_studio(tenant)
+    start, end = parse_day(first), parse_day(last)
+    if (start is None) != (end is None):
+        raise typer.BadParameter("give both --from and --to, or neither")
+    if stale and start is not None:
+        raise typer.BadParameter("--stale finds the days itself: give it without --from and --to")
+    todo = (
+        [DayRange(start, end)]
+        if start is not None and end is not None
+        else stale_ranges(studio.scope.lake, old_code=stale)
+    )
+    runs = materialize_ranges(studio, todo, quiet=as_json)
+    if as_json:
+        print_json([{"from": run.first, "to": run.last, "run_id": run.run_id} for run in runs])
+    elif not runs:
+        console.print("Nothing waits: everything is up to date.")
+    for run in () if as_json else runs:
+        console.print(f"{run.first} … {run.last}: materialized in run {run.run_id}")
+
+
+def bring_up_to_date(studio: Studio) -> None:
+    """Read Telegram for the tenant, then materialize every day that is stale."""
+    from tgstudio_dagster.orchestration.decide.reading import reading_days
+
+    materialize_ranges(studio, [reading_days(datetime.now(UTC).date())])
+    materialize_ranges(studio, stale_ranges(studio.scope.lake))
+
+
+def stale_ranges(lake: TenantLake, *, old_code: bool = False) -> list[DayRange]:
+    """The ranges of days that wait to be materialized, oldest first; with `old_code` also those that older code made."""
+    from tgstudio_dagster.lake.freshness import days_of_older_code, stale_days
+    from tgstudio_dagster.lake.tables.posts import MESSAGES
+    from tgstudio_dagster.orchestration.code_versions import CODE_VERSIONS
+    from tgstudio_dagster.orchestration.decide.refresh import ranges
+
+    days = {*stale_days(lake), *(days_of_older_code(lake, CODE_VERSIONS) if old_code else ())}
+    return ranges(days, lake.days(MESSAGES))
+
+
+def materialize_ranges(studio: Studio, todo: Sequence[DayRange], *, quiet: bool = False) -> list[Materialized]:
+    """One Dagster run for ranges whose months follow each other, in this process; raises TGStudioError where one fails."""
+    from tgstudio_dagster.core.days import by_adjacent_months
+    from tgstudio_dagster.core.home import prepare_home
+    from tgstudio_dagster.core.settings import settings
+
+    if not todo:
+        return []
+    prepare_home(settings())
+    from tgstudio_dagster.operate.launch import materialize_days
+
+    runs = []
+    for ranges in by_adjacent_months(todo):
+        name = f"{ranges[0].first} … {ranges[-1].last}"
+        with progress_bar(name, quiet=quiet) as listener:
+            outcome = materialize_days(studio.tenant.slug, ranges, listener)
+        report(outcome, name)
+        runs.append(Materialized(ranges, outcome.run_id))
+    return runs
+
+
+@contextmanager
+def progress_bar(name: str, *, quiet: bool = False) -> Iterator[Listener]:
+    """A bar on stderr while a run lasts: the asset and day it is at, how many of all days of all assets, the time left."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[at]}"),
+        TimeRemainingColumn(),
+        console=errors,
+        disable=quiet,
+    )
+    done: dict[str, int] = {}
+    with bar:
+        task = bar.add_task(f"materializing {name}", total=None, at="")
+
+        def listener(step: Step) -> None:
+            done[step.asset] = step.done
+            at = f"{step.asset} {step.done} of {step.days} days"
+            bar.update(task, completed=sum(done.values()), total=step.days * step.steps, at=at)
+
+        yield listener
+
+
+def report(outcome: RunOutcome, what: str) -> None:
+    """Warn of checks that did not pass; raise TGStudioError where the run failed."""
+    for check in outcome.failed_checks:
+        errors.print(f"[yellow]check did not pass[/] {escape(check)} (run {outcome.run_id})", highlight=False)
+    if not outcome.success:
+        raise TGStudioError(f"{what}: the run {outcome.run_id} failed: {outcome.error}")

@@ -1,0 +1,40 @@
+"""CSV that a spreadsheet may open: no cell of it runs as a formula.
+
+A text that begins like a formula gets an apostrophe before it (owasp.org/www-community/attacks/CSV_Injection, with the
+full-width forms, which spreadsheets take for the same). Numbers and times are left as they are.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+BOM = b"\xef\xbb\xbf"
+"""Begins a file that spreadsheets are to read as UTF-8."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_FORMULA = f"^(?:{'|'.join(map(pl.escape_regex, FORMULA_STARTS))})"
+
+
+def cell(text: str) -> str:
+    """A text as a cell that nothing runs."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def cells(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with nothing in it that CSV can't hold or a spreadsheet would run.
+
+    Texts become `cell`s, lists and structs JSON texts, names of columns too where a user chose them.
+    """
+    return frame.select(_cell(name, dtype) for name, dtype in frame.schema.items())
+
+
+def _cell(name: str, dtype: pl.DataType) -> pl.Expr:
+    column, shown = pl.col(name), cell(name)
+    if isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
+        text = column.cast(pl.String)
+        guarded = pl.concat_str(pl.lit("'"), text)
+        return pl.when(text.str.contains(_FORMULA)).then(guarded).otherwise(text).alias(shown)
+    if isinstance(dtype, pl.List | pl.Array | pl.Struct):
+        # Polars encodes structs only: the column goes into one of its own, whose frame is cut off again.
+        encoded = pl.struct(column.alias("_")).struct.json_encode().str.slice(len('{"_":')).str.head(-1)
+        return pl.when(column.is_not_null()).then(encoded).alias(shown)
+    return column.alias(shown)

@@ -19,7 +19,7 @@ from streamlit_app.principal import studio
 from tgstudio_dagster.core.csv import BOM, cells
 from tgstudio_dagster.core.vocabulary import BUNDLE_FORMATS
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.services.bundles import BUNDLE_TABLES, TABLES, Bundle, tables_of
+from tgstudio_dagster.services.bundles import BUNDLE_TABLES, TABLES, Bundle
 from tgstudio_dagster.services.posts import SQL_ROWS, SQL_SECONDS
 
 EXAMPLES = {
@@ -44,7 +44,7 @@ def show() -> None:
 
 def _order(mine: Studio) -> None:
     may, today = mine.may("bundles.request"), datetime.now(UTC).date()
-    known = tables_of(mine.scope)
+    known = mine.bundles.tables()
     with st.form("bundle", border=True):
         days: Any = st.date_input(
             t("data.days"), value=(today - timedelta(days=6), today), format="DD.MM.YYYY", key="bundle_days"
@@ -119,7 +119,7 @@ def _sql(mine: Studio) -> None:
         placeholder="select …",
     )  # fmt: skip
     with st.expander(t("data.dictionary"), icon=":material/menu_book:"):
-        name = st.selectbox(t("data.table"), sorted(tables_of(mine.scope)), key="dictionary")
+        name = st.selectbox(t("data.table"), sorted(mine.bundles.tables()), key="dictionary")
         st.caption(TABLES[name].description)
         st.dataframe(
             [

@@ -215,6 +215,7 @@ _ROWS = (
     _reads("packages.save", turn=True),
     _reads("files.open", routes=("GET /files/{uri}",)),
     # bundles
+    _reads("bundles.tables", pages=("data",)),
     _reads("bundles.all", routes=("GET /v1/bundles",), pages=("data",)),
     _reads("bundles.get", routes=("GET /v1/bundles/{bundle_id}",)),
     _edits("bundles.request", "ask for bundles", routes=("POST /v1/bundles",), pages=("data",)),

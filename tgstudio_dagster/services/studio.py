@@ -78,6 +78,10 @@ class Studio:
         """Whose everything here is."""
         return self.scope.tenant
 
+    def off(self) -> frozenset[str]:
+        """The capabilities that the tenant does not have: their pages, routes and tools are not there."""
+        return self.scope.off()
+
     def may(self, action: str) -> bool:
         """Whether the policy lets the principal do this: what a page asks to show a control."""
         return self.scope.may(action)

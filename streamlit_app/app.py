@@ -115,4 +115,5 @@ def _sign_out(identity: Identity) -> None:
     )
 
 
-main()
+with platform().catalog.one_look_up():
+    main()

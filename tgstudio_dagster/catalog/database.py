@@ -14,12 +14,13 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
@@ -43,6 +44,8 @@ _THREADS = 4
 """Threads that ask the catalog for an event loop; SQLite lets one write at a time anyway."""
 _BUSY_MS = 30_000
 """How long SQLite waits for another process's write before it gives up."""
+_LOOKED_UP: ContextVar[dict[tuple[URL, str], Tenant] | None] = ContextVar("tenants looked up", default=None)
+"""Tenants that the request at work has looked up, by catalog and slug; None outside of requests."""
 _UPGRADE_LOCK = 0x7467_7374
 """PostgreSQL advisory lock that one upgrade holds at a time."""
 
@@ -82,7 +85,7 @@ class Catalog:
         """
         with Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
-        self.writes += 1
+        self._written()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -99,13 +102,32 @@ class Catalog:
         """
         slug = who if isinstance(who, str) else who.tenant
         engine = self._engine if writing else self._engine.execution_options(tgstudio_reading=True)
+        known = _LOOKED_UP.get() if not writing else None
         with _TenantSession(engine, slug) as session, session.begin():
-            tenant = session.get(Tenant, slug)
-            if tenant is None or tenant.deleted_at is not None:
-                raise NotFoundError(f"There is no tenant {slug!r}; `tgstudio tenant list` names those that exist.")
+            if known is not None and (tenant := known.get((self.url, slug))) is not None:
+                # A copy in this session, without asking the database; it stays for as long as it is held here.
+                tenant = session.merge(tenant, load=False)
+            else:
+                tenant = session.get(Tenant, slug)
+                if tenant is None or tenant.deleted_at is not None:
+                    raise NotFoundError(f"There is no tenant {slug!r}; `tgstudio tenant list` names those that exist.")
+                if known is not None:
+                    known[self.url, slug] = tenant
             yield session
         if writing:
-            self.writes += 1
+            self._written()
+
+    @contextmanager
+    def one_look_up(self) -> Iterator[None]:
+        """Within it, in this context and the threads it begins, a tenant is looked up once, and anew after a write.
+
+        For one request: what is done for longer must notice that a tenant was deleted meanwhile.
+        """
+        token = _LOOKED_UP.set({})
+        try:
+            yield
+        finally:
+            _LOOKED_UP.reset(token)
 
     async def ask(self, function: Callable[Concatenate[Catalog, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """What `function(catalog, …)` returns or raises, asked in a thread: the way to the catalog from an event loop.
@@ -170,6 +192,13 @@ class Catalog:
             self._threads.shutdown()
             self._threads = None
         self._engine.dispose()
+
+    def _written(self) -> None:
+        """What was remembered before is old now."""
+        self.writes += 1
+        known = _LOOKED_UP.get()
+        if known is not None:
+            known.clear()
 
     def _heads(self) -> dict[str, str]:
         """The states the tables should be in, by the table that says so: the catalog's own, and each capability's."""

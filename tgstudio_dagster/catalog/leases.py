@@ -3,6 +3,8 @@
 A lease is a row. Who holds it keeps it alive by a heartbeat; who dies loses it at once on the same machine, and after
 `ttl` seconds on another. Every taking gives a larger token (a fencing token: work done under a smaller one is void).
 
+What a lease protects is handled where it is taken.
+
 All leases of a process share its catalog's connections, and one thread (`_Keeper`) that renews them together.
 """
 

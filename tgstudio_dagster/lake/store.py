@@ -97,6 +97,11 @@ class Lake:
         """Vectors of texts, shared by all tenants: they name neither text nor tenant."""
         return VectorCache(self.objects)
 
+    def waiting_tenants(self) -> set[str]:
+        """Tenants that have landings, or news of files, which are in no table yet: two listings, however many tenants."""
+        paths = [*self.objects.list(layout.LANDINGS), *self.objects.list(layout.FETCHED)]
+        return {layout.tenant_of(path) for path in paths}
+
     def tenant(self, tenant: str) -> TenantLake:
         """The tenant's part; raises LakeError for what is no slug."""
         return TenantLake(self.objects, layout.check_tenant(tenant), self.cache)

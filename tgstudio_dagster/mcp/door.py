@@ -16,7 +16,7 @@ from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import SignInError, TGStudioError
 from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.web import problems
-from tgstudio_dagster.web.who import Calls, Visitor, of_key
+from tgstudio_dagster.web.who import Visitor, of_key
 
 _WRONG_KEYS = 20
 """Wrong keys of one address in a minute, before it is told to wait."""
@@ -44,7 +44,7 @@ class Door:
             answer = problems.problem(405, "/mcp: only POST is served.", headers={"allow": "POST"})
         else:
             try:
-                visitor = await anyio.to_thread.run_sync(visitor_of, self._platform, request, None)
+                visitor = await anyio.to_thread.run_sync(visitor_of, self._platform, request)
                 if visitor.key is not None:
                     self._platform.limiter.take("messages_per_minute", visitor.key.id, _MESSAGES)
                 scope.setdefault("state", {})[_STATE] = visitor
@@ -56,16 +56,15 @@ class Door:
             await self._app(scope, receive, send)
 
 
-def visitor_of(platform: Platform, request: Any, calls: Calls | None) -> Visitor:
-    """Who sends the request: the visitor of its key, never of a cookie, which a foreign page could have sent along.
+def visitor_of(platform: Platform, request: Any) -> Visitor:
+    """Who sends the request, asked once: the visitor of its key, never of a cookie, which a foreign page could have sent.
 
-    With `calls` the call is counted against that limit, and the limit of a minute.
     Raises SignInError, ForbiddenError, QuotaError.
     """
     if not isinstance(request, Request):
         raise SignInError(_NO_KEY, field="Authorization")
     known = request.scope.get("state", {}).get(_STATE)
-    if isinstance(known, Visitor) and calls is None:
+    if isinstance(known, Visitor):
         return known
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
@@ -73,7 +72,7 @@ def visitor_of(platform: Platform, request: Any, calls: Calls | None) -> Visitor
     ip = request.client.host if request.client else ""
     agent = request.headers.get("user-agent", "")
     try:
-        return of_key(platform, secret.strip(), utc_now(), ip=ip, user_agent=agent, calls=calls)
+        return of_key(platform, secret.strip(), utc_now(), ip=ip, user_agent=agent, calls=None)
     except SignInError:
         platform.limiter.take("wrong_keys", ip, _WRONG_KEYS)
         raise

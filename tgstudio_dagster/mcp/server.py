@@ -54,7 +54,7 @@ from tgstudio_dagster.mcp.tool import Arguments, Call, Tool
 from tgstudio_dagster.services import policy
 from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.web.problems import status_of
-from tgstudio_dagster.web.who import Calls, Visitor, of_key
+from tgstudio_dagster.web.who import Visitor, count_call, of_key
 
 MAX_BODY = 256 * 2**10
 _AT_ONCE = 16
@@ -80,7 +80,7 @@ _OUTPUT = {
 }
 _OWN_WORDS = (SignInError, ForbiddenError, LimitError, QuotaError, SettingsError, QueryError)
 """Errors that quote nobody but the caller; what SQL says of posts is sealed by its tool."""
-Who = Callable[[ServerRequestContext[Any, Any], Calls | None], Visitor]
+Who = Callable[[ServerRequestContext[Any, Any]], Visitor]
 """Whose message this is; with a name of a limit, the call is counted against it."""
 
 
@@ -89,7 +89,7 @@ def build_mcp(platform: Platform) -> tuple[Server[Any], ASGIApp]:
 
     The app is attached by a Route of exactly that path; its root must hold `server.session_manager.run()` open.
     """
-    server = build_server(platform, lambda context, calls: visitor_of(platform, context.request, calls))
+    server = build_server(platform, lambda context: visitor_of(platform, context.request))
     web = platform.web_settings
     hosts = {urlsplit(web.origin).netloc, *_LOOPBACK, *(f"{host}:*" for host in _LOOPBACK)}
     cors = {origin.strip() for origin in web.cors_origins.split(",") if origin.strip()}
@@ -109,9 +109,7 @@ def build_local(platform: Platform, secret: str) -> Server[Any]:
     """The server of one API key, for stdio and for tests in memory. Raises SignInError where the key is none."""
     of_key(platform, secret, utc_now(), ip=None, user_agent="", calls=None)
     # Asked anew for each message: a key that is revoked ends at once.
-    return build_server(
-        platform, lambda _, calls: of_key(platform, secret, utc_now(), ip=None, user_agent="", calls=calls)
-    )
+    return build_server(platform, lambda _: of_key(platform, secret, utc_now(), ip=None, user_agent="", calls=None))
 
 
 def build_server(platform: Platform, who: Who) -> Server[Any]:
@@ -166,7 +164,7 @@ async def _list(
     platform: Platform, who: Who, context: ServerRequestContext[Any, Any], _params: PaginatedRequestParams | None
 ) -> ListToolsResult:
     try:
-        visitor = await anyio.to_thread.run_sync(who, context, None)
+        visitor = await anyio.to_thread.run_sync(who, context)
         off = await anyio.to_thread.run_sync(platform.off, visitor.principal.tenant)
     except TGStudioError as error:
         raise MCPError(INVALID_PARAMS, str(error)) from None
@@ -181,7 +179,8 @@ async def _call(
     params: CallToolRequestParams,
 ) -> CallToolResult:
     given = params.arguments or {}
-    return await anyio.to_thread.run_sync(_answer, platform, who, context, params.name, given, limiter=threads)
+    with platform.catalog.one_look_up():
+        return await anyio.to_thread.run_sync(_answer, platform, who, context, params.name, given, limiter=threads)
 
 
 def _answer(
@@ -194,9 +193,9 @@ def _answer(
     status, results = 200, None
     try:
         # Who it is first, then the count: a call that is over the limit is noted as its key's.
-        visitor = who(context, None)
-        who(context, "mcp_calls_per_day")
-        call = Call(platform, visitor, _key(visitor), utc_now())
+        visitor, now = who(context), utc_now()
+        count_call(platform, visitor, "mcp_calls_per_day", now)
+        call = Call(platform, visitor, _key(visitor), now)
         usable = visible(visitor, platform.off(visitor.principal.tenant))
         if tool is None or tool not in usable:
             allowed = ", ".join(one.name for one in usable) or "none"

@@ -9,7 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.core.errors import SettingsError, TGStudioError
+from tgstudio_dagster.core.errors import FieldError, TGStudioError
 from tgstudio_dagster.core.health import Health
 from tgstudio_dagster.core.settings import reader_settings, settings
 from tgstudio_dagster.lake.store import Lake
@@ -50,7 +50,7 @@ async def _read() -> None:
     try:
         port = await health.start(own.host, own.port)
     except OSError as error:
-        raise SettingsError(f"TGSTUDIO_READER_PORT: {own.port} is taken on {own.host}; set another.") from error
+        raise FieldError("TGSTUDIO_READER_PORT", f"{own.port} is taken on {own.host}; set another.") from error
     _LOG.info("reading; health at http://%s:%d/healthz", own.host, port)
     try:
         await reader.run(stop)

@@ -17,7 +17,7 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.switches import switched_off
 from tgstudio_dagster.catalog.people.api_requests import History
 from tgstudio_dagster.catalog.people.logins import ended_among
-from tgstudio_dagster.catalog.people.tenants import get_tenant
+from tgstudio_dagster.catalog.people.tenants import get_tenant, tenant_settings
 from tgstudio_dagster.core.cache import TtlCache
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.principal import Principal
@@ -122,6 +122,9 @@ class Platform:
                 open_search=self.search,
                 machine=lambda: self.settings,
                 off=lambda: self.off(slug),
+                read_settings=lambda catalog, slug: self.remembered.get(
+                    f"settings {slug}", lambda: tenant_settings(catalog, slug)
+                ),
             )
         )
 

@@ -78,6 +78,7 @@ class Scope:
     machine: Callable[[], Settings] = settings
     off: Callable[[], frozenset[str]] = frozenset
     """The capabilities that the tenant does not have."""
+    read_settings: Callable[[Catalog, str], TenantSettings] = tenant_settings
 
     @classmethod
     def open(cls, principal: Principal, catalog: Catalog, lake: Lake, *, runs: RunsClient | None = None) -> Scope:
@@ -88,7 +89,7 @@ class Scope:
 
     def settings(self) -> TenantSettings:
         """What the tenant has set. Asks for no right: whatever is done is done by it."""
-        return tenant_settings(self.catalog, self.tenant.slug)
+        return self.read_settings(self.catalog, self.tenant.slug)
 
     def may(self, action: str) -> bool:
         """Whether the policy lets the principal do this: what a page asks to show a control."""

@@ -28,7 +28,7 @@ class OwnSettings(Service):
     def put(self, settings: TenantSettings) -> TenantSettings:
         """Replace what the tenant has set. Raises ForbiddenError where an editor would change what is an owner's."""
         scope = self.scope
-        before = scope.settings()
+        before = tenants.tenant_settings(scope.catalog, scope.tenant.slug)
         changed = [name for name in TenantSettings.model_fields if getattr(settings, name) != getattr(before, name)]
         locked = [name for name in changed if name in OPENING]
         if locked and not scope.may("settings.open"):

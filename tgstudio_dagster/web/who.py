@@ -52,6 +52,8 @@ class Visitor:
     sid: str | None
     ip: str
     language: Literal["ru", "en"]
+    pace: int = 0
+    """Calls a minute that the key may make; 0: there is no key."""
 
     def need(self, *scopes: str) -> None:
         """Raises ForbiddenError where the visitor lacks one of these scopes."""
@@ -175,11 +177,19 @@ def of_key(
             raise ForbiddenError(f"this key may not be used from {ip}.", field="ips")
         if key.user_agents and not any(user_agent.lower().startswith(one.lower()) for one in key.user_agents):
             raise ForbiddenError("this key may not be used by this program.", field="user_agents")
-    if calls is not None:
-        platform.limiter.take("calls_per_minute", key.id, min(most, key.rate_per_minute or most))
-        platform.calls.take(principal.tenant, calls, now.date())
     scopes = frozenset(key.scopes) & scopes_of(principal.role)
-    return Visitor(principal, user, scopes, key, None, ip or "", _language(user, language))
+    pace = min(most, key.rate_per_minute or most)
+    found = Visitor(principal, user, scopes, key, None, ip or "", _language(user, language), pace)
+    if calls is not None:
+        count_call(platform, found, calls, now)
+    return found
+
+
+def count_call(platform: Platform, visitor: Visitor, calls: Calls, now: datetime) -> None:
+    """Count a call of a key, by the minute and as one of the day's `calls`. Raises QuotaError where it is one too many."""
+    if visitor.key is not None:
+        platform.limiter.take("calls_per_minute", visitor.key.id, visitor.pace)
+        platform.calls.take(visitor.principal.tenant, calls, now.date())
 
 
 def _key(platform: Platform, secret: str, now: datetime) -> tuple[ApiKey, Principal, User, tuple[str, ...], int]:

@@ -71,7 +71,10 @@ def landings_sensor(
     context: dg.SensorEvaluationContext, catalog: dg.ResourceParam[Catalog], lake: dg.ResourceParam[Lake]
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """One run per tenant at most; a tenant that is busy waits. What has not landed starts nothing."""
-    slugs = [tenant.slug for tenant in list_tenants(catalog)]
+    waiting = lake.waiting_tenants()
+    if not waiting:
+        return dg.SkipReason("nothing has landed")
+    slugs = [tenant.slug for tenant in list_tenants(catalog) if tenant.slug in waiting]
     pending = [one for one in (_pending(lake, slug) for slug in slugs) if one.landings]
     news = [one for one in (_news(lake, slug) for slug in slugs) if one.days]
     if not pending and not news:

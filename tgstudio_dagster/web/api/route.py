@@ -65,6 +65,10 @@ class ApiRoute(APIRoute):
         body: TypeAdapter[Any] | None = TypeAdapter(shape) if shape else None
 
         async def handle(request: Request) -> Response:
+            with platform_of(request).catalog.one_look_up():
+                return await answer(request)
+
+        async def answer(request: Request) -> Response:
             started, status, sent = time.perf_counter(), 500, b""
             try:
                 request, sent = await _read(request)

@@ -311,7 +311,7 @@ def allowed(
     row = POLICY[action]
     capability = capabilities.of_noun(row.noun)
     if capability is not None and capability in off:
-        raise NotFoundError(f"{row.noun}: this workspace does not have the capability {capability!r}.")
+        raise NotFoundError(f"There are no {row.noun} here: this workspace lacks the capability {capability!r}.")
     if scopes is not None and not row.anybody:
         _check_scope(row, principal, scopes)
     if RANK[principal.role] < RANK[row.role]:

@@ -19,6 +19,7 @@ import pytest
 from tests.builders import landing
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.tenants import add_tenant
+from tgstudio_dagster.core.days import DayRange
 from tgstudio_dagster.definitions import build_definitions
 from tgstudio_dagster.lake.frame_cache import FrameCache
 from tgstudio_dagster.lake.freshness import stale_days
@@ -30,7 +31,7 @@ from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_MESSAGES
 from tgstudio_dagster.operate.launch import QUIET
 from tgstudio_dagster.orchestration.jobs import CHECK, REFRESH
 from tgstudio_dagster.orchestration.partitions import tenant_month_key, tenants
-from tgstudio_dagster.orchestration.tags import range_tags
+from tgstudio_dagster.orchestration.tags import days_tags
 from tgstudio_dagster.topics import hourly
 from tgstudio_dagster.topics.rank_history import known_at
 
@@ -57,7 +58,7 @@ class Platform:
             lake=dg.ResourceDefinition.hardcoded_resource(self.lake),
             catalog=dg.ResourceDefinition.hardcoded_resource(self.catalog),
         ).resolve_job_def(job_name)
-        tags = range_tags(tenant, first, last)
+        tags = days_tags(tenant, [DayRange(first, last)])
         return job.execute_in_process(instance=self.instance, tags=tags, run_config=QUIET, raise_on_error=False)
 
     def read(self, table: str, day: date = DAY, tenant: str = "acme") -> pl.DataFrame:

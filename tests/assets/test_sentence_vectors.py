@@ -15,6 +15,7 @@ from tests.builders import landing
 from tests.topics.models import Scripted
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.tenants import add_tenant
+from tgstudio_dagster.core.days import DayRange
 from tgstudio_dagster.core.errors import SettingsError
 from tgstudio_dagster.definitions import build_definitions
 from tgstudio_dagster.lake.store import Lake
@@ -22,7 +23,7 @@ from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.operate.launch import QUIET
 from tgstudio_dagster.orchestration.jobs import REFRESH
 from tgstudio_dagster.orchestration.partitions import tenants
-from tgstudio_dagster.orchestration.tags import range_tags
+from tgstudio_dagster.orchestration.tags import days_tags
 from tgstudio_dagster.search.find import Search
 from tgstudio_dagster.topics.sentence import Encoder, SentenceEncoder
 
@@ -53,7 +54,7 @@ class Platform:
         given = {"lake": self.lake, "catalog": self.catalog, "encoder": encoder}
         resources = {name: dg.ResourceDefinition.hardcoded_resource(value) for name, value in given.items()}
         job = build_definitions(**resources).resolve_job_def(REFRESH)
-        tags = range_tags(tenant, DAY, DAY)
+        tags = days_tags(tenant, [DayRange(DAY, DAY)])
         return job.execute_in_process(instance=self.instance, tags=tags, run_config=QUIET, raise_on_error=False)
 
     def read(self, table: str, tenant: str = "acme") -> pl.DataFrame:

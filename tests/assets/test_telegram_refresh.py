@@ -36,7 +36,7 @@ from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.operate.launch import QUIET
 from tgstudio_dagster.orchestration.jobs import CHECK, FETCH_MEDIA, REFRESH
 from tgstudio_dagster.orchestration.partitions import tenants
-from tgstudio_dagster.orchestration.tags import range_tags
+from tgstudio_dagster.orchestration.tags import days_tags
 from tgstudio_dagster.reader.access import Telegram
 from tgstudio_dagster.reader.decide.reading import reading_days
 
@@ -86,7 +86,7 @@ class Deployment:
             .resolve_job_def(job)
             .execute_in_process(
                 instance=self.instance,
-                tags=range_tags(tenant, days.first, days.last),
+                tags=days_tags(tenant, [DayRange(days.first, days.last)]),
                 run_config=QUIET,
                 raise_on_error=False,
             )

@@ -23,12 +23,13 @@ from tgstudio_dagster.capabilities import capabilities
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.switches import switch, switch_of_plan
 from tgstudio_dagster.cli import app
+from tgstudio_dagster.core.days import DayRange
 from tgstudio_dagster.core.errors import NotFoundError, QueryError
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.definitions import build_definitions
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.orchestration.partitions import tenants
-from tgstudio_dagster.orchestration.tags import range_tags
+from tgstudio_dagster.orchestration.tags import days_tags
 
 NAME = "notes"
 
@@ -121,7 +122,7 @@ def test_its_asset_fills_its_table_which_only_who_has_it_sees(tmp_path: Path, ca
         instance.add_dynamic_partitions(str(tenants.name), ["acme"])
         hold = dg.ResourceDefinition.hardcoded_resource
         job = build_definitions(lake=hold(desk.lake), catalog=hold(catalog)).resolve_job_def("count_words")
-        assert job.execute_in_process(instance=instance, tags=range_tags("acme", DAY, DAY)).success
+        assert job.execute_in_process(instance=instance, tags=days_tags("acme", [DayRange(DAY, DAY)])).success
         assert desk.lake.tenant("acme").read(NOTE_WORDS, days=[DAY])["words"].sum() > 10
         told = desk.studio().posts.sql("select channel_id, words from note_words")
         assert told.height == desk.lake.tenant("acme").read(NOTE_WORDS, days=[DAY]).height > 0

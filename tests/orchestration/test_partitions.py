@@ -16,7 +16,7 @@ from tgstudio_dagster.orchestration.partitions import (
     tenants,
     trailing_window,
 )
-from tgstudio_dagster.orchestration.tags import DAYS_TAG, days_tags, range_tags
+from tgstudio_dagster.orchestration.tags import DAYS_TAG, days_tags
 
 MONTHS = [date(2026, month, 1) for month in (1, 2, 3)]
 
@@ -37,7 +37,7 @@ def test_a_range_of_one_tenant_is_one_run_over_its_months_only(instance: dg.Dags
 
     job = dg.Definitions(assets=[upstream], jobs=[dg.define_asset_job("all")]).resolve_job_def("all")
     assert job.execute_in_process(
-        instance=instance, tags=range_tags("acme", date(2026, 1, 9), date(2026, 3, 2))
+        instance=instance, tags=days_tags("acme", [DayRange(date(2026, 1, 9), date(2026, 3, 2))])
     ).success
     assert seen == [TenantMonth("acme", month) for month in MONTHS]
     materialized = instance.get_materialized_partitions(dg.AssetKey("upstream"))
@@ -91,7 +91,7 @@ def test_days_of_the_version_before_in_the_storage_break_nothing(instance: dg.Da
     old = dg.AssetMaterialization("upstream", partition="2026-03-15|acme")
     instance.report_runless_asset_event(old)
     job = dg.Definitions(assets=[upstream], jobs=[dg.define_asset_job("all")]).resolve_job_def("all")
-    assert job.execute_in_process(instance=instance, tags=range_tags("acme", MONTHS[-1], MONTHS[-1])).success
+    assert job.execute_in_process(instance=instance, tags=days_tags("acme", [DayRange(MONTHS[-1], MONTHS[-1])])).success
     assert "2026-03|acme" in instance.get_materialized_partitions(dg.AssetKey("upstream"))
 
 

@@ -15,7 +15,7 @@ from tgstudio_dagster.core.settings import Settings
 from tgstudio_dagster.orchestration.nightly import changed_days
 from tgstudio_dagster.orchestration.partitions import tenant_month, tenants
 from tgstudio_dagster.orchestration.retention import prune
-from tgstudio_dagster.orchestration.tags import range_tags
+from tgstudio_dagster.orchestration.tags import days_tags
 
 MARCH, APRIL = date(2026, 3, 1), date(2026, 4, 1)
 
@@ -38,7 +38,7 @@ class Home:
         self.job = dg.Definitions(assets=[table], jobs=[dg.define_asset_job("all")]).resolve_job_def("all")
 
     def run(self, month: date) -> str:
-        tags = range_tags("acme", month, month)
+        tags = days_tags("acme", [DayRange(month, month)])
         return self.job.execute_in_process(instance=self.instance, tags=tags, raise_on_error=False).run_id
 
     def events(self, run_id: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 from tgstudio_dagster.core.days import DayRange, format_ranges
 from tgstudio_dagster.orchestration.partitions import FOR_TAG, ORDER_TAG, TENANT_TAG, tenant_month_key
@@ -14,15 +13,12 @@ DAYS_TAG = "tgstudio/days"
 """The days of a run's months that it works on, as `core/days.py` writes them; without it, all of them."""
 VERSION_TAG = "tgstudio/version"
 """What the run was asked to bring up to date: names the state it found, so that attempts on it can be counted."""
-KIND_TAG = "tgstudio/kind"
 ASKED_TAG = "tgstudio/asked"
 """When what the run answers was last asked for: `updated_at` of the order."""
 BUNDLE_TAG = "tgstudio/bundle"
 UPLOAD_TAG = "tgstudio/upload"
 ATTEMPT_TAG = "tgstudio/attempt"
 """How many runs had begun the upload before this one was asked for."""
-HISTORY = "history"
-"""Runs that read history: `dagster.yaml` lets two of them run at once, so that refreshes always find room."""
 
 
 def days_tags(tenant: str, ranges: Sequence[DayRange]) -> dict[str, str]:
@@ -33,11 +29,6 @@ def days_tags(tenant: str, ranges: Sequence[DayRange]) -> dict[str, str]:
         DAYS_TAG: format_ranges(ranges),
         TENANT_TAG: tenant,
     }
-
-
-def range_tags(tenant: str, first: date, last: date) -> dict[str, str]:
-    """`days_tags` of one range."""
-    return days_tags(tenant, [DayRange(first, last)])
 
 
 def order_tags(tenant: str, order: str) -> dict[str, str]:

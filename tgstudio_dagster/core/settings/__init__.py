@@ -12,7 +12,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
-from tgstudio_dagster.core.errors import FieldError, SettingsError
+from tgstudio_dagster.core.errors import FieldError
 from tgstudio_dagster.core.settings.machine import Settings
 from tgstudio_dagster.core.settings.reader import ReaderSettings
 from tgstudio_dagster.core.settings.telegram import TelegramSettings

@@ -1,31 +1,41 @@
-"""What has been read from Telegram: posts, their versions, their counters, their media."""
+"""What has been read from Telegram: posts, their versions, their counters, their media. Reading is the reader's."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import date
-from typing import Any
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import polars as pl
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.leases import lease
-from tgstudio_dagster.core.days import DayRange
+from tgstudio_dagster.catalog.people.tenants import tenant_settings
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.lake.tables.posts import LANDING, MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.orchestration.day_writer import write_days
-from tgstudio_dagster.orchestration.media_months import MediaMonths
+from tgstudio_dagster.orchestration.partitions import tenant_month
 from tgstudio_dagster.orchestration.run_days import RunDays, days_by_tenant
 from tgstudio_dagster.orchestration.specs import ONE_RUN, month_specs
+from tgstudio_dagster.orchestration.wishing import wish_unread
+from tgstudio_dagster.posts.attachments import note_files, wanted, with_fetched
 from tgstudio_dagster.posts.merging import merge_day
-from tgstudio_dagster.telegram.reading.pull import Telegram
-from tgstudio_dagster.telegram.reading.read_report import ReadReport
 
 GROUP = "ingest"
 OWNER = "team:ingest"
 KINDS = {"telegram", "polars", "parquet"}
 LEASE_WAIT = 600.0  # seconds; longer than a merge takes, so that a second run waits its turn
 MERGED = (MESSAGES, MESSAGE_VERSIONS, MESSAGE_STATS)
+
+landings = dg.AssetSpec(
+    "landings",
+    description=f"{LANDING.description}\n\nMade outside of Dagster by the reader, which tells here what landed, waits and "
+    "errors (`tgstudio_dagster/reader/`); imports land too.",
+    group_name="telegram",
+    owners=[OWNER],
+    kinds=KINDS,
+    partitions_def=tenant_month,
+)
 
 
 @dg.multi_asset(
@@ -36,36 +46,25 @@ MERGED = (MESSAGES, MESSAGE_VERSIONS, MESSAGE_STATS)
         group=GROUP,
         owner=OWNER,
         kinds=KINDS,
-        skippable=True,
+        deps=["landings"],
         fresh=True,
-        notes="Telegram is read for the tenant first: what is new, what is missing of the days. Then each day's landings are "
-        "merged into its object: the newest observation wins. Stale when a landing waits for a day. Where Telegram asks to "
-        "wait and nothing has landed, the run ends here, skipped.",
+        notes="Each day's landings are merged into its object: the newest observation wins. Stale when a landing waits for a "
+        "day. For days that were never read the reader is asked; what it lands starts the next run.",
     ),
 )
 def merge_landings(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
     catalog: dg.ResourceParam[Catalog],
-    telegram: dg.ResourceParam[Telegram],
     run_days: RunDays,
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """Read Telegram, merge what has landed into the days' objects, then drop it. One run at a time for a tenant."""
+    """Merge what has landed into the days' objects, then drop it. One run at a time for a tenant."""
     keys = run_days.of(context, lake)
-    by_tenant = days_by_tenant(keys)
-    reports = {
-        tenant: telegram.read(catalog, lake.tenant(tenant), DayRange(min(days), max(days)), context.log.info)
-        for tenant, days in by_tenant.items()
-    }
+    wish_unread(context, lake, catalog, keys)
     with ExitStack() as held:
-        for tenant in reports:
+        for tenant in days_by_tenant(keys):
             held.enter_context(lease(catalog, f"merge/{tenant}", wait=LEASE_WAIT))
-        landed = any(day in days for tenant, days in by_tenant.items() for day in lake.tenant(tenant).landing_days())
-        waits = [report.waits_until for report in reports.values() if report is not None and report.waits_until]
-        if waits and not landed:
-            context.log.info("skipped: Telegram asks to wait until %s UTC", f"{min(waits):%Y-%m-%d %H:%M:%S}")
-            return
-        yield from write_days(context, lake, keys, MERGED, _merge, metadata=lambda: _described(reports))
+        yield from write_days(context, lake, keys, MERGED, _merge)
 
 
 def _merge(lake: TenantLake, day: date) -> Iterator[pl.DataFrame]:
@@ -77,24 +76,6 @@ def _merge(lake: TenantLake, day: date) -> Iterator[pl.DataFrame]:
     lake.drop_landings(landings)
 
 
-def _described(reports: dict[str, ReadReport | None]) -> dict[str, Any]:
-    """What reading Telegram did, as metadata: counts, waits, errors by channel."""
-    read = [report for report in reports.values() if report is not None]
-    if not read:
-        return {}
-    channels = [channel for report in read for channel in report.channels.values()]
-    waits = {wait.method: f"{wait.until:%Y-%m-%d %H:%M:%S} UTC" for report in read for wait in report.waits}
-    return {
-        "read": sum(report.total("landed") for report in read),
-        "observed_again": sum(report.total("observed") for report in read),
-        "deleted": sum(report.total("deleted") for report in read),
-        "comments": sum(report.total("comments") for report in read),
-        "more_to_read": any(report.more for report in read),
-        "waits": dg.MetadataValue.json(waits),
-        "errors": dg.MetadataValue.json({str(one.channel_id): one.error for one in channels if one.error}),
-    }
-
-
 @dg.multi_asset(
     name="media",
     backfill_policy=ONE_RUN,
@@ -104,8 +85,8 @@ def _described(reports: dict[str, ReadReport | None]) -> dict[str, Any]:
         owner=OWNER,
         kinds=KINDS,
         deps=["messages"],
-        notes="Files that Telegram still holds are fetched, within the tenant's filters and its plan. Stale when the day's "
-        "messages change.",
+        notes="Files that Telegram still holds are noted for the reader, which fetches them within the tenant's filters and its "
+        "plan. Stale when the day's messages change, or news of files waits.",
     ),
     op_tags={"dagster/priority": "-10"},  # files may take minutes: rankings first
 )
@@ -113,22 +94,27 @@ def media(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
     catalog: dg.ResourceParam[Catalog],
-    telegram: dg.ResourceParam[Telegram],
     run_days: RunDays,
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Media of the days' posts: what is stored, what was left out, what waits, each with its reason."""
-    keys = run_days.of(context, lake)[::-1]  # the newest first, as files are
-    months = MediaMonths(catalog, telegram, keys)
+    statuses: Counter[str] = Counter()
+
+    def make(store: TenantLake, day: date) -> Iterator[pl.DataFrame]:
+        filters, news = tenant_settings(catalog, store.tenant).filters, store.fetched.read(day)
+        plan = wanted(store.read(MESSAGES, days=[day]), store.read(MEDIA, days=[day]), filters)
+        table = with_fetched(plan, news.rows)
+        statuses.update(status.partition(":")[0] for status in table["status"])
+        yield table
+        # The table is stored by now, so a killed run leaves the news for the next one.
+        note_files(catalog, store.tenant, day, table, datetime.now(UTC))
+        store.fetched.drop(day, news.names)
+
+    keys = run_days.of(context, lake)
     yield from write_days(
         context,
         lake,
         keys,
         (MEDIA,),
-        months.make,
-        metadata=lambda: {
-            "downloaded_bytes": months.bytes,
-            "statuses": dg.MetadataValue.json(dict(sorted(months.statuses.items()))),
-        },
+        make,
+        metadata=lambda: {"statuses": dg.MetadataValue.json(dict(sorted(statuses.items())))},
     )
-    for error in months.errors:
-        context.log.warning("media: %s", error)

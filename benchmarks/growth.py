@@ -10,6 +10,16 @@ files that it is (SQLite), and reads of the lake are counted as Python opens its
 
 Its texts are chains of the sample's words (Russian in two channels of three, English in the others), with names and rare
 words invented for each event; an event is told by two to six channels within a day, in parts of the same sentences.
+
+Before Dagster's partitions became months (version 0.1.0; 2 cores shared with ten busy processes, so only counts, bytes, CPU and
+memory say anything):
+
+    dump                      22,000 posts over 483 days, 28.4 MB
+    import                    4 s CPU, peak 294 MB
+    materialize               1 run, 513 s CPU (2,519 s on the clock), peak 891 MB
+    left by it                13,672 events, 6,279 of them materializations; Dagster's storage 245 MB, lake 160 MB
+    one more day's refresh    10 s CPU, peak 581 MB; 177 events, 13 of them materializations; Dagster's storage 0.9 MB
+    objects opened by it      244: embeddings 73, channel_lines 61, feature_counts 31, messages 28, message_stats 16, ...
 """
 
 from __future__ import annotations

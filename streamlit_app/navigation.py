@@ -15,7 +15,6 @@ from tgstudio_dagster import capabilities
 from tgstudio_dagster.capabilities import CapabilityPage
 from tgstudio_dagster.core.errors import FieldError
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.services.policy import of_page
 
 PAGES = Path(__file__).parent / "app_pages"
 
@@ -78,18 +77,11 @@ def added() -> tuple[Entry, ...]:
     )
 
 
-def sees(studio: Studio, key: str) -> bool:
-    """Whether the tenant has the page, and there is anything on it that the policy lets this principal do."""
-    if capabilities.of_page(key) in studio.off():
-        return False
-    return any(studio.may(action.name) for action in of_page(key))
-
-
 def menu(studio: Studio) -> dict[str, list[StreamlitPage]]:
     """The pages for `st.navigation`, by the group's title; the first page is where people arrive."""
     groups: dict[str, list[StreamlitPage]] = {}
     for entry in (*ENTRIES, *added()):
-        if not sees(studio, entry.key):
+        if not studio.sees(entry.key):
             continue
         page = st.Page(
             entry.file,

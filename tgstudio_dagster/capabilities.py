@@ -68,7 +68,9 @@ class Capability:
     """Module of its SQLAlchemy models."""
     migrations: Migrations | None = None
     lake_tables: str | None = None
-    """A sequence of lake.contract.Table."""
+    """A sequence of lake.contract.Table, in a module that imports no more than that."""
+    code_version: str = "1"
+    """Of what makes these tables: another one makes what was made before stale."""
     assets: str | None = None
     """Module of its Dagster assets."""
     jobs: str | None = None

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 import assets
+from assets.ingest import landings
 from tgstudio_dagster.capabilities import load_all
 from tgstudio_dagster.orchestration.bundle_job import build_bundle
 from tgstudio_dagster.orchestration.checks import CHECKS
@@ -21,7 +22,7 @@ from tgstudio_dagster.orchestration.sensors.tenants import SENSORS
 def build_definitions(**overrides: Any) -> dg.Definitions:
     """The platform's definitions; `overrides` replace resources by name (lake, catalog, writer, painter, io_manager)."""
     return dg.Definitions(
-        assets=[*dg.load_assets_from_package_module(assets), *_assets()],
+        assets=[*dg.load_assets_from_package_module(assets), landings, *_assets()],
         asset_checks=CHECKS,
         jobs=[*JOBS, build_bundle, import_upload, clean_up, *_of_capabilities("jobs")],
         schedules=SCHEDULES,

@@ -44,7 +44,7 @@ def show() -> None:
 
 def _order(mine: Studio) -> None:
     may, today = mine.may("bundles.request"), datetime.now(UTC).date()
-    known = mine.bundles.tables()
+    known = mine.tables()
     with st.form("bundle", border=True):
         days: Any = st.date_input(
             t("data.days"), value=(today - timedelta(days=6), today), format="DD.MM.YYYY", key="bundle_days"
@@ -119,7 +119,7 @@ def _sql(mine: Studio) -> None:
         placeholder="select …",
     )  # fmt: skip
     with st.expander(t("data.dictionary"), icon=":material/menu_book:"):
-        name = st.selectbox(t("data.table"), sorted(mine.bundles.tables()), key="dictionary")
+        name = st.selectbox(t("data.table"), sorted(mine.tables()), key="dictionary")
         st.caption(TABLES[name].description)
         st.dataframe(
             [

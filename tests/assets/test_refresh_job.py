@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import random
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import dagster as dg
 import polars as pl
@@ -18,7 +20,9 @@ from tests.builders import landing
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.tenants import add_tenant
 from tgstudio_dagster.definitions import build_definitions
+from tgstudio_dagster.lake.frame_cache import FrameCache
 from tgstudio_dagster.lake.freshness import stale_days
+from tgstudio_dagster.lake.objects import LocalObjects
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
@@ -246,3 +250,27 @@ def test_what_was_known_at_an_hour_is_what_a_run_made_then(platform: Platform) -
         assert then.found.topics.equals(topics)
         assert then.found.topic_messages.equals(members)
         assert then.rankings.equals(rankings)
+
+
+def test_a_refresh_reads_an_object_once_however_many_steps_look_back_over_it(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [DAY - timedelta(days=back) for back in range(6, -1, -1)]
+    for number, day in enumerate(days):
+        moment = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+        platform.land(post(number + 1, date=moment, observed_at=moment))
+    assert platform.refresh(days[0], DAY).success
+    platform.lake.cache = FrameCache()
+    opened: Counter[str] = Counter()
+    real = LocalObjects.open
+
+    def counted(self: LocalObjects, path: str) -> BinaryIO:
+        opened[path] += 1
+        return real(self, path)
+
+    monkeypatch.setattr(LocalObjects, "open", counted)
+    platform.land(post(99))
+    assert platform.refresh().success
+    replaced = {path for path in opened if f"date={DAY}" in path}  # read before it is merged, and as it is after
+    assert max(opened[path] for path in replaced) == 2
+    assert {opened[path] for path in opened.keys() - replaced} == {1}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from typer.testing import CliRunner
 from tests.builders import make_tenant
 from tests.capabilities.example import NOTES
 from tests.capabilities.example.lake import NOTE_WORDS
-from tests.services.desk import DAY, NOW, TOPIC, Desk
+from tests.services.desk import DAY, Desk
 from tests.streamlit_app.reader import Readers, shown
 from tests.web.site import Client, Site, copy_home
 from tgstudio_dagster.capabilities import capabilities
@@ -28,7 +27,8 @@ from tgstudio_dagster.core.errors import NotFoundError, QueryError
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.definitions import build_definitions
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.orchestration.partitions import orders
+from tgstudio_dagster.orchestration.partitions import tenants
+from tgstudio_dagster.orchestration.tags import range_tags
 
 NAME = "notes"
 
@@ -100,9 +100,7 @@ def test_its_page_is_in_the_menu_and_drawn_only_where_it_is_on(site: Site) -> No
     for tenant, there in (("on", True), ("off", False)):
         reader = readers.of(tenant)
         reader.open()
-        from streamlit_app.navigation import sees
-
-        assert sees(reader.studio, NAME) == there
+        assert reader.studio.sees(NAME) == there
     page = readers.of("on").open().switch_page(str(Path(__file__).parent / "example" / "page.py")).run()
     assert not page.exception
     assert "seen on the page" in shown(page)
@@ -120,15 +118,13 @@ def test_its_asset_fills_its_table_which_only_who_has_it_sees(tmp_path: Path, ca
     with dg.DagsterInstance.ephemeral() as instance:
         desk = Desk.open(tmp_path, catalog, instance)
         switch(catalog, Principal("acme", None, "operator"), NAME, True)
-        order = desk.studio().orders.request(TOPIC, now=NOW + timedelta(hours=1), day=DAY, platforms=["tg"]).id
-        assert desk.fulfil(order).success
+        instance.add_dynamic_partitions(str(tenants.name), ["acme"])
         hold = dg.ResourceDefinition.hardcoded_resource
         job = build_definitions(lake=hold(desk.lake), catalog=hold(catalog)).resolve_job_def("count_words")
-        assert order in instance.get_dynamic_partitions(str(orders.name))
-        assert job.execute_in_process(instance=instance, partition_key=order).success
-        assert desk.lake.tenant("acme").read(NOTE_WORDS, order=order)["words"].to_list()[0] > 10
-        told = desk.studio().posts.sql("select platform, words from note_words")
-        assert told["platform"].to_list() == ["tg"]
+        assert job.execute_in_process(instance=instance, tags=range_tags("acme", DAY, DAY)).success
+        assert desk.lake.tenant("acme").read(NOTE_WORDS, days=[DAY])["words"].sum() > 10
+        told = desk.studio().posts.sql("select channel_id, words from note_words")
+        assert told.height == desk.lake.tenant("acme").read(NOTE_WORDS, days=[DAY]).height > 0
         assert "note_words" in desk.studio().posts.sql("show tables")["name"].to_list()
         bravo = desk.studio("bravo")
         with pytest.raises(QueryError, match="no such view"):
@@ -143,4 +139,4 @@ def test_a_home_without_its_tables_gets_them_and_keeps_them_when_it_is_gone(
     catalog = Catalog(f"sqlite:///{copied}")
     catalog.upgrade()
     catalog.close()
-    assert Lake(str(tmp_path / "lake")).tenant("x").orders(NOTE_WORDS) == []
+    assert Lake(str(tmp_path / "lake")).tenant("x").days(NOTE_WORDS) == []

@@ -9,7 +9,7 @@ import pytest
 from tests.builders import make_tenant
 from tests.catalog.rows import make_account, make_subscription
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.follows.incoming import note_heard, take_heard
+from tgstudio_dagster.catalog.follows.incoming import forget_heard, heard_posts, note_heard
 from tgstudio_dagster.core.errors import NotFoundError
 
 EARLY, LATE = datetime(2026, 3, 9, tzinfo=UTC), datetime(2026, 3, 10, tzinfo=UTC)
@@ -24,37 +24,30 @@ def followed(catalog: Catalog) -> Catalog:
     return catalog
 
 
-def _left(catalog: Catalog, tenant: str = "demo", channel_id: int = 1) -> tuple[int, ...]:
-    with take_heard(catalog, tenant, channel_id) as taken:
-        taken.keep()
-    return taken.ids
+def _left(catalog: Catalog, tenant: str = "demo", channel_id: int = 1) -> list[int]:
+    return list(heard_posts(catalog, tenant, channel_id))
 
 
-def test_hints_are_taken_once_in_order_and_forgotten_when_observed(followed: Catalog) -> None:
+def test_hints_stand_once_in_order_and_are_forgotten_when_observed(followed: Catalog) -> None:
     note_heard(followed, "demo", 1, [7, 5, 7], now=EARLY)
-    with take_heard(followed, "demo", 1) as taken:
-        assert list(taken) == [5, 7]
-    assert _left(followed) == ()
-
-
-def test_hints_stay_when_observing_failed_or_came_to_no_end(followed: Catalog) -> None:
-    note_heard(followed, "demo", 1, [5], now=EARLY)
-    with pytest.raises(RuntimeError), take_heard(followed, "demo", 1):
-        raise RuntimeError
-    assert _left(followed) == (5,)
-    assert _left(followed) == (5,)
+    heard = heard_posts(followed, "demo", 1)
+    assert list(heard) == [5, 7]
+    assert _left(followed) == [5, 7]
+    forget_heard(followed, "demo", 1, heard)
+    assert _left(followed) == []
 
 
 def test_a_post_that_is_heard_of_again_meanwhile_stays(followed: Catalog) -> None:
     note_heard(followed, "demo", 1, [5, 7], now=EARLY)
-    with take_heard(followed, "demo", 1):
-        note_heard(followed, "demo", 1, [7, 9], now=LATE)
-    assert _left(followed) == (7, 9)
+    heard = heard_posts(followed, "demo", 1)
+    note_heard(followed, "demo", 1, [7, 9], now=LATE)
+    forget_heard(followed, "demo", 1, heard)
+    assert _left(followed) == [7, 9]
 
 
 def test_hints_stay_within_their_tenant_and_channel(followed: Catalog) -> None:
     note_heard(followed, "demo", 1, [5], now=EARLY)
-    assert _left(followed, tenant="other") == ()
-    assert _left(followed, channel_id=2) == ()
+    assert _left(followed, tenant="other") == []
+    assert _left(followed, channel_id=2) == []
     with pytest.raises(NotFoundError, match="'other' has not seen channel 1"):
         note_heard(followed, "other", 1, [5], now=EARLY)

@@ -30,7 +30,7 @@ DESIGN = (
     "users tenants memberships tg_accounts channels subscriptions account_channel_state orders rules settings plans quotas "
     "ai_claims ai_usage api_keys login_sessions used_logins audit_log imports import_rejects leases account_waits pairings "
     "subscription_requests tenant_reads sends quota_usage heard_posts media_backlog "
-    "package_edits bundles requests kept_answers watches uploads "
+    "package_edits bundles requests kept_answers watches uploads read_wishes "
     "outbox_events outbox_streams outbox_subscribers outbox_deliveries webhooks"
 )
 

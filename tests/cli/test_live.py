@@ -22,9 +22,9 @@ from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import Channel, User
 from tests.telegram.paired import VAULT_KEY, Paired, paired
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.follows.reading import tenant_read
 from tgstudio_dagster.cli import app
 from tgstudio_dagster.core.settings import Settings, settings, telegram_settings
+from tgstudio_dagster.lake.store import Lake
 
 run = CliRunner().invoke
 
@@ -109,7 +109,13 @@ def test_listen_tells_what_it_hears_gives_way_to_send_and_ends_well(
         time.sleep(0.05)
     post = telegram.post(news, "breaking")
     assert f"new  Big [News]: {post}" in _until(lines, "new")
-    assert tenant_read(desk.catalog, desk.tenant).woken
+    landed = Lake.open(settings()).tenant(desk.tenant)
+    deadline = time.monotonic() + 20
+    while "breaking" not in {
+        text for day in landed.landing_days() for text in landed.read_landings(landed.landings(day))["text"]
+    }:
+        assert time.monotonic() < deadline, "what was heard was not read"
+        time.sleep(0.1)
 
     assert _send("--yes")[0] == 0
     _until(lines, "giving way")

@@ -19,7 +19,7 @@ OURS = {name: one for name, one in SERVICES.items() if one["image"] == "tgstudio
 
 
 def test_every_process_has_its_service() -> None:
-    assert set(OURS) == {"init", "web", "code", "dagster", "daemon"}
+    assert set(OURS) == {"init", "web", "reader", "code", "dagster", "daemon"}
     assert set(SERVICES) - set(OURS) == {"postgres", "s3", "redis"}
 
 

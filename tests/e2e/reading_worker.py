@@ -1,50 +1,43 @@
-"""A process that reads a tenant, or fetches its files, as a run does: python -m tests.e2e.reading_worker read|fetch TENANT
+"""Processes that read: one tenant once, one that fetches its files, or the reader: reading_worker read|fetch|reader TENANT
 
 Where everything is, the environment says. It prints `ready` when all is loaded, and begins when it gets a line.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from datetime import UTC, date, datetime
 
+from tests.telegram.reads import fetch_files
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.tenant_settings import Filters
 from tgstudio_dagster.core.days import DayRange
 from tgstudio_dagster.core.settings import settings
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGES
-from tgstudio_dagster.telegram.files.downloads import media_tables
-from tgstudio_dagster.telegram.reading import reader  # noqa: F401 - loaded before it begins
-from tgstudio_dagster.telegram.reading.pull import Telegram
+from tgstudio_dagster.reader import __main__ as reader
+from tgstudio_dagster.reader.access import Telegram
+from tgstudio_dagster.telegram.reading import reader as reading  # noqa: F401 - loaded before it begins
 
 
 def main(work: str, tenant: str) -> None:
     """Do the work to its end; raises where it fails."""
     catalog, lake = Catalog.open(settings()), Lake.open(settings()).tenant(tenant)
-    telegram = Telegram.open(settings())
     print("ready", flush=True)
     sys.stdin.readline()
-    if work == "fetch":
-        fetch(telegram, catalog, lake)
-        return
+    if work == "reader":
+        reader.main()
+    elif work == "fetch":
+        fetch_files(Telegram.open(settings()), catalog, lake, datetime.now(UTC))
+    else:
+        read(catalog, lake)
+
+
+def read(catalog: Catalog, lake: TenantLake) -> None:
+    """All that the tenant follows, to its end."""
     every = DayRange(date.fromisoformat(settings().first_day), datetime.now(UTC).date())
-    report = telegram.read(catalog, lake, every, lambda text: print(text, flush=True))
+    report = asyncio.run(Telegram.open(settings()).read(catalog, lake, every, lambda event: print(event, flush=True)))
     if report is None or report.error or report.more:
         raise SystemExit(f"not read: {report}")
-
-
-def fetch(telegram: Telegram, catalog: Catalog, lake: TenantLake) -> None:
-    """The files of all days, as the `media` asset gets them."""
-    days = lake.days(MESSAGES)
-    made = media_tables(
-        {day: lake.read(MESSAGES, days=[day]) for day in days},
-        {day: lake.read(MEDIA, days=[day]) for day in days},
-        filters=Filters(),
-        fetch=lambda items: telegram.fetch(catalog, lake, items),
-    )
-    for day, table in made.tables.items():
-        lake.write(MEDIA, table, day=day)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,13 @@ No assertion: see test_soak.py.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +19,20 @@ from tests.e2e.soak_world import FastClock
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import Channel, User
 from tests.telegram.paired import Paired, paired
-from tests.telegram.reads import Reads
-from tgstudio_dagster.catalog.accounts.accounts import TgAccount, list_accounts
+from tests.telegram.reads import Reads, fetch_files
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.follows.reading import tenant_read
-from tgstudio_dagster.catalog.follows.subscriptions import list_subscriptions, request_subscription, requests
+from tgstudio_dagster.catalog.follows.standings import standings
+from tgstudio_dagster.catalog.follows.subscriptions import request_subscription
 from tgstudio_dagster.catalog.leases import lease
 from tgstudio_dagster.catalog.money.models import Quota
-from tgstudio_dagster.catalog.money.plans import limits_of
-from tgstudio_dagster.catalog.people.tenants import tenant_settings
 from tgstudio_dagster.core.days import DayRange
 from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGES
-from tgstudio_dagster.orchestration.decide import history, reading
-from tgstudio_dagster.telegram.files.downloads import media_tables
-from tgstudio_dagster.telegram.reading.pull import Telegram
-from tgstudio_dagster.telegram.reading.read_report import ReadReport
+from tgstudio_dagster.lake.tables.posts import MESSAGES
+from tgstudio_dagster.reader.access import Telegram
+from tgstudio_dagster.reader.decide import history, reading
+from tgstudio_dagster.telegram.reading.read_report import ReadEvent, ReadReport
 
 FIRST_DAY = date(2020, 1, 1)
 LONG = 2.5
@@ -82,48 +80,30 @@ class Desk:
         )  # fmt: skip
 
     def due(self) -> DayRange | None:
-        """The days to read now, by the rules of the refresh and the subscriptions sensor; None: nothing is due."""
-        now, last = self.clock(), tenant_read(self.catalog, self.tenant)
-        follows = list_subscriptions(self.catalog, self.tenant)
-        asked = [one.not_before or one.created_at for one in requests(self.catalog, self.tenant, "queued")]
-        state = reading.Reading(
-            self.tenant,
-            wanted=any(one.status == "active" for one in list_accounts(self.catalog, self.tenant)),
-            every=timedelta(minutes=limits_of(self.catalog, self.tenant).refresh_minutes),
-            started_at=last.started_at,
-            asked_at=max(asked, default=None),
-            waits_until=last.waits_until,
-        )
-        for read in reading.decide([state], busy=set(), failed_attempts={}, now=now):
-            return read.days
-        waiting = history.backlogs(self.tenant, follows, earliest=FIRST_DAY, waits_until=last.waits_until)
+        """The days to read now, by the reader's rules of what is due and of history; None: nothing is due."""
+        now = self.clock()
+        found = standings(self.catalog, earliest=FIRST_DAY, only=self.tenant)
+        if reading.decide(found, busy=set(), now=now):
+            return reading.reading_days(now.date())
         attempts = {name: history.Attempts(len(times), times[-1]) for name, times in self.tries.items()}
-        for piece in history.decide(waiting, busy=set(), attempts=attempts, now=now):
+        for piece in history.decide(found, earliest=FIRST_DAY, busy=set(), attempts=attempts, now=now):
             self.tries[f"{self.tenant}:{piece.version}"].append(now)
             return piece.days
         return None
 
     def run(self, days: DayRange) -> None:
-        """What a refresh run does: read, merge, fetch."""
+        """What the reader and the runs after it do: read, merge, fetch."""
         access = Telegram(lambda: self.settings, lambda: self.paired.vault, FIRST_DAY, self.staging, self.clock)
-        report = access.read(self.catalog, self.lake, days, lambda text: _LOG.info("%s: %s", self.tenant, text))
+        report = asyncio.run(access.read(self.catalog, self.lake, days, self._log))
         if report is not None:
             self.reports.append(report)
         with lease(self.catalog, f"merge/{self.tenant}", wait=60):
             Reads(self.paired, self.lake).merge()
         self.seen.update(self.lake.read(MESSAGES, columns=["channel_id", "msg_id"]).iter_rows())
-        self._fetch(access)
+        fetch_files(access, self.catalog, self.lake, self.clock())
 
-    def _fetch(self, access: Telegram) -> None:
-        days = self.lake.days(MESSAGES)
-        made = media_tables(
-            {day: self.lake.read(MESSAGES, days=[day]) for day in days},
-            {day: self.lake.read(MEDIA, days=[day]) for day in days},
-            filters=tenant_settings(self.catalog, self.tenant).filters,
-            fetch=lambda items: access.fetch(self.catalog, self.lake, items),
-        )
-        for day, table in made.tables.items():
-            self.lake.write(MEDIA, table, day=day)
+    def _log(self, event: ReadEvent) -> None:
+        _LOG.info("%s: %s", self.tenant, event)
 
 
 def open_desk(

@@ -7,10 +7,11 @@ import hashlib
 import os
 import random
 import shutil
+import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,9 +19,10 @@ import pytest
 
 from tests.servers.ready import ReadyProcess, ready_python
 from tests.servers.telegram import TelegramServer
+from tests.servers.telegram.model import Channel
 from tests.telegram.paired import VAULT_KEY
 from tests.telegram.reads import Reads, fill, posted, reads
-from tgstudio_dagster.catalog.accounts.accounts import session_lease
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, session_lease
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.leases import lease
 from tgstudio_dagster.core.errors import LeaseHeldError
@@ -51,6 +53,8 @@ class Home:
             "TGSTUDIO_DATABASE_URL": database_url,
             "TELEGRAM_BATCH_MESSAGES": str(BATCH),
             "SESSION_KEY_1": base64.b64encode(VAULT_KEY).decode(),
+            "TGSTUDIO_READER_PORT": "0",
+            "TGSTUDIO_DAGSTER_PORT": "1",
         }
         self.processes: list[ReadyProcess] = []
 
@@ -255,3 +259,68 @@ def test_a_dead_readers_session_is_taken_over_at_once(home: Home, telegram: Tele
     assert telegram.overlaps == []
     with lease(desk.paired.catalog, name):
         pass
+
+
+def test_the_reader_survives_kill_after_kill_and_loses_and_doubles_nothing(
+    local: Home, telegram: TelegramServer
+) -> None:
+    desk, rng = local.desk, random.Random(SEED)
+    channel = telegram.add_channel("news")
+    fill(telegram, channel, MESSAGES // 2, start=desk.now() - timedelta(days=60), step=timedelta(minutes=30))
+    account = desk.account(telegram.add_user())
+    desk.follow(account, channel)
+    telegram.latency = PACE
+    killed = 0
+    for _ in range(4):
+        killed += local.kill_after("reader", "messages.getHistory", rng.randint(3, 8))
+        telegram.post(channel, f"posted after kill {killed}")
+    began = time.monotonic()
+    calls = len(telegram.calls("messages.getHistory"))
+    reader = local.start("reader")
+    wait_until(lambda: len(telegram.calls("messages.getHistory")) > calls, 30)
+    taken_over = time.monotonic() - began
+    telegram.post(channel, "posted while it reads history")
+    wait_until(lambda: desk.cursor(account, channel).gaps == () and _newest_is_read(desk, account, channel), 120)
+    reader.send_signal(signal.SIGTERM)
+    assert reader.wait(20) == 0
+    again = sum(asked(telegram).values()) - len(asked(telegram))
+    print(f"killed {killed} times, taken over in {taken_over:.1f} s with loading, {again} messages asked for again")
+    assert killed == 4
+    assert desk.texts(channel) == posted(telegram, channel)
+    assert telegram.overlaps == []
+    assert again <= killed * (BATCH + 2 * PAGE)
+
+
+def test_a_killed_reader_is_taken_over_by_the_one_that_stands_by(home: Home, telegram: TelegramServer) -> None:
+    desk = home.desk
+    channel = telegram.add_channel("news")
+    telegram.post(channel, "a post")
+    account = desk.account(telegram.add_user())
+    desk.follow(account, channel)
+    holder, heir = home.load("reader"), home.load("reader")
+    go(holder)
+    wait_until(lambda: len(telegram.calls("updates.getState")) > 0, 30)
+    go(heir)
+    time.sleep(2)
+    holder.kill()
+    killed = time.time()
+    holder.wait()
+    telegram.post(channel, "after the death")
+    wait_until(lambda: desk.cursor(account, channel).last_msg_id == 2, 60)
+    print(f"taken over after {time.time() - killed:.2f} s")
+    assert time.time() - killed < 60, "the lease's time"
+    assert desk.texts(channel) == {1: "a post", 2: "after the death"}
+    assert telegram.overlaps == []
+    heir.send_signal(signal.SIGTERM)
+    assert heir.wait(20) == 0
+
+
+def _newest_is_read(desk: Reads, account: TgAccount, channel: Channel) -> bool:
+    return desk.cursor(account, channel).last_msg_id == max(desk.telegram.messages(channel))
+
+
+def wait_until(done: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -5,10 +5,12 @@ One `up` for all of the module's tests, each with a tenant of its own.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
+import time as time_module
 import urllib.request
 import zipfile
 from collections.abc import Iterator
@@ -26,7 +28,6 @@ from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import Channel
 from tests.services.desk import DAY, TOPIC, fill
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.follows.reading import wake
 from tgstudio_dagster.catalog.people.principals import operator
 from tgstudio_dagster.catalog.people.tenants import add_tenant
 from tgstudio_dagster.catalog.work.rules import TopicRule
@@ -34,7 +35,6 @@ from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.topics import RANKINGS
 from tgstudio_dagster.newsroom.pipeline import made_of
-from tgstudio_dagster.orchestration.tags import HISTORY, KIND_TAG
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.runs import RunsClient
 
@@ -107,8 +107,10 @@ def tenants(home: Home, telegram: TelegramServer, up: Up) -> Iterator[Tenants]:
     order = newsroom.orders.request(TOPIC, now=now, goal="text")
     bundle = newsroom.bundles.request(DAY, DAY, ["messages"], "csv", now=now)
 
-    home.pair(telegram.add_user("Alice"))
+    alice = telegram.add_user("Alice")
+    home.pair(alice)
     channel = telegram.add_channel("bignews", "Big News")
+    telegram.join(channel, alice)  # Telegram tells of channels that an account has joined
     telegram.post_many(
         channel, [f"post {n}" for n in range(200)], start=now - timedelta(days=9), step=timedelta(hours=1)
     )
@@ -157,7 +159,7 @@ def test_it_refreshes_what_lands_fulfils_an_order_and_backfills_a_range(up: Up, 
         }""",
         params={
             "assetSelection": [{"path": [name]} for name in ("messages", "message_versions", "message_stats", "media")],
-            "partitionNames": [f"{day}|acme" for day in DAYS],
+            "partitionNames": [f"{DAYS[0]:%Y-%m}|acme"],
         },
     )["launchPartitionBackfill"]
     assert backfill["__typename"] == "LaunchBackfillSuccess", backfill
@@ -207,17 +209,53 @@ def test_a_paired_tenant_is_read_its_history_filled_and_a_live_hint_followed(
         return found["text"].to_list()
 
     wait_for(lambda: "post 199" in texts(), "the wish was not settled and read")
-    # The newest hundred come with the first reading, the rest with a run of the subscriptions sensor.
+    # The newest hundred come with the first reading, the rest with the reader's slices of history.
     wait_for(lambda: len(texts()) >= 176 and up.all_succeeded(READER), "history was not filled")
     wanted = {f"post {n}" for n in range(24, 200)}  # the first day is the 8th before today
     assert wanted <= set(texts())
     assert len(texts()) == len(set(texts()))
-    assert {run[KIND_TAG] for run in up.runs(READER) if KIND_TAG in run} == {HISTORY}
 
-    telegram.post(tenants.channel, "breaking")
-    wake(studio.scope.catalog, READER, now=datetime.now(UTC))
-    wait_for(lambda: "breaking" in texts(), "the hint was not followed")
+    # What is heard is read, merged and shown; nothing that did not land starts a run.
+    wait_for(lambda: telegram.calls("updates.getState") != [], "nobody listens")
+    seconds = []
+    for number in range(5):
+        telegram.post(tenants.channel, f"breaking {number}")
+        posted = time_module.monotonic()
+        wait_for(lambda number=number: f"breaking {number}" in texts(), "what was heard was not read")
+        seconds.append(time_module.monotonic() - posted)
+    print("from a post to its row in the feed:", ", ".join(f"{one:.1f} s" for one in sorted(seconds)))
+    wait_for(lambda: up.all_succeeded(READER), "a run did not succeed")
+    runs = len(up.runs(READER))
+    time_module.sleep(20)
+    assert len(up.runs(READER)) == runs, "a run was started with nothing new"
     assert telegram.overlaps == []
+    events = up.ask(
+        """{assetOrError(assetKey: {path: ["landings"]}) {... on Asset {assetMaterializations(limit: 10) {partition}}}}"""
+    )["assetOrError"]["assetMaterializations"]
+    assert {event["partition"].partition("|")[2] for event in events} == {READER}
+
+
+def test_a_reader_that_is_killed_lives_again(up: Up) -> None:
+    def health() -> dict[str, object] | None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{up.reader_port}/healthz", timeout=5) as answer:
+                found: dict[str, object] = json.load(answer)
+                return found
+        except OSError:
+            return None
+
+    wait_for(lambda: (health() or {}).get("status") == "reading", "the reader is not well")
+    (reader,) = [
+        process
+        for process in psutil.Process(up.process.pid).children(recursive=True)
+        if process.cmdline()[-1:] == ["tgstudio_dagster.reader"]
+    ]
+    reader.kill()
+    wait_for(
+        lambda: not reader.is_running() and (health() or {}).get("status") == "reading", "it was not started again"
+    )
+    with urllib.request.urlopen(f"http://127.0.0.1:{up.reader_port}/metrics", timeout=5) as answer:
+        assert b"tgstudio_readings_total" in answer.read()
 
 
 def test_a_port_that_is_taken_is_a_clear_error(tmp_path: Path) -> None:

@@ -37,10 +37,13 @@ class Up:
 
     def __init__(self, home: Path, **environment: str) -> None:
         self.settings = Settings(home=home)
-        self.port, self.web_port = free_port(), free_port()
+        self.port, self.web_port, self.reader_port = free_port(), free_port(), free_port()
         self.environment = os.environ | environment
         self.environment |= {"TGSTUDIO_HOME": str(home), "TGSTUDIO_DAGSTER_PORT": str(self.port)}
-        self.environment |= {"TGSTUDIO_WEB_PORT": str(self.web_port)}
+        self.environment |= {
+            "TGSTUDIO_WEB_PORT": str(self.web_port),
+            "TGSTUDIO_READER_PORT": str(self.reader_port),
+        }
         self.process = subprocess.Popen(COMMAND, env=self.environment, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.said = []

@@ -264,3 +264,12 @@ def test_an_extension_that_breaks_paths_is_refused(acme: TenantLake, extension: 
 def test_a_landing_that_is_no_hash_is_refused(acme: TenantLake, name: str) -> None:
     with pytest.raises(LakeError, match="landing"):
         acme.drop_landings([Landing(DAY, name)])
+
+
+def test_tenants_that_wait_are_told_in_one_listing(lake: Lake) -> None:
+    noon = datetime(2026, 3, 14, 12, tzinfo=UTC)
+    assert lake.waiting_tenants() == set()
+    (landed,) = lake.tenant("acme").land(landing({"date": noon, "observed_at": noon}))
+    assert lake.waiting_tenants() == {"acme"}
+    lake.tenant("acme").drop_landings([landed])
+    assert lake.waiting_tenants() == set()

@@ -31,6 +31,7 @@ from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.newsroom import EDITOR_RESULTS
 from tgstudio_dagster.orchestration.bundle_job import bundles_sensor
 from tgstudio_dagster.orchestration.partitions import FOR_TAG, ORDER_TAG, TENANT_TAG
+from tgstudio_dagster.orchestration.sensors.endings import endings_sensor
 from tgstudio_dagster.orchestration.sensors.orders import orders_sensor, stops_sensor
 from tgstudio_dagster.orchestration.tags import ASKED_TAG, BUNDLE_TAG, bundle_tags
 
@@ -177,3 +178,41 @@ def test_a_bundle_that_cannot_be_built_stands_as_its_run_left_it(ticks: Ticks) -
     assert not build(ticks, wanted.id).success
     assert get_bundle(ticks.catalog, "acme", wanted.id).status == "running"
     assert mark_bundle(ticks.catalog, wanted.id, "failed", error="no table").error == "no table"
+
+
+@pytest.mark.parametrize(("ended", "status"), [("SUCCESS", "done"), ("FAILURE", "failed"), ("CANCELED", "cancelled")])
+@pytest.mark.parametrize("begun", [True, False], ids=["begun", "never begun"])
+def test_how_a_run_ended_is_said_of_its_order(ticks: Ticks, ended: str, status: str, begun: bool) -> None:
+    one = order(ticks)
+    (request,) = ticks.runs(orders_sensor)
+    job = build_definitions().resolve_job_def("fulfil_order")
+    run = ticks.instance.create_run_for_job(job, tags=request.tags, status=dg.DagsterRunStatus.STARTED)
+    if begun:
+        begin_order(ticks.catalog, one, run.run_id)
+    ticks.tick(endings_sensor)
+    assert get_order(ticks.catalog, "acme", one).status == ("running" if begun else "queued")
+    ticks.instance.delete_run(run.run_id)
+    ticks.instance.create_run_for_job(job, run_id=run.run_id, tags=request.tags, status=dg.DagsterRunStatus[ended])
+    ticks.tick(endings_sensor)
+    assert get_order(ticks.catalog, "acme", one).status == status
+
+
+def test_a_run_of_an_earlier_wish_says_nothing_of_the_next(ticks: Ticks) -> None:
+    one = order(ticks)
+    (request,) = ticks.runs(orders_sensor)
+    job = build_definitions().resolve_job_def("fulfil_order")
+    ticks.instance.create_run_for_job(job, tags=request.tags, status=dg.DagsterRunStatus.FAILURE)
+    put_order(ticks.catalog, one, "failed")
+    put_order(ticks.catalog, one, "queued")
+    ticks.tick(endings_sensor)
+    assert get_order(ticks.catalog, "acme", one).status == "queued"
+
+
+def test_a_bundle_whose_run_failed_says_why(ticks: Ticks) -> None:
+    wanted = create_bundle(
+        ticks.catalog, ACME, first=date(2026, 3, 1), last=date(2026, 3, 1), tables=["nosuch"], format="csv", now=NOW
+    )
+    assert not build(ticks, wanted.id).success
+    ticks.tick(endings_sensor)
+    failed = get_bundle(ticks.catalog, "acme", wanted.id)
+    assert failed.status == "failed" and failed.error is not None and "nosuch" in failed.error

@@ -53,7 +53,7 @@ def test_several_ranges_of_touching_months_are_one_box_and_their_tag_names_the_d
     tags = days_tags("acme", ranges)
     assert tags["dagster/asset_partition_range_start"] == "2026-01|acme"
     assert tags["dagster/asset_partition_range_end"] == "2026-03|acme"
-    assert tags[DAYS_TAG] == "2026-01-30..2026-02-02,2026-03-09..2026-03-09"
+    assert tags[DAYS_TAG] == "2026-01-30..2026-02-02,2026-03-09"
 
 
 def test_a_trailing_window_asks_for_the_month_and_the_one_before_of_the_same_tenant(

@@ -3,47 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
-from pydantic import SecretStr
 
 from tests.builders import landing, put_order
-from tgstudio_dagster.catalog.accounts.accounts import add_account, mark_account
-from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.follows.channels import ChannelSeen, remember_channels
-from tgstudio_dagster.catalog.follows.media_backlog import Waiting, note_media_backlog
-from tgstudio_dagster.catalog.follows.reading import begin_read, finish_read, wake
-from tgstudio_dagster.catalog.follows.subscriptions import (
-    finish_request,
-    mark_subscription,
-    request_subscription,
-    subscribe,
-)
-from tgstudio_dagster.catalog.money.plans import set_plan
 from tgstudio_dagster.catalog.people.principals import operator
 from tgstudio_dagster.catalog.people.tenants import add_tenant, delete_tenant
 from tgstudio_dagster.catalog.work.orders import create_order
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.definitions import build_definitions
+from tgstudio_dagster.lake.fetched import SCHEMA
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.orchestration.decide import reading
 from tgstudio_dagster.orchestration.partitions import tenants
 from tgstudio_dagster.orchestration.sensors.orders import orders_sensor
 from tgstudio_dagster.orchestration.sensors.tenants import (
-    media_sensor,
-    refresh_sensor,
-    subscriptions_sensor,
+    landings_sensor,
     tenants_sensor,
 )
-from tgstudio_dagster.orchestration.tags import DAYS_TAG, HISTORY, KIND_TAG, RANGE_END, RANGE_START
+from tgstudio_dagster.orchestration.tags import DAYS_TAG, RANGE_END, RANGE_START
 
 DAY = date(2026, 3, 14)
 NOW = datetime(2026, 3, 15, tzinfo=UTC)
-CHANNEL = 1001
 
 
 class Ticks:
@@ -63,6 +48,8 @@ class Ticks:
             resources=resources,
         ) as context:
             found = sensor(context)
+        if isinstance(found, list):
+            found = dg.SensorResult(run_requests=found)
         assert isinstance(found, dg.SensorResult | dg.SkipReason)
         if isinstance(found, dg.SensorResult):
             self.cursors[sensor.name] = found.cursor
@@ -89,21 +76,6 @@ class Ticks:
         return create_order(
             self.catalog, principal, topic_id="t-1", day=DAY, platforms=["tg"], language="ru", tone="neutral", now=NOW
         ).id
-
-    def pair(self, tenant: str = "acme") -> str:
-        vault = Vault({1: b"k" * 32})
-        session = SecretStr("a session")
-        return add_account(
-            self.catalog, tenant, vault, telegram_id=7, name="A", username=None, session=session, paired_by=None
-        ).id
-
-    def follow(self, account: str, *, since: date | None = None, filled_from: date | None = None) -> None:
-        remember_channels(self.catalog, "acme", [ChannelSeen(CHANNEL, "news", "News", "channel")])
-        subscribe(
-            self.catalog, "acme", channel_id=CHANNEL, account_id=account, reference="@news", visibility="public",
-            members=5, since=since, comments=False, created_by=None,
-        )  # fmt: skip
-        mark_subscription(self.catalog, "acme", CHANNEL, filled_from=filled_from)
 
 
 @pytest.fixture
@@ -132,88 +104,32 @@ def test_a_closed_tenant_s_partition_stays_while_its_run_lasts(ticks: Ticks) -> 
 
 
 def test_an_idle_tenant_gets_no_run(ticks: Ticks) -> None:
-    assert ticks.runs(refresh_sensor) == []
+    assert ticks.runs(landings_sensor) == []
 
 
 def test_a_landing_becomes_one_run_of_its_tenant_s_range(ticks: Ticks) -> None:
     moment = datetime(2026, 3, 14, 9, tzinfo=UTC)
     ticks.lake.tenant("acme").land(landing({"date": moment, "observed_at": moment}))
-    (request,) = ticks.runs(refresh_sensor)
+    (request,) = ticks.runs(landings_sensor)
     assert request.tags["tenant"] == "acme"
     assert request.tags[RANGE_START] == request.tags[RANGE_END] == "2026-03|acme"
     assert request.tags[DAYS_TAG] == "2026-03-14..2026-03-14"
 
 
-def test_a_paired_tenant_with_a_subscription_is_read_and_then_at_its_plan_s_pace(ticks: Ticks) -> None:
-    ticks.follow(ticks.pair())
-    (request,) = ticks.runs(refresh_sensor)
-    today = datetime.now(UTC).date()
-    assert request.tags[DAYS_TAG] == f"{today - timedelta(days=2)}..{today}"
-    begin_read(ticks.catalog, "acme", now=datetime.now(UTC) - timedelta(minutes=20))
-    assert ticks.runs(refresh_sensor) == []
-    set_plan(ticks.catalog, "acme", "pro")
-    assert len(ticks.runs(refresh_sensor)) == 1
-
-
-def test_a_new_request_or_a_live_hint_makes_a_tenant_due_at_once(ticks: Ticks) -> None:
-    ticks.pair()
-    begin_read(ticks.catalog, "acme", now=datetime.now(UTC) - reading.APART)
-    assert ticks.runs(refresh_sensor) == []
-    request = request_subscription(
-        ticks.catalog, operator(ticks.catalog, "acme"), reference="@news", account_id=None, since=DAY, comments=False
-    )
-    (asked,) = ticks.runs(refresh_sensor)
-    assert str(ticks.cursors["refresh_sensor"]) in asked.run_key
-    finish_request(ticks.catalog, "acme", request.id, status="failed", error="no such channel")
-    begin_read(ticks.catalog, "acme", now=datetime.now(UTC) - reading.APART)
-    ticks.follow(ticks.pair())
-    assert ticks.runs(refresh_sensor) == []
-    wake(ticks.catalog, "acme", now=datetime.now(UTC))
-    (woken,) = ticks.runs(refresh_sensor)
-    assert woken.run_key != asked.run_key
-
-
-def test_a_flood_wait_keeps_the_sensor_away_until_it_is_over(ticks: Ticks) -> None:
-    ticks.follow(ticks.pair())
-    start = datetime.now(UTC) - timedelta(hours=5)
-    begin_read(ticks.catalog, "acme", now=start)
-    finish_read(ticks.catalog, "acme", now=start, waits_until=datetime.now(UTC) + timedelta(minutes=1))
-    assert ticks.runs(refresh_sensor) == []
-    finish_read(ticks.catalog, "acme", now=start, waits_until=datetime.now(UTC) - timedelta(seconds=1))
-    assert len(ticks.runs(refresh_sensor)) == 1
-
-
-def test_a_tenant_whose_account_is_lost_or_that_has_a_run_is_left_alone(ticks: Ticks) -> None:
-    account = ticks.pair()
-    ticks.follow(account)
+def test_a_tenant_that_has_a_run_waits_with_what_landed(ticks: Ticks) -> None:
+    moment = datetime(2026, 3, 14, 9, tzinfo=UTC)
+    ticks.lake.tenant("acme").land(landing({"date": moment, "observed_at": moment}))
     ticks.running("acme")
-    assert ticks.runs(refresh_sensor) == []
-    mark_account(ticks.catalog, "acme", account, "expired", "pair again")
-    assert ticks.runs(refresh_sensor) == []
+    assert ticks.runs(landings_sensor) == []
 
 
-def test_a_subscription_s_history_is_read_in_slices_beside_the_refreshes(ticks: Ticks) -> None:
-    ticks.follow(ticks.pair(), since=DAY - timedelta(days=50), filled_from=DAY)
-    (request,) = ticks.runs(subscriptions_sensor)
-    assert request.tags[KIND_TAG] == HISTORY
-    assert request.tags[DAYS_TAG] == f"{DAY - timedelta(days=31)}..{DAY - timedelta(days=1)}"
-    assert (request.tags[RANGE_START], request.tags[RANGE_END]) == ("2026-02|acme", "2026-03|acme")
-    mark_subscription(ticks.catalog, "acme", CHANNEL, filled_from=DAY - timedelta(days=31))
-    (rest,) = ticks.runs(subscriptions_sensor)
-    assert rest.tags[DAYS_TAG].startswith(f"{DAY - timedelta(days=50)}..")
-    mark_subscription(ticks.catalog, "acme", CHANNEL, filled_from=DAY - timedelta(days=50))
-    assert isinstance(ticks.tick(subscriptions_sensor), dg.SkipReason)
-
-
-def test_files_that_wait_become_a_run_once_they_may_be_tried(ticks: Ticks) -> None:
-    assert isinstance(ticks.tick(media_sensor), dg.SkipReason)
-    note_media_backlog(ticks.catalog, "acme", {DAY: Waiting(3, datetime.now(UTC) + timedelta(hours=1))})
-    assert ticks.runs(media_sensor) == []
-    note_media_backlog(ticks.catalog, "acme", {DAY: Waiting(2, datetime.now(UTC))})
-    (request,) = ticks.runs(media_sensor)
-    assert request.tags[DAYS_TAG] == f"{DAY}..{DAY}"
-    note_media_backlog(ticks.catalog, "acme", {DAY: None})
-    assert isinstance(ticks.tick(media_sensor), dg.SkipReason)
+def test_news_of_files_become_a_run_of_media_alone(ticks: Ticks) -> None:
+    fetched = ticks.lake.tenant("acme").fetched
+    fetched.land(DAY, pl.DataFrame(schema=SCHEMA).clear(1))
+    (request,) = ticks.runs(landings_sensor)
+    assert (request.job_name, request.tags[DAYS_TAG]) == ("fetch_media", f"{DAY}..{DAY}")
+    fetched.drop(DAY, fetched.names(DAY))
+    assert isinstance(ticks.tick(landings_sensor), dg.SkipReason)
 
 
 def test_an_order_becomes_one_partition_and_one_run(ticks: Ticks) -> None:

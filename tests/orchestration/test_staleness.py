@@ -42,7 +42,7 @@ def events(desk: Desk) -> list[OutboxEvent]:
 def test_a_package_is_told_of_when_a_post_it_cites_is_edited_and_again_when_one_is_deleted(desk: Desk) -> None:
     assert isinstance(tick(desk, None), dg.SkipReason)
     studio = desk.studio()
-    order = studio.order(TOPIC, now=datetime.now(UTC), day=DAY, platforms=["tg"]).id
+    order = studio.orders.request(TOPIC, now=datetime.now(UTC), day=DAY, platforms=["tg"]).id
     desk.fulfil(order)
     cursor = tick(desk, None).cursor
     assert events(desk) == []
@@ -69,7 +69,7 @@ def test_a_package_is_told_of_when_a_post_it_cites_is_edited_and_again_when_one_
 
 
 def test_posts_that_have_not_changed_are_not_read_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = desk.studio().order(TOPIC, now=datetime.now(UTC), day=DAY, platforms=["tg"]).id
+    order = desk.studio().orders.request(TOPIC, now=datetime.now(UTC), day=DAY, platforms=["tg"]).id
     desk.fulfil(order)
     cursor = tick(desk, None).cursor
     monkeypatch.setattr(

@@ -21,7 +21,6 @@ from tgstudio_dagster.catalog.work.orders import (
     begin_order,
     cancel_order,
     create_order,
-    mark_order,
     requeue_order,
     settle_order,
 )
@@ -62,16 +61,17 @@ def test_an_order_that_is_fulfilled_is_told_once(catalog: Catalog) -> None:
         settle_order(catalog, made.id, "r1", "done")
     ((kind, data),) = events(catalog)
     assert (kind, data["order_id"], data["topic_id"], data["platforms"]) == ("order.done", made.id, "t-1", ["tg"])
-    mark_order(catalog, made.id, "done")
+    settle_order(catalog, made.id, None, "done")
     assert len(events(catalog)) == 1
 
 
 def test_an_order_that_fails_says_why_and_one_that_is_done_again_is_told_again(catalog: Catalog) -> None:
     made = order(catalog)
-    mark_order(catalog, made.id, "failed", run_id="r1", error="disk full")
+    begin_order(catalog, made.id, "r1")
+    settle_order(catalog, made.id, "r1", "failed", error="disk full")
     requeue_order(catalog, OPERATOR, made.id, goal="packages", images=0, now=NOW)
-    mark_order(catalog, made.id, "running", run_id="r2")
-    mark_order(catalog, made.id, "done")
+    begin_order(catalog, made.id, "r2")
+    settle_order(catalog, made.id, "r2", "done")
     assert [(kind, data.get("error")) for kind, data in events(catalog)] == [
         ("order.failed", "disk full"),
         ("order.done", None),

@@ -259,7 +259,7 @@ def _become(said: dict[str, Any], streams: list[int]) -> None:
 def ready_python() -> ReadyPython:
     """The one of this test run that has loaded the commands, and all that the main job loads while it works."""
     made = ReadyPython(
-        "dagster", "tgstudio_dagster.cli", "tgstudio_dagster.definitions", "tgstudio_dagster.telegram.reading.pull",
+        "dagster", "tgstudio_dagster.cli", "tgstudio_dagster.definitions", "tgstudio_dagster.reader.access",
         "tgstudio_dagster.services", "sklearn.decomposition", "sklearn.cluster", "umap.umap_", "PIL.ImageFont", "tantivy",
     )  # fmt: skip
     atexit.register(made.stop)

@@ -22,9 +22,12 @@ from tgstudio_dagster.catalog.follows.channels import ChannelSeen, remember_chan
 from tgstudio_dagster.catalog.follows.reading import ChannelCursor, cursor, remember_peer
 from tgstudio_dagster.catalog.follows.subscriptions import SubscriptionView, list_subscriptions, subscribe
 from tgstudio_dagster.catalog.people.tenant_settings import Filters
+from tgstudio_dagster.catalog.people.tenants import tenant_settings
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
+from tgstudio_dagster.posts.attachments import note_files, wanted, with_fetched
 from tgstudio_dagster.posts.merge import merge
+from tgstudio_dagster.reader.access import Telegram
 from tgstudio_dagster.telegram.reading.read_report import ReadReport
 from tgstudio_dagster.telegram.reading.reader import read_tenant
 
@@ -151,3 +154,22 @@ def posted(telegram: TelegramServer, channel: Channel) -> dict[int, str]:
 def fill(telegram: TelegramServer, channel: Channel, count: int, *, start: datetime, step: timedelta) -> list[int]:
     """Post so many texts; returns their ids."""
     return telegram.post_many(channel, [f"post {n}" for n in range(count)], start=start, step=step)
+
+
+def fetch_files(access: Telegram, catalog: Catalog, lake: TenantLake, now: datetime) -> None:
+    """The files of all days: noted by `media`, fetched by the reader, told in `media`, as those do it."""
+    filters = tenant_settings(catalog, lake.tenant).filters
+    days = lake.days(MESSAGES)
+    tell_media(catalog, lake, days, filters, now)
+    asyncio.run(access.fetch(catalog, lake, dict.fromkeys(days, now)))
+    tell_media(catalog, lake, days, filters, now)
+
+
+def tell_media(catalog: Catalog, lake: TenantLake, days: list[date], filters: Filters, now: datetime) -> None:
+    for day in days:
+        news = lake.fetched.read(day)
+        plan = wanted(lake.read(MESSAGES, days=[day]), lake.read(MEDIA, days=[day]), filters)
+        table = with_fetched(plan, news.rows)
+        note_files(catalog, lake.tenant, day, table, now)
+        lake.write(MEDIA, table, day=day)
+        lake.fetched.drop(day, news.names)

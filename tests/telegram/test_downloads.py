@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,22 +16,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import FIRST, landing, messages
+from tgstudio_dagster.catalog.follows.media_backlog import Waiting
 from tgstudio_dagster.catalog.people.tenant_settings import Filters
 from tgstudio_dagster.core.errors import LakeError
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.posts import MEDIA
 from tgstudio_dagster.posts.attachments import (
+    OUT_OF_TIME,
     OVER_QUOTA,
     REFUSED,
+    RETRY,
     TOO_LARGE,
     Item,
     Outcome,
+    fetched_rows,
     media_table,
+    new_backlog,
     settled,
+    still_wanted,
+    waiting,
     wanted,
+    with_fetched,
     within_quota,
 )
-from tgstudio_dagster.telegram.files.downloads import Downloads, media_tables
 from tgstudio_dagster.telegram.files.file_store import store_files
 from tgstudio_dagster.telegram.files.staging import Record, StagedFile, Staging
 from tgstudio_dagster.telegram.sources.source import MediaFile
@@ -189,33 +197,33 @@ def test_the_quota_is_never_exceeded_and_every_file_has_its_place(
     assert sorted([*fitting, *rest], key=lambda one: one.msg_id) == items
 
 
-def test_nothing_is_fetched_where_nothing_is_wanted() -> None:
-    def never(items: list[Item]) -> Downloads:
-        raise AssertionError(items)
+def test_news_of_files_stand_in_the_table_and_are_wanted_no_more() -> None:
+    plan = wanted(messages({"attachments": [photo(1), photo(2)]}), NONE, Filters())
+    first, second = plan.wanted
+    news = fetched_rows({first: STORED, second: Outcome(OVER_QUOTA)})
+    assert with_fetched(plan, news)["status"].to_list() == ["stored", OVER_QUOTA]
+    assert still_wanted(plan, news) == [second]
+    assert still_wanted(plan, pl.concat([news, fetched_rows({second: STORED})])) == []
 
-    frame = messages({"attachments": [photo(status="stored", sha256="ab" * 32)]}, {})
-    made = media_tables({DAY: frame}, {DAY: NONE}, filters=Filters(), fetch=never)
-    assert made.tables[DAY].equals(media_table(frame))
-    assert made.statuses == {"stored": 1}
+
+def test_news_of_a_file_that_the_post_no_longer_has_is_left_out() -> None:
+    plan = wanted(messages({"attachments": [photo(1)]}), NONE, Filters())
+    news = fetched_rows({replace(plan.wanted[0], member_id=99): STORED})
+    assert with_fetched(plan, news).equals(plan.table)
 
 
-def test_the_days_of_a_run_are_fetched_at_once_and_each_gets_its_own_rows() -> None:
-    asked: list[int] = []
-
-    def fetch(items: list[Item]) -> Downloads:
-        asked.extend(one.msg_id for one in items)
-        return Downloads({one: STORED if one.msg_id == 2 else Outcome(OVER_QUOTA) for one in items})
-
-    first = messages({"msg_id": 1, "attachments": [photo(1)]})
-    second = messages({"msg_id": 2, "date": FIRST + timedelta(days=1), "attachments": [photo(2)]})
-    days = {DAY: first, DAY + timedelta(days=1): second}
-    made = media_tables(days, dict.fromkeys(days, NONE), filters=Filters(), fetch=fetch)
-    assert asked == [2, 1]
-    assert [table.select("msg_id", "status").rows() for table in made.tables.values()] == [
-        [(1, OVER_QUOTA)],
-        [(2, "stored")],
-    ]
-    assert made.statuses == {"pending": 1, "stored": 1}
+def test_files_wait_for_their_reason_and_new_ones_are_fetched_at_once() -> None:
+    now = datetime(2026, 3, 9, 12, tzinfo=UTC)
+    flood = now + timedelta(hours=5)
+    assert waiting([STORED], now, None) is None
+    assert waiting([Outcome(OUT_OF_TIME), Outcome(OVER_QUOTA)], now, None) == Waiting(2, now)
+    assert waiting([Outcome(OVER_QUOTA)], now, None) == Waiting(1, datetime(2026, 3, 10, tzinfo=UTC))
+    assert waiting([Outcome("pending: a flood")], now, flood) == Waiting(1, flood)
+    assert waiting([Outcome("pending: no account")], now, None) == Waiting(1, now + RETRY)
+    plan = wanted(messages({"attachments": [photo(1), photo(2)]}), NONE, Filters())
+    assert new_backlog(plan.table, now) == Waiting(2, now)
+    told = with_fetched(plan, fetched_rows(dict.fromkeys(plan.wanted, Outcome(OVER_QUOTA))))
+    assert new_backlog(told, now) is None
 
 
 def staged(folder: Path, content: bytes, whole: int = 10) -> StagedFile:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgstudio_dagster.core.errors import FloodError, TelegramError
+from tgstudio_dagster.core.errors import FloodError, RefusedError, TelegramError
 from tgstudio_dagster.telegram.mtproto.messages import PAGE, Page
 from tgstudio_dagster.telegram.reading.paging import Stretch, ascending, descending
 
@@ -35,7 +35,7 @@ class History:
     def _page(self, at: int, found: list[int]) -> Page:
         self.asked.append(at)
         if self.refused.intersection(found):
-            raise TelegramError("messages.getHistory: Telegram refused it.")
+            raise RefusedError("messages.getHistory: Telegram refused it.")
         shown = [one for one in found if one not in self.hidden]
         return Page([{"id": one} for one in reversed(shown)], [], len(self.ids))
 

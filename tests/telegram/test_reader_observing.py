@@ -9,7 +9,7 @@ import pytest
 
 from tests.servers.telegram import TelegramServer
 from tests.telegram.reads import Reads, fill
-from tgstudio_dagster.catalog.follows.incoming import note_heard, take_heard
+from tgstudio_dagster.catalog.follows.incoming import heard_posts, note_heard
 from tgstudio_dagster.core.days import DayRange
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS
 
@@ -168,8 +168,7 @@ def test_what_a_listener_heard_is_observed_at_once_however_old(desk: Reads, tele
     rows = {row["msg_id"]: row for row in desk.messages(channel).iter_rows(named=True)}
     assert rows[edited]["text"] == "edited late" and rows[other]["version"] == 1
     assert rows[gone]["deleted_at"] is not None
-    with take_heard(desk.paired.catalog, desk.tenant, channel.id) as heard:
-        assert heard.ids == ()
+    assert heard_posts(desk.paired.catalog, desk.tenant, channel.id) == {}
 
 
 def test_comments_are_counted_and_read_only_where_asked_for(desk: Reads, telegram: TelegramServer) -> None:

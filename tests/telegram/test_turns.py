@@ -10,14 +10,14 @@ from tgstudio_dagster.catalog.accounts.accounts import session_lease
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.leases import lease
 from tgstudio_dagster.core.errors import LeaseHeldError
-from tgstudio_dagster.telegram.accounts.turns import is_wanted, session_turn
+from tgstudio_dagster.telegram.accounts.turns import session_turn, wanted_sessions
 
 
 def test_a_free_session_is_had_at_once_and_nobody_wants_it_any_more(catalog: Catalog) -> None:
     async def go() -> None:
         async with session_turn(catalog, "a", wait=0) as held:
             assert held.name == session_lease("a")
-            assert not is_wanted(catalog, "a")
+            assert "a" not in wanted_sessions(catalog)
 
     asyncio.run(go())
 
@@ -27,7 +27,7 @@ def test_a_wish_is_seen_while_a_listener_holds_the_session_and_met_when_it_gives
 
     async def listener() -> None:
         with lease(catalog, session_lease("a")):
-            while not is_wanted(catalog, "a"):
+            while "a" not in wanted_sessions(catalog):
                 await asyncio.sleep(0.05)
             seen.append(True)
 
@@ -47,7 +47,7 @@ def test_who_waits_too_long_is_told_who_holds_it_and_wishes_no_more(catalog: Cat
             with pytest.raises(LeaseHeldError, match="session/a"):
                 async with session_turn(catalog, "a", wait=0.5):
                     pytest.fail("two hold the session")
-            assert not is_wanted(catalog, "a")
+            assert "a" not in wanted_sessions(catalog)
 
     asyncio.run(go())
 

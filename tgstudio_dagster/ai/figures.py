@@ -89,7 +89,7 @@ def figures(text: str) -> list[Figure]:
     `1,400` reads both as 1400 and as 1.4; a scale word (тыс, млн, million, bn …) multiplies, for both ends of a range.
     """
     text = URL.sub(lambda match: " " * len(match.group()), text)
-    found: list[Figure] = []
+    results: list[Figure] = []
     taken: list[tuple[int, int]] = []
 
     def free(start: int, end: int) -> bool:
@@ -99,15 +99,15 @@ def figures(text: str) -> list[Figure]:
         for match in pattern.finditer(text):
             month, day = _month(match["month"]), int(match["day"])
             if free(*match.span()) and 1 <= month <= 12 and 1 <= day <= 31:
-                found.append(Figure(match.group().rstrip("."), *match.span(), frozenset({("date", (month, day))})))
+                results.append(Figure(match.group().rstrip("."), *match.span(), frozenset({("date", (month, day))})))
                 taken.append(match.span())
                 if year := match.groupdict().get("year"):
                     value = Decimal(year) if len(year) == 4 else Decimal(2000 + int(year))
-                    found.append(Figure(year, *match.span("year"), frozenset({("number", value)})))
+                    results.append(Figure(year, *match.span("year"), frozenset({("number", value)})))
     for match in _CLOCK.finditer(text):
         if free(*match.span()):
             time = (int(match["hour"]), int(match["minute"]))
-            found.append(Figure(match.group(), *match.span(), frozenset({("time", time)})))
+            results.append(Figure(match.group(), *match.span(), frozenset({("time", time)})))
             taken.append(match.span())
     for start, end in taken:
         text = text[:start] + "\x00" * (end - start) + text[end:]
@@ -127,7 +127,7 @@ def figures(text: str) -> list[Figure]:
         if scaled and scaled.group().casefold() == "m":
             readings |= {(kind, value.normalize()) for value in values}
         end = scaled.end() if scaled else match.end()
-        found.append(Figure(text[match.start() : end].rstrip(), match.start(), end, frozenset(readings)))
+        results.append(Figure(text[match.start() : end].rstrip(), match.start(), end, frozenset(readings)))
     for match in _LETTERS.finditer(text):
         spelled = _SPELLED.get(normal(match.group()))
         if spelled is not None:
@@ -136,8 +136,8 @@ def figures(text: str) -> list[Figure]:
             kind = "percent" if _PERCENT.match(text, match.end()) else "number"
             reading: Reading = (kind, (spelled * own).normalize())
             end = scaled.end() if scaled else match.end()
-            found.append(Figure(text[match.start() : end], match.start(), end, frozenset({reading})))
-    return sorted(found, key=lambda figure: (figure.start, figure.end))
+            results.append(Figure(text[match.start() : end], match.start(), end, frozenset({reading})))
+    return sorted(results, key=lambda figure: (figure.start, figure.end))
 
 
 def _month(token: str) -> int:

@@ -177,7 +177,7 @@ def cost(model: str, provider: str, usage: Usage) -> int | None:
 
 def _used(call: Call, model: str, usage: Usage, request_id: str | None) -> Used:
     """A provider may answer with a dated name that no table of prices has: then the name that was asked for counts."""
-    told = cost(model, call.provider, usage)
+    named = cost(model, call.provider, usage)
     return Used(
         model=model,
         request_id=request_id,
@@ -185,7 +185,7 @@ def _used(call: Call, model: str, usage: Usage, request_id: str | None) -> Used:
         cached_tokens=usage.cached_tokens,
         output_tokens=usage.output_tokens,
         images=usage.images,
-        cost=cost(call.model, call.provider, usage) if told is None else told,
+        cost=cost(call.model, call.provider, usage) if named is None else named,
         estimated=usage.estimated,
     )
 

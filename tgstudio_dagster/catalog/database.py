@@ -8,14 +8,17 @@ another; `session` and `reading` are for what concerns the whole machine.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -33,6 +36,12 @@ if TYPE_CHECKING:
     from tgstudio_dagster.core.principal import Principal
     from tgstudio_dagster.core.settings import Settings
 
+CatalogFault = SQLAlchemyError
+"""What the database raises when it does not answer or fails: for a process that lives on and asks again."""
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_THREADS = 4
+"""Threads that ask the catalog for an event loop; SQLite lets one write at a time anyway."""
 _BUSY_MS = 30_000
 """How long SQLite waits for another process's write before it gives up."""
 _LOOKED_UP: ContextVar[dict[tuple[URL, str], Tenant] | None] = ContextVar("tenants looked up", default=None)
@@ -51,6 +60,7 @@ class Catalog:
         self.url = make_url(url)
         self.writes = 0
         self._engine = self.engine()
+        self._threads: ThreadPoolExecutor | None = None
 
     @classmethod
     def open(cls, settings: Settings) -> Catalog:
@@ -119,6 +129,21 @@ class Catalog:
         finally:
             _LOOKED_UP.reset(token)
 
+    async def ask(self, function: Callable[Concatenate[Catalog, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """What `function(catalog, …)` returns or raises, asked in a thread: the way to the catalog from an event loop.
+
+        A caller that is cancelled meanwhile waits for the end of the transaction, so that none outlives its lease.
+        """
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="catalog")
+        call = partial(function, self, *args, **kwargs)
+        answer = asyncio.get_running_loop().run_in_executor(self._threads, call)
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            await asyncio.wait({answer})
+            raise
+
     def upgrade(self) -> None:
         """Create the tables, or bring them to this version's state; does nothing where they are in it.
 
@@ -156,8 +181,16 @@ class Catalog:
             return False
         return True
 
+    @property
+    def shared_engine(self) -> Engine:
+        """The engine that this process's sessions and leases share; nobody disposes of it but `close`."""
+        return self._engine
+
     def close(self) -> None:
         """Close the connections that are kept open."""
+        if self._threads is not None:
+            self._threads.shutdown()
+            self._threads = None
         self._engine.dispose()
 
     def _written(self) -> None:

@@ -3,7 +3,9 @@
 A lease is a row. Who holds it keeps it alive by a heartbeat; who dies loses it at once on the same machine, and after
 `ttl` seconds on another. Every taking gives a larger token (a fencing token: work done under a smaller one is void).
 
-What the lease protects is not this module's matter.
+What a lease protects is handled where it is taken.
+
+All leases of a process share its catalog's connections, and one thread (`_Keeper`) that renews them together.
 """
 
 from __future__ import annotations
@@ -11,22 +13,25 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, Row, Update, insert, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.holders import Holder, database_now, is_gone, this_process
 from tgstudio_dagster.catalog.models import LeaseRow
 from tgstudio_dagster.core.errors import LeaseHeldError
 
-__all__ = ["Lease", "is_held", "lease"]
+__all__ = ["Lease", "held_lease", "held_names", "is_held", "lease"]
 
 _LOG = logging.getLogger(__name__)
 _HEARTBEATS_PER_TTL = 4
+_TOGETHER = 500
+"""Leases renewed by one statement."""
 _POLL_SECONDS = 0.2
 
 
@@ -37,13 +42,15 @@ class Lease:
         self.name = name
         self.token = token
         self.holder = holder
-        self._ttl = ttl
+        self.ttl = ttl
+        self.wanted = False
+        """Somebody waits for what it protects: whoever holds it should end soon."""
         self._lost = False
         self.renewed(began)
 
     def renewed(self, began: float) -> None:
         """A heartbeat was written; it counts from before (`time.monotonic()`) the database was asked."""
-        self._alive_until = began + self._ttl
+        self._alive_until = began + self.ttl
 
     def lost(self) -> None:
         """Another process has taken the lease."""
@@ -56,7 +63,7 @@ class Lease:
         """
         if self._lost or time.monotonic() > self._alive_until:
             raise LeaseHeldError(
-                f"Lease {self.name!r} was lost: this process stood still for over {self._ttl:g} s. Run it again."
+                f"Lease {self.name!r} was lost: this process stood still for over {self.ttl:g} s. Run it again."
             )
 
 
@@ -66,17 +73,24 @@ def lease(catalog: Catalog, name: str, *, ttl: float = 60.0, wait: float = 0.0) 
 
     Raises LeaseHeldError, naming the holder, where another live process still holds it after `wait`.
     """
-    engine = catalog.engine(pooled=False)
-    held = _acquire(engine, name, ttl, wait)
-    stop = threading.Event()
-    beat = threading.Thread(target=_keep_alive, args=(engine, held, ttl, stop), name=f"lease {name}", daemon=True)
-    beat.start()
+    held = _take(catalog, name, ttl, wait)
     try:
         yield held
     finally:
-        stop.set()
-        beat.join()
-        _give_back(engine, held)
+        _release(catalog, held)
+
+
+@asynccontextmanager
+async def held_lease(catalog: Catalog, name: str, *, ttl: float = 60.0) -> AsyncIterator[Lease]:
+    """As `lease` in an event loop, which is not held up meanwhile; there is no waiting for another holder."""
+    taken: list[Lease] = []
+    try:
+        # A list: one that is cancelled while it takes the lease has it all the same, and must give it back.
+        await catalog.ask(_take_into, taken, name, ttl)
+        yield taken[0]
+    finally:
+        for held in taken:
+            await catalog.ask(_release, held)
 
 
 def is_held(catalog: Catalog, name: str) -> bool:
@@ -85,6 +99,33 @@ def is_held(catalog: Catalog, name: str) -> bool:
     with catalog.reading() as session:
         row = session.execute(query.where(LeaseRow.name == name)).one_or_none()
         return row is not None and not _free(row, database_now(session.connection()))
+
+
+def held_names(catalog: Catalog, prefix: str, suffix: str) -> set[str]:
+    """Names of the leases between the two that somebody holds who is alive, as far as this process can see."""
+    query = select(LeaseRow.name, LeaseRow.token, LeaseRow.holder, LeaseRow.holder_started, LeaseRow.expires_at).where(
+        LeaseRow.holder.is_not(None), LeaseRow.name.startswith(prefix), LeaseRow.name.endswith(suffix)
+    )
+    with catalog.reading() as session:
+        rows = session.execute(query).all()
+        now = database_now(session.connection())
+    return {name for name, _, holder, started, expires_at in rows if not is_gone(holder, started, expires_at, now)}
+
+
+def _take(catalog: Catalog, name: str, ttl: float, wait: float) -> Lease:
+    held = _acquire(catalog.shared_engine, name, ttl, wait)
+    keeper = _KEEPERS.setdefault(catalog, _Keeper(catalog.shared_engine))
+    keeper.keep(held)
+    return held
+
+
+def _take_into(catalog: Catalog, taken: list[Lease], name: str, ttl: float) -> None:
+    taken.append(_take(catalog, name, ttl, 0.0))
+
+
+def _release(catalog: Catalog, held: Lease) -> None:
+    _KEEPERS[catalog].let_go(held)
+    _give_back(catalog.shared_engine, held)
 
 
 def _acquire(engine: Engine, name: str, ttl: float, wait: float) -> Lease:
@@ -154,27 +195,80 @@ def _free(row: Row[int, str | None, float | None, datetime | None], now: datetim
     return is_gone(row.holder, row.holder_started, row.expires_at, now)
 
 
-def _keep_alive(engine: Engine, held: Lease, ttl: float, stop: threading.Event) -> None:
-    while not stop.wait(ttl / _HEARTBEATS_PER_TTL):
+class _Keeper:
+    """Renews all leases that this process holds in one catalog, from one thread that ends with the last of them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._due: dict[Lease, float] = {}
+        """When each is to be renewed (`time.monotonic()`)."""
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def keep(self, held: Lease) -> None:
+        """Renew the lease from now on."""
+        with self._changed:
+            self._due[held] = time.monotonic() + held.ttl / _HEARTBEATS_PER_TTL
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def let_go(self, held: Lease) -> None:
+        """Renew it no longer."""
+        with self._changed:
+            self._due.pop(held, None)
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while (due := self._wait()) is not None:
+            for first in range(0, len(due), _TOGETHER):
+                self._renew(due[first : first + _TOGETHER])
+
+    def _wait(self) -> list[Lease] | None:
+        """The leases to renew, when some are due; None where no lease is left."""
+        with self._changed:
+            while self._due:
+                now = time.monotonic()
+                due = [held for held, at in self._due.items() if at <= now]
+                if due:
+                    self._due.update({held: now + held.ttl / _HEARTBEATS_PER_TTL for held in due})
+                    return due
+                self._changed.wait(min(self._due.values()) - now)
+            self._thread = None
+            return None
+
+    def _renew(self, due: Sequence[Lease]) -> None:
         began = time.monotonic()
+        holders = {held.holder: held for held in due}
         try:
-            with engine.begin() as connection:
-                until = database_now(connection) + timedelta(seconds=ttl)
-                if connection.execute(_mine(held).values(expires_at=until)).rowcount == 0:
-                    held.lost()
-                    return
-        except DBAPIError as error:
+            with self._engine.begin() as connection:
+                now = database_now(connection)
+                for ttl in {held.ttl for held in due}:
+                    some = [held.holder for held in due if held.ttl == ttl]
+                    query = update(LeaseRow).where(LeaseRow.holder.in_(some))
+                    connection.execute(query.values(expires_at=now + timedelta(seconds=ttl)))
+                kept = set(connection.scalars(select(LeaseRow.holder).where(LeaseRow.holder.in_(holders))))
+        except SQLAlchemyError as error:
             # The next beat may succeed; if none does in time, check() says that the lease is lost.
-            _LOG.warning("lease %s: heartbeat failed: %s", held.name, error)
-            continue
-        held.renewed(began)
+            _LOG.warning("%d leases: heartbeat failed: %s", len(due), error)
+            return
+        for holder, held in holders.items():
+            if holder in kept:
+                held.renewed(began)
+                continue
+            held.lost()
+            self.let_go(held)
+
+
+_KEEPERS: WeakKeyDictionary[Catalog, _Keeper] = WeakKeyDictionary()
 
 
 def _give_back(engine: Engine, held: Lease) -> None:
     try:
         with engine.begin() as connection:
             connection.execute(_mine(held).values(holder=None, holder_started=None, expires_at=None))
-    except DBAPIError as error:
+    except SQLAlchemyError as error:
         # The work is done, or its own error is on its way up; the lease ends by itself when its time is up.
         _LOG.warning("lease %s could not be given back: %s", held.name, error)
 

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tgstudio_dagster.cli.materializing import bring_up_to_date, materialize_ranges
+from tgstudio_dagster.cli.materializing import (
+    bring_up_to_date,
+    fetch_files,
+    materialize_ranges,
+    read_telegram,
+    stale_ranges,
+)
 from tgstudio_dagster.cli.output import (
     JsonOption,
     TenantOption,
@@ -49,10 +55,10 @@ def subscribe(
     everything: Annotated[bool, typer.Option("--all", help="Read the whole history, in place of --days.")] = False,
     comments: Annotated[bool, typer.Option("--comments", help="Read the comments too, not only their number.")] = False,
     account: AccountOption = None,
-    wait: Annotated[bool, typer.Option("--wait/--queue", help="Read now, or leave it to the sensors.")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--queue", help="Read now, or leave it to the reader.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Follow channels, and read their newest posts at once; the history follows by `backfill` or the sensors."""
+    """Follow channels, and read their newest posts at once; the history follows by `backfill` or the reader."""
     studio = open_studio(tenant)
     wanted = _references(studio, references or [], file, dialogs=dialogs, folder=folder, account=account)
     today = datetime.now(UTC).date()
@@ -131,32 +137,30 @@ def backfill(
     as_json: JsonOption = False,
 ) -> None:
     """Read the history that subscriptions ask for, newest first; stop it any time, it goes on where it stopped."""
-    from tgstudio_dagster.catalog.follows.reading import tenant_read
+    from tgstudio_dagster.catalog.follows.standings import standings
     from tgstudio_dagster.core.settings import settings
-    from tgstudio_dagster.orchestration.decide.history import backlogs, decide
+    from tgstudio_dagster.reader.decide.history import decide
 
     studio = open_studio(tenant)
     if estimate:
         _print_estimate(studio, as_json=as_json)
         return
     tried: set[str] = set()
+    earliest = date.fromisoformat(settings().first_day)
     while True:
-        waiting = backlogs(
-            tenant,
-            studio.follows.all(),
-            earliest=date.fromisoformat(settings().first_day),
-            waits_until=tenant_read(studio.scope.catalog, tenant).waits_until,
-        )
-        slices = decide(waiting, busy=set(), attempts={}, now=datetime.now(UTC))
+        found = standings(studio.scope.catalog, earliest=earliest, only=tenant)
+        slices = decide(found, earliest=earliest, busy=set(), attempts={}, now=datetime.now(UTC))
         if not slices or slices[0].version in tried:
             break
         tried.add(slices[0].version)
         days = slices[0].days
-        materialize_ranges(studio, [days])
+        read_telegram(studio, days)
+        materialize_ranges(studio, stale_ranges(studio.scope.lake))
         console.print(f"{days.first} … {days.last}: read")
+    fetch_files(studio)
     _tell_troubles(studio)
-    if waiting:
-        console.print("It can't go on now. Run it again later, or leave it to the sensors.")
+    if any(standing.unfilled for standing in found):
+        console.print("It can't go on now. Run it again later, or leave it to the reader.")
     else:
         console.print("All history that was asked for is read.")
 

@@ -15,23 +15,42 @@ if TYPE_CHECKING:
 
 
 def listen(tenant: TenantOption) -> None:
-    """Hear new posts, edits and deletes as they happen, and make the tenant due at once; Ctrl-C ends it."""
+    """Hear new posts, edits and deletes as they happen, and read them at once; Ctrl-C ends it."""
     import asyncio
-    import os
     import signal
 
-    from tgstudio_dagster.catalog.accounts.vault import Vault
+    from tgstudio_dagster.catalog.accounts.accounts import list_accounts
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.core.settings import settings, telegram_settings
-    from tgstudio_dagster.telegram.live.listening import listen as hear
+    from tgstudio_dagster.catalog.people.tenants import get_tenant
+    from tgstudio_dagster.core.errors import NotFoundError
+    from tgstudio_dagster.core.settings import settings
+    from tgstudio_dagster.lake.store import Lake
+    from tgstudio_dagster.reader.access import Telegram
+    from tgstudio_dagster.reader.alone import reader_runs
+    from tgstudio_dagster.reader.process import Reader
 
-    catalog, vault, reach = Catalog.open(settings()), Vault.from_environment(os.environ), telegram_settings()
+    catalog = Catalog.open(settings())
+    get_tenant(catalog, tenant)
+    accounts = {account.id: account.name for account in list_accounts(catalog, tenant) if account.status == "active"}
+    if not accounts:
+        raise NotFoundError(
+            f"Tenant {tenant!r} has no active account to listen with: `tgstudio login --tenant {tenant}`."
+        )
+    if reader_runs(catalog):
+        console.print("The reader listens for all tenants already; what it hears stands in its log.")
+        return
+
+    def tell(notice: Notice) -> None:
+        _print_notice(notice, accounts.get(notice.account_id, notice.account_id))
 
     async def until_stopped() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await hear(tenant, catalog=catalog, vault=vault, settings=reach, report=_print_notice, stop=stop)
+        reader = Reader(
+            catalog, Lake.open(settings()), Telegram.open(settings()), listens=True, only=tenant, report=tell
+        )
+        await reader.run_beside(stop)
 
     asyncio.run(until_stopped())
 
@@ -104,10 +123,10 @@ def _print_draft(draft: Draft, key: str) -> None:
     errors.print(draft.text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _print_notice(notice: Notice) -> None:
+def _print_notice(notice: Notice, account: str) -> None:
     from datetime import UTC, datetime
 
-    parts = [f"{datetime.now(UTC):%H:%M:%S}", notice.account, notice.kind]
+    parts = [f"{datetime.now(UTC):%H:%M:%S}", account, notice.kind]
     if notice.channel is not None:
         parts.append(f"{notice.channel}: {', '.join(map(str, notice.msg_ids))}")
     if notice.detail is not None:

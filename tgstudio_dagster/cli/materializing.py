@@ -73,11 +73,45 @@ def materialize(
 
 
 def bring_up_to_date(studio: Studio) -> None:
-    """Read Telegram for the tenant, then materialize every day that is stale."""
-    from tgstudio_dagster.orchestration.decide.reading import reading_days
+    """Read Telegram for the tenant, materialize every day that is stale, and fetch the files of its posts."""
+    from tgstudio_dagster.reader.decide.reading import reading_days
 
-    materialize_ranges(studio, [reading_days(datetime.now(UTC).date())])
+    read_telegram(studio, reading_days(datetime.now(UTC).date()))
     materialize_ranges(studio, stale_ranges(studio.scope.lake))
+    fetch_files(studio)
+
+
+def read_telegram(studio: Studio, days: DayRange) -> None:
+    """Read what is new, and what is missing of the days: in this process, or by the reader where one runs."""
+    from tgstudio_dagster.core.settings import settings
+    from tgstudio_dagster.reader.access import Telegram
+    from tgstudio_dagster.reader.alone import read_now
+
+    with errors.status("reading Telegram") as status:
+        read_now(
+            studio.scope.catalog,
+            studio.scope.lake,
+            days,
+            access=Telegram.open(settings()),
+            say=lambda text: status.update(f"reading Telegram: {escape(text)}"),
+        )
+
+
+def fetch_files(studio: Studio) -> None:
+    """Fetch the files that posts wait for, unless a reader does, and put them into `media`."""
+    from tgstudio_dagster.core.days import as_ranges, by_adjacent_months
+    from tgstudio_dagster.core.settings import settings
+    from tgstudio_dagster.reader.access import Telegram
+    from tgstudio_dagster.reader.alone import fetch_now
+
+    with errors.status("fetching files"):
+        news = fetch_now(studio.scope.catalog, studio.scope.lake, access=Telegram.open(settings()))
+    if not news:
+        return
+    from tgstudio_dagster.operate.launch import place_files
+
+    for ranges in by_adjacent_months(as_ranges(studio.scope.lake.fetched.days())):
+        report(place_files(studio.tenant.slug, ranges), "files")
 
 
 def stale_ranges(lake: TenantLake, *, old_code: bool = False) -> list[DayRange]:

@@ -38,11 +38,13 @@ def init() -> None:
 
 
 def up() -> None:
-    """Start the studio's web app, Dagster's UI and daemon on loopback; Ctrl-C ends them."""
-    from tgstudio_dagster.core.settings import settings, web_settings
+    """Start the studio's web app, the reader, Dagster's UI and daemon on loopback; Ctrl-C ends them."""
+    from tgstudio_dagster.core.settings import reader_settings, settings, web_settings
     from tgstudio_dagster.operate.up import up as start
 
-    start(settings(), web_settings(), lambda text: console.print(text, highlight=False, soft_wrap=True))
+    start(
+        settings(), web_settings(), reader_settings(), lambda text: console.print(text, highlight=False, soft_wrap=True)
+    )
 
 
 def demo(

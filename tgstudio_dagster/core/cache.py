@@ -63,11 +63,20 @@ class TtlCache(Generic[K]):
             now, asked = time.monotonic(), (self._version(), version)
             try:
                 answer = make()
-                self._keep(key, _Kept(now, asked, self._weigh(answer) if self._weigh else 1, answer))
+                self._keep(key, now, asked, answer)
             finally:
                 with self._lock:
                     self._making.pop(key, None)
         return answer
+
+    def find(self, key: K, version: object = None) -> Any:
+        """The answer that is kept of this version; None where there is none."""
+        kept = self._find(key, version)
+        return None if kept is None else kept.answer
+
+    def put(self, key: K, answer: object, version: object = None) -> None:
+        """Keep an answer that was made elsewhere, several at once perhaps."""
+        self._keep(key, time.monotonic(), (self._version(), version), answer)
 
     def forget(self, key: K) -> None:
         """Have the answer made anew when it is asked for next."""
@@ -97,7 +106,8 @@ class TtlCache(Generic[K]):
             self._kept.move_to_end(key)
             return kept
 
-    def _keep(self, key: K, kept: _Kept) -> None:
+    def _keep(self, key: K, at: float, version: object, answer: object) -> None:
+        kept = _Kept(at, version, self._weigh(answer) if self._weigh else 1, answer)
         with self._lock:
             self._drop(key)
             if self._weigh is not None and kept.weight > self._most // 4:

@@ -23,7 +23,7 @@ class DayRange:
         return (self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1))
 
     def __str__(self) -> str:
-        return f"{self.first}..{self.last}"
+        return f"{self.first}" if self.first == self.last else f"{self.first}..{self.last}"
 
     @property
     def length(self) -> int:
@@ -69,7 +69,7 @@ def by_adjacent_months(ranges: Iterable[DayRange]) -> list[tuple[DayRange, ...]]
 
 
 def format_ranges(ranges: Sequence[DayRange]) -> str:
-    """`2026-03-01..2026-03-07,2026-03-10..2026-03-10`, as `parse_ranges` reads it."""
+    """`2026-03-01..2026-03-07,2026-03-10`, as `parse_ranges` reads it."""
     return ",".join(map(str, ranges))
 
 

@@ -36,6 +36,8 @@ def prepare_home(settings: Settings) -> Path:
         ) from error
     os.environ["DAGSTER_HOME"] = str(folder)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+    # Freshness is told in hours: to look every half minute, as Dagster does, would be most of what an idle daemon does.
+    os.environ.setdefault("FRESHNESS_DAEMON_INTERVAL_SECONDS", "600")
     return folder
 
 

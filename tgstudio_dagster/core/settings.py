@@ -143,7 +143,10 @@ class TelegramSettings(BaseSettings):
     dialogs_per_minute: float = Field(default=1, gt=0, description="Lists of dialogs asked for, per account.")
     joins_per_minute: float = Field(default=2, gt=0, description="Channels joined, per account.")
     batch_messages: int = Field(default=1000, ge=1, description="Messages to one landing and checkpoint.")
-    read_minutes: float = Field(default=10, gt=0, description="Longest reading of one run; the next one goes on there.")
+    read_minutes: float = Field(
+        default=10, gt=0, description="Longest reading of a tenant; the next one goes on there."
+    )
+    tenants_at_once: int = Field(default=64, ge=1, description="Tenants that the reader reads side by side.")
     observe: str = Field(
         default="1h:10m,6h:30m,24h:2h,48h:6h",
         pattern=r"^\d+[mh]:\d+[mh](,\d+[mh]:\d+[mh])*$",
@@ -152,6 +155,19 @@ class TelegramSettings(BaseSettings):
     media_parallel: int = Field(default=3, ge=1, le=16, description="Files downloaded at once, per account.")
     pairing_seconds: float = Field(default=300, gt=0, description="How long a pairing may take.")
     login_attempts: int = Field(default=3, ge=1, description="Wrong codes or passwords before a pairing fails.")
+
+
+class ReaderSettings(BaseSettings):
+    """The process that reads Telegram: `TGSTUDIO_READER_*` variables."""
+
+    model_config = SettingsConfigDict(env_prefix="TGSTUDIO_READER_", extra="ignore", frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="Address of the reader's `/healthz` and `/metrics`.")
+    port: int = Field(default=3090, ge=0, le=65535, description="Port of the reader's `/healthz` and `/metrics`.")
+    listen: bool = Field(
+        default=True,
+        description="Whether accounts stay connected and hear of new posts, edits and deletes as they happen.",
+    )
 
 
 class WebSettings(BaseSettings):
@@ -225,6 +241,12 @@ def settings() -> Settings:
 def telegram_settings() -> TelegramSettings:
     """How this process reaches Telegram, read once. Raises SettingsError as `settings` does."""
     return _read(TelegramSettings)
+
+
+@cache
+def reader_settings() -> ReaderSettings:
+    """How this process reads for all tenants, read once. Raises SettingsError as `settings` does."""
+    return _read(ReaderSettings)
 
 
 @cache

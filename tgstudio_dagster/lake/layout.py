@@ -17,6 +17,8 @@ from tgstudio_dagster.lake.contract import Table
 
 PART = "part-0.parquet"
 VECTORS = "vectors"
+LANDINGS = "landing"
+FETCHED = "fetched"
 _TENANT = re.compile(r"[a-z0-9]{1,63}")
 _ORDER = re.compile(r"[a-z0-9]{1,63}-[a-z0-9]{1,63}")
 _FILE = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,16}")
@@ -51,7 +53,7 @@ def partition_path(table: Table, tenant: str, *, day: date | None, order: str | 
 
 def landing_folder(tenant: str, day: date | None = None) -> str:
     """The folder of what waits to be merged, of all days or of one."""
-    folder = f"landing/tenant={tenant}"
+    folder = f"{LANDINGS}/tenant={tenant}"
     return folder if day is None else f"{folder}/date={day.isoformat()}"
 
 
@@ -60,6 +62,19 @@ def landing_path(tenant: str, day: date, name: str) -> str:
     if not _HASH.fullmatch(name):
         raise LakeError(f"{name!r} is no name of a landing; it reads as 32 hex digits.", field="landing")
     return f"{landing_folder(tenant, day)}/{name}.parquet"
+
+
+def fetched_folder(tenant: str, day: date | None = None) -> str:
+    """The folder of what became of files and is not in a table yet, of all days or of one."""
+    folder = f"{FETCHED}/tenant={tenant}"
+    return folder if day is None else f"{folder}/date={day.isoformat()}"
+
+
+def fetched_path(tenant: str, day: date, name: str) -> str:
+    """The object of one batch of such news; raises LakeError where the name is not a hash of content."""
+    if not _HASH.fullmatch(name):
+        raise LakeError(f"{name!r} is no name of a batch; it reads as 32 hex digits.", field="fetched")
+    return f"{fetched_folder(tenant, day)}/{name}.parquet"
 
 
 def file_path(tenant: str, uri: str) -> str:
@@ -97,6 +112,11 @@ def kept_path(tenant: str, key: str) -> str:
     if not _HASH.fullmatch(key):
         raise LakeError(f"{key!r} is no key; it reads as 32 hex digits.", field="kept")
     return f"{kept_folder(tenant)}/{key}.zip"
+
+
+def tenant_of(path: str) -> str:
+    """`acme` of `landing/tenant=acme/date=2026-03-15/….parquet`."""
+    return path.split("/", 2)[1].partition("=")[2]
 
 
 def partition_value(path: str) -> str:

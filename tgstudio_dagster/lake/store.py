@@ -22,6 +22,7 @@ from tgstudio_dagster.core.settings import Settings
 from tgstudio_dagster.lake import layout
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.derived import KeptFrames
+from tgstudio_dagster.lake.fetched import FetchedFiles
 from tgstudio_dagster.lake.frame_cache import FrameCache
 from tgstudio_dagster.lake.objects import LocalObjects, Objects, S3Objects, S3Options
 from tgstudio_dagster.lake.tables.posts import LANDING
@@ -96,6 +97,11 @@ class Lake:
         """Vectors of texts, shared by all tenants: they name neither text nor tenant."""
         return VectorCache(self.objects)
 
+    def waiting_tenants(self) -> set[str]:
+        """Tenants that have landings, or news of files, which are in no table yet: two listings, however many tenants."""
+        paths = [*self.objects.list(layout.LANDINGS), *self.objects.list(layout.FETCHED)]
+        return {layout.tenant_of(path) for path in paths}
+
     def tenant(self, tenant: str) -> TenantLake:
         """The tenant's part; raises LakeError for what is no slug."""
         return TenantLake(self.objects, layout.check_tenant(tenant), self.cache)
@@ -117,6 +123,7 @@ class TenantLake:
         self.local = isinstance(objects, LocalObjects)
         self.s3_options = objects.options if isinstance(objects, S3Objects) else None
         self.kept = KeptFrames(objects, tenant)
+        self.fetched = FetchedFiles(objects, tenant)
         self.uploads = UploadFiles(objects, tenant)
 
     def read(

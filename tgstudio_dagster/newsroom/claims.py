@@ -126,7 +126,7 @@ def check_claim(
 
 def names(text: str, common: frozenset[str] = frozenset()) -> list[str]:
     """Capitalised words of the text, neighbours joined to phrases, without common words that open a sentence."""
-    found: list[str] = []
+    phrases: list[str] = []
     last_end = -1
     for match in WORD.finditer(text):
         word = match.group()
@@ -140,12 +140,12 @@ def names(text: str, common: frozenset[str] = frozenset()) -> list[str]:
             continue
         if not opens and plain in ("i", "i'm", "i've", "i'll", "i'd"):
             continue
-        if found and text[last_end : match.start()] in (" ", "\u00a0"):
-            found[-1] += f" {word}"
+        if phrases and text[last_end : match.start()] in (" ", "\u00a0"):
+            phrases[-1] += f" {word}"
         else:
-            found.append(word)
+            phrases.append(word)
         last_end = match.end()
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(phrases))
 
 
 def common_words(messages: Iterable[SourceMessage]) -> frozenset[str]:
@@ -168,9 +168,9 @@ def _parts(tokens: list[str]) -> list[str]:
     return [part for token in tokens if "-" in token for part in token.split("-")]
 
 
-def _inflected(one: str, two: str) -> bool:
+def _inflected(word: str, other: str) -> bool:
     """Russian cases of a proper name: all but the last two or three letters agree."""
-    if abs(len(one) - len(two)) > 3 or min(len(one), len(two)) < 4 or not re.search("[а-я]", one):
+    if abs(len(word) - len(other)) > 3 or min(len(word), len(other)) < 4 or not re.search("[а-я]", word):
         return False
-    shared = next((n for n, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
-    return shared >= max(4, max(len(one), len(two)) - 3)
+    shared = next((n for n, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
+    return shared >= max(4, max(len(word), len(other)) - 3)

@@ -95,8 +95,8 @@ def lay_over(
     package: Package, version: Version, *, result: EditorResult, images: Sequence[Image], target: Platform
 ) -> Package:
     """The package as the person's version has it, its limits checked anew."""
-    wanted = package.image_uri if version.image is None else version.image
-    image = next((image for image in images if wanted in (image.n, image.uri)), None)
+    choice = package.image_uri if version.image is None else version.image
+    image = next((image for image in images if choice in (image.n, image.uri)), None)
     text = clean(version.text)
     return package.model_copy(
         update={

@@ -68,10 +68,10 @@ PLATFORMS: dict[PlatformName, Platform] = {
 
 def platform(name: PlatformName, settings: TenantSettings) -> Platform:
     """The platform's limits for a tenant."""
-    found = PLATFORMS[name]
+    target = PLATFORMS[name]
     if name == "vk":
-        return replace(found, text_limit=settings.vk_text_limit, caption_limit=settings.vk_text_limit)
-    return found
+        return replace(target, text_limit=settings.vk_text_limit, caption_limit=settings.vk_text_limit)
+    return target
 
 
 def image_count(names: Sequence[PlatformName]) -> int:

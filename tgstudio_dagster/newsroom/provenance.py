@@ -136,18 +136,19 @@ def _sources(
     claims: Sequence[Claim], messages: pl.DataFrame, versions: pl.DataFrame | None
 ) -> dict[MessageKey, SourceTrace]:
     cited = sorted({key for claim in claims for key in claim.messages})
-    wanted = pl.DataFrame(
+    posts_cited = pl.DataFrame(
         {"channel_id": [key.channel_id for key in cited], "msg_id": [key.msg_id for key in cited]},
         schema={"channel_id": pl.Int64, "msg_id": pl.Int64},
     ).unique()
     posts = {
         (post.channel_id, post.msg_id): post
-        for post in map(CitedPost.from_row, _held(messages, wanted).iter_rows(named=True))
+        for post in map(CitedPost.from_row, _held(messages, posts_cited).iter_rows(named=True))
     }
     texts: dict[MessageKey, PostVersion] = {}
     if versions is not None:
         texts = {
-            version.key: version for version in map(PostVersion.from_row, _held(versions, wanted).iter_rows(named=True))
+            version.key: version
+            for version in map(PostVersion.from_row, _held(versions, posts_cited).iter_rows(named=True))
         }
     return {key: _source(key, posts.get((key.channel_id, key.msg_id)), texts.get(key)) for key in cited}
 
@@ -188,18 +189,18 @@ def _traces(claims: Sequence[Claim], sources: Mapping[MessageKey, SourceTrace]) 
 
 def _in_text(traces: Sequence[SentenceTrace], text: str) -> tuple[list[SentenceTrace], tuple[str, ...]]:
     """The traces whose sentence stands in the text, in its order; a cut sentence counts; then what claims nothing."""
-    found: list[tuple[int, SentenceTrace]] = []
+    placed: list[tuple[int, SentenceTrace]] = []
     for trace in sorted(traces, key=lambda each: -len(each.text)):
         place = text.find(trace.text)
         if place >= 0:
-            found.append((place, trace))
+            placed.append((place, trace))
             text = text[:place] + "\x00" * len(trace.text) + text[place + len(trace.text) :]
     rest = []
     for piece in (part for part in re.split(r"\x00+|\n", text) if part.strip()):
         start = re.split(r"…[»”“’\"]*\s*$", piece.strip())[0].rstrip()
         cut = next((t for t in traces if "…" in piece and len(start) > 10 and t.text.startswith(start)), None)
         if cut:
-            found.append((text.find(piece), cut.model_copy(update={"text": piece.strip()})))
+            placed.append((text.find(piece), cut.model_copy(update={"text": piece.strip()})))
         else:
             rest.append(piece.strip())
-    return [trace for _, trace in sorted(found, key=lambda pair: pair[0])], tuple(rest)
+    return [trace for _, trace in sorted(placed, key=lambda pair: pair[0])], tuple(rest)

@@ -137,8 +137,8 @@ def compose(result: EditorResult, target: Platform, hashtags: Sequence[str], *, 
         whole = joined(body, call, count, tags)
         if target.length(whole) <= limit:
             return whole
-    one = min(1, len(links))
-    for around in ((cta, one, tags, headline), ("", one, tags, headline), ("", one, "", ""), ("", 0, "", "")):
+    single = min(1, len(links))
+    for around in ((cta, single, tags, headline), ("", single, tags, headline), ("", single, "", ""), ("", 0, "", "")):
         body = fit(bodies[-1], limit, lambda body, around=around: target.length(joined(body, *around)))  # type: ignore[misc]
         if len(body) >= 60 or (body and not any(around)):
             return joined(body, *around)
@@ -146,10 +146,10 @@ def compose(result: EditorResult, target: Platform, hashtags: Sequence[str], *, 
 
 
 def _sources(links: Sequence[str], language: str) -> str:
-    one, several = _SOURCES[language]
+    single, several = _SOURCES[language]
     if not links:
         return ""
-    return one + links[0] if len(links) == 1 else several + "\n".join(links)
+    return single + links[0] if len(links) == 1 else several + "\n".join(links)
 
 
 def _draft(result: EditorResult, images: Sequence[Image], target: Platform, order: str, when: datetime) -> Package:
@@ -230,4 +230,6 @@ def require_limits(packages: Sequence[Package]) -> None:
     broken = refused(packages).rows()
     if broken:
         listed = "; ".join(f"{platform}: {name}, {detail}" for platform, name, detail in broken)
-        raise NewsroomError(f"packages: their platforms would not take them ({listed}). Edit them, or order anew.")
+        raise NewsroomError(
+            f"their platforms would not take them ({listed}). Edit them, or order anew.", field="packages"
+        )

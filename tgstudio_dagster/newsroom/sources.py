@@ -55,12 +55,12 @@ def read_source(
 
 def read_topic(lake: TenantLake, topic_id: str, day: date) -> TopicSource:
     """The topic with its posts. Raises NotFoundError where it is not among the day's topics."""
-    found = lake.read(TOPICS, days=[day]).filter(pl.col("topic_id") == topic_id)
-    if found.is_empty():
+    rows = lake.read(TOPICS, days=[day]).filter(pl.col("topic_id") == topic_id)
+    if rows.is_empty():
         raise NotFoundError(
             f"topic {topic_id}: not among the topics of {day}. `tgstudio topics --day {day}` lists them."
         )
-    topic = found.row(0, named=True)
+    topic = rows.row(0, named=True)
     members = lake.read(TOPIC_MESSAGES, days=[day]).filter(pl.col("topic_id") == topic_id).select(KEY)
     representative = (pl.col("channel_id") == topic["channel_id"]) & (pl.col("msg_id") == topic["msg_id"])
     source = _source(lake, Subject(topic_id, tuple(topic["keywords"] or ())), members, ~representative, day)
@@ -133,8 +133,8 @@ def _keywords(lake: TenantLake, keys: pl.DataFrame, day: date) -> list[str]:
     )
     if counted.is_empty():
         return []
-    found = lake.read(TOPICS, days=[day], columns=["topic_id", "keywords"])
-    keywords: list[str] = found.filter(pl.col("topic_id") == counted["topic_id"][0])["keywords"].to_list()[0]
+    topics = lake.read(TOPICS, days=[day], columns=["topic_id", "keywords"])
+    keywords: list[str] = topics.filter(pl.col("topic_id") == counted["topic_id"][0])["keywords"].to_list()[0]
     return keywords
 
 

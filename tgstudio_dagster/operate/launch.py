@@ -10,7 +10,7 @@ import dagster as dg
 
 from tgstudio_dagster.core.days import DayRange
 from tgstudio_dagster.definitions import build_definitions
-from tgstudio_dagster.orchestration.jobs import FULFIL_ORDER, REFRESH, blocking_checks
+from tgstudio_dagster.orchestration.jobs import FETCH_MEDIA, FULFIL_ORDER, REFRESH, blocking_checks
 from tgstudio_dagster.orchestration.partitions import order_key, orders, tenants
 from tgstudio_dagster.orchestration.progress import Listener, listening
 from tgstudio_dagster.orchestration.tags import ASKED_TAG, days_tags, order_tags
@@ -37,6 +37,13 @@ def materialize_days(tenant: str, ranges: Sequence[DayRange], listener: Listener
     with dg.DagsterInstance.get() as instance, listening(listener):
         instance.add_dynamic_partitions(str(tenants.name), [tenant])
         return _run(instance, REFRESH, tags=days_tags(tenant, ranges), partition_key=None)
+
+
+def place_files(tenant: str, ranges: Sequence[DayRange]) -> RunOutcome:
+    """Tell in `media` what became of the files of a tenant's days, in one run."""
+    with dg.DagsterInstance.get() as instance:
+        instance.add_dynamic_partitions(str(tenants.name), [tenant])
+        return _run(instance, FETCH_MEDIA, tags=days_tags(tenant, ranges), partition_key=None)
 
 
 def fulfil_order(order: str, assets: Sequence[str], asked_at: str) -> RunOutcome:

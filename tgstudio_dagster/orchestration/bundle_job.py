@@ -11,7 +11,6 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.work.bundles import get_bundle, mark_bundle, pending_bundles
 from tgstudio_dagster.lake.bundle import write_bundle
 from tgstudio_dagster.lake.store import Lake
-from tgstudio_dagster.orchestration.failures import failure_reason
 from tgstudio_dagster.orchestration.tags import BUNDLE_TAG, bundle_tags
 
 
@@ -74,19 +73,4 @@ def bundles_sensor(_context: dg.SensorEvaluationContext, catalog: dg.ResourcePar
     )
 
 
-@dg.run_failure_sensor(
-    monitored_jobs=[build_bundle],
-    minimum_interval_seconds=10,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Marks a bundle failed, with the reason, when its run has failed.",
-)
-def bundle_failed(context: dg.RunFailureSensorContext, catalog: dg.ResourceParam[Catalog]) -> None:
-    """Says in the catalog why there is no bundle."""
-    bundle = context.dagster_run.tags.get(BUNDLE_TAG)
-    if bundle is not None:
-        run_id = context.dagster_run.run_id
-        mark_bundle(catalog, bundle, "failed", run_id=run_id, error=failure_reason(context))
-
-
 BUNDLE_PARTS = [bundles_sensor]
-BUNDLE_SENSORS = [bundle_failed]

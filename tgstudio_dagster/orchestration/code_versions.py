@@ -6,6 +6,7 @@ Dagster shows an asset as stale, and `tgstudio materialize --stale` makes days a
 from __future__ import annotations
 
 from tgstudio_dagster import newsroom, posts, search, topics
+from tgstudio_dagster.capabilities import load_all
 from tgstudio_dagster.lake.contract import Table
 from tgstudio_dagster.lake.tables import newsroom as newsroom_tables
 from tgstudio_dagster.lake.tables import posts as posts_tables
@@ -20,4 +21,4 @@ _ROOMS = (
 )
 CODE_VERSIONS: dict[str, str] = {
     table.name: version for version, module in _ROOMS for table in vars(module).values() if isinstance(table, Table)
-}
+} | {table.name: capability.code_version for capability, added in load_all("lake_tables") for table in added}

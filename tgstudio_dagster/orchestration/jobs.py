@@ -34,7 +34,7 @@ refresh = dg.define_asset_job(
 fetch_media = dg.define_asset_job(
     FETCH_MEDIA,
     selection=dg.AssetSelection.assets("media").without_checks(),
-    description="Fetch the files that a tenant's posts of a range of days still wait for.",
+    description="Tell in `media` what became of files that the reader has fetched, for a range of days.",
     executor_def=dg.in_process_executor,
 )
 fulfil_order = dg.define_asset_job(

@@ -1,4 +1,4 @@
-"""What assets and sensors are handed, made from settings: the lake, the catalog, Telegram, the models.
+"""What assets and sensors are handed, made from settings: the lake, the catalog, the models.
 
 A resource is opened in the process that runs the step, never when the definitions are loaded.
 """
@@ -21,7 +21,6 @@ from tgstudio_dagster.lake.frame_cache import FrameCache
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.orchestration.io_manager import LakeIOManager
 from tgstudio_dagster.orchestration.run_days import RunDays
-from tgstudio_dagster.telegram.reading.pull import Telegram
 from tgstudio_dagster.topics.sentence import Encoder, open_encoder
 
 
@@ -54,14 +53,6 @@ class EncoderResource(dg.ConfigurableResource[Encoder | None]):
         return open_encoder(settings())
 
 
-class TelegramResource(dg.ConfigurableResource[Telegram]):
-    """How this deployment reads Telegram."""
-
-    def create_resource(self, context: dg.InitResourceContext) -> Telegram:
-        """Nothing is connected before the first reading."""
-        return Telegram.open(settings())
-
-
 class WriterResource(dg.ConfigurableResource[OfflineWriter]):
     """Who writes texts."""
 
@@ -92,7 +83,6 @@ def default_resources() -> dict[str, object]:
         "lake": LakeResource(),
         "catalog": CatalogResource(),
         "encoder": EncoderResource(),
-        "telegram": TelegramResource(),
         "writer": WriterResource(),
         "moderator": ModeratorResource(),
         "painter": PainterResource(),

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
 
-from tgstudio_dagster.catalog.follows.media_backlog import Waiting
+from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.follows.media_backlog import Waiting, note_media_backlog
 from tgstudio_dagster.catalog.people.tenant_settings import Filters
+from tgstudio_dagster.lake.fetched import SCHEMA
 from tgstudio_dagster.lake.tables.posts import MEDIA
 from tgstudio_dagster.posts.filters import media_left_out, media_refusal
 from tgstudio_dagster.posts.normalize import file_extension
@@ -143,14 +145,55 @@ def within_quota(items: Sequence[Item], *, left: int, whole: int) -> tuple[list[
     return fitting, rest
 
 
-def waiting(table: pl.DataFrame, now: datetime, waits_until: datetime | None) -> Waiting | None:
-    """What of a day's MEDIA waits to be fetched, and from when on; None where nothing does.
+def fetched_rows(outcomes: Mapping[Item, Outcome]) -> pl.DataFrame:
+    """What became of files, as rows for `lake/fetched.py`."""
+    place = ("channel_id", "msg_id", "index", "member_id")
+    rows = [{name: getattr(item, name) for name in place} | asdict(outcome) for item, outcome in outcomes.items()]
+    return pl.DataFrame(rows, schema=SCHEMA)
 
-    At once where only the run's time was up, with the next day where the quota is used up, at the end of a flood wait,
-    and else in RETRY: networks and sessions come back.
+
+def with_fetched(plan: Plan, fetched: pl.DataFrame) -> pl.DataFrame:
+    """The day's MEDIA with the news of files that it still wants; what is told of another file is left out."""
+    wanted_now = {(item.channel_id, item.msg_id, item.index, item.member_id): item for item in plan.wanted}
+    news: dict[Item, Outcome] = {}
+    for channel_id, msg_id, index, member_id, *outcome in fetched.select(list(SCHEMA)).iter_rows():
+        item = wanted_now.get((channel_id, msg_id, index, member_id))
+        if item is not None:
+            news[item] = Outcome(*outcome)
+    return settled(plan.table, news)
+
+
+def still_wanted(plan: Plan, fetched: pl.DataFrame) -> list[Item]:
+    """The files that are to be fetched, given the news: those that are stored or refused by now are left out."""
+    table = with_fetched(plan, fetched).filter(pl.col("status").str.starts_with(PENDING))
+    places = set(table.select("channel_id", "msg_id", "index").iter_rows())
+    return [item for item in plan.wanted if (item.channel_id, item.msg_id, item.index) in places]
+
+
+def new_backlog(table: pl.DataFrame, now: datetime) -> Waiting | None:
+    """What of a day's MEDIA nobody has asked for yet waits to be fetched at once; None where there is no such file."""
+    count = table.filter(pl.col("status") == PENDING).height
+    return Waiting(count, now) if count else None
+
+
+def note_files(catalog: Catalog, tenant: str, day: date, table: pl.DataFrame, now: datetime) -> None:
+    """Tell the reader of files of the day that nobody has asked for yet; a day of which no file waits is forgotten.
+
+    One whose files were asked for in vain waits as the reader has said.
     """
-    reasons = table.filter(pl.col("status").str.starts_with(PENDING))["status"]
-    if reasons.is_empty():
+    new = new_backlog(table, now)
+    if new is not None or not table["status"].str.starts_with(PENDING).any():
+        note_media_backlog(catalog, tenant, {day: new})
+
+
+def waiting(outcomes: Iterable[Outcome], now: datetime, waits_until: datetime | None) -> Waiting | None:
+    """What waits after files were asked for, and from when on; None where nothing does.
+
+    At once where only the time was up, with the next day where the quota is used up, at the end of a flood wait, and else
+    in RETRY: networks and sessions come back.
+    """
+    reasons = [outcome.status for outcome in outcomes if outcome.status.startswith(PENDING)]
+    if not reasons:
         return None
     tomorrow = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
     later = {OUT_OF_TIME: now, OVER_QUOTA: tomorrow}

@@ -13,20 +13,21 @@ from tgstudio_dagster.core.vocabulary import BundleFormat
 from tgstudio_dagster.lake.bundle import BUNDLE_TABLES
 from tgstudio_dagster.lake.tables import TABLES
 from tgstudio_dagster.services.files import MediaFile, open_file
-from tgstudio_dagster.services.scope import Service, does
+from tgstudio_dagster.services.scope import Scope, Service, does
 
-__all__ = ["BUNDLE_TABLES", "TABLES", "Bundle", "Bundles"]
+__all__ = ["BUNDLE_TABLES", "TABLES", "Bundle", "Bundles", "tables_of"]
 
 MAX_DAYS = 3_660
 
 
+def tables_of(scope: Scope) -> list[str]:
+    """The tables that the tenant has: none of a capability that it lacks."""
+    hidden = hidden_tables(scope.off())
+    return [name for name in TABLES if name not in hidden]
+
+
 class Bundles(Service):
     """The tenant's bundles."""
-
-    @does("bundles.tables")
-    def tables(self) -> list[str]:
-        """The tables that a bundle may hold: none of a capability that the tenant lacks."""
-        return self._tables()
 
     @does("bundles.all")
     def all(self) -> list[Bundle]:
@@ -52,7 +53,7 @@ class Bundles(Service):
 
         Raises SettingsError for days, tables or a format that make no bundle, ConflictError where too many wait already.
         """
-        known = self._tables()
+        known = tables_of(self.scope)
         if unknown := sorted(set(tables) - set(known)):
             raise FieldError("tables", f"{', '.join(unknown)} is no table; name some of {', '.join(known)}.")
         if (last - first).days >= MAX_DAYS:
@@ -77,7 +78,3 @@ class Bundles(Service):
             raise ConflictError(f"Bundle {bundle_id} is {bundle.status}: {bundle.error or 'wait until it is done'}.")
         name = f"{self.scope.tenant.slug}-{bundle.first}-{bundle.last}.zip"
         return replace(open_file(self.scope, bundle.uri), name=name)
-
-    def _tables(self) -> list[str]:
-        hidden = hidden_tables(self.scope.off())
-        return [name for name in TABLES if name not in hidden]

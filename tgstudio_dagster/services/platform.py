@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -57,8 +56,7 @@ class Platform:
     limiter: Limiter
     turns: Turns = field(default_factory=lambda: Turns(_TURNS), repr=False)
     """Taken where the lake is read, whoever asks: a route, a page or a tool."""
-    _searches: OrderedDict[str, Search] = field(default_factory=OrderedDict, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _searches: TtlCache[str] = field(default_factory=lambda: TtlCache(most=_KEPT), repr=False)
 
     @classmethod
     def open(cls, machine: Settings, web: WebSettings) -> Platform:
@@ -123,10 +121,10 @@ class Platform:
                 open_desk=lambda: self.desk,
                 open_search=self.search,
                 machine=lambda: self.settings,
+                off=lambda: self.off(slug),
                 read_settings=lambda catalog, slug: self.remembered.get(
                     f"settings {slug}", lambda: tenant_settings(catalog, slug)
                 ),
-                off=lambda: self.off(slug),
             )
         )
 
@@ -136,17 +134,7 @@ class Platform:
 
     def search(self, lake: TenantLake) -> Search:
         """Search of a tenant's lake; the same one as before, where it was asked for lately."""
-        with self._lock:
-            known = self._searches.get(lake.tenant)
-            if known is not None:
-                self._searches.move_to_end(lake.tenant)
-                return known
-        opened = open_search(lake)
-        with self._lock:
-            self._searches[lake.tenant] = opened
-            while len(self._searches) > _KEPT:
-                self._searches.popitem(last=False)
-        return opened
+        return self._searches.get(lake.tenant, lambda: open_search(lake))
 
     def warm(self) -> None:
         """Open what the first who asks would else wait for: a connection to the catalog, the client of Dagster."""

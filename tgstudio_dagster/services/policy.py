@@ -25,6 +25,7 @@ __all__ = [
     "of_page",
     "of_route",
     "of_tool",
+    "sees",
     "tools",
     "wider_scope",
 ]
@@ -215,7 +216,6 @@ _ROWS = (
     _reads("packages.save", turn=True),
     _reads("files.open", routes=("GET /files/{uri}",)),
     # bundles
-    _reads("bundles.tables", pages=("data",)),
     _reads("bundles.all", routes=("GET /v1/bundles",), pages=("data",)),
     _reads("bundles.get", routes=("GET /v1/bundles/{bundle_id}",)),
     _edits("bundles.request", "ask for bundles", routes=("POST /v1/bundles",), pages=("data",)),
@@ -311,7 +311,7 @@ def allowed(
     row = POLICY[action]
     capability = capabilities.of_noun(row.noun)
     if capability is not None and capability in off:
-        raise NotFoundError(f"{row.noun}: this workspace does not have the capability {capability!r}.")
+        raise NotFoundError(f"There are no {row.noun} here: this workspace lacks the capability {capability!r}.")
     if scopes is not None and not row.anybody:
         _check_scope(row, principal, scopes)
     if RANK[principal.role] < RANK[row.role]:
@@ -354,6 +354,13 @@ def tools() -> dict[str, KeyScope]:
 def of_page(page: str) -> list[Action]:
     """What may be done on a page. Whoever may do none of it does not see the page."""
     return [row for row in _ALL if page in row.pages]
+
+
+def sees(page: str, principal: Principal, *, off: Collection[str] = frozenset()) -> bool:
+    """Whether the tenant has the page, and there is anything on it that the principal may do."""
+    if capabilities.of_page(page) in off:
+        return False
+    return any(may(row.name, principal, off=off) for row in of_page(page))
 
 
 def of_command(command: str) -> Action:

@@ -76,9 +76,9 @@ class Scope:
     open_desk: Callable[[], PairingDesk] = _no_desk
     open_search: Callable[[TenantLake], Search] = open_search
     machine: Callable[[], Settings] = settings
-    read_settings: Callable[[Catalog, str], TenantSettings] = tenant_settings
     off: Callable[[], frozenset[str]] = frozenset
     """The capabilities that the tenant does not have."""
+    read_settings: Callable[[Catalog, str], TenantSettings] = tenant_settings
 
     @classmethod
     def open(cls, principal: Principal, catalog: Catalog, lake: Lake, *, runs: RunsClient | None = None) -> Scope:

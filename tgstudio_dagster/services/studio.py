@@ -10,8 +10,9 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.models import Tenant
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.lake.store import Lake
+from tgstudio_dagster.services import policy
 from tgstudio_dagster.services.accounts import Accounts, Pairings
-from tgstudio_dagster.services.bundles import Bundles
+from tgstudio_dagster.services.bundles import Bundles, tables_of
 from tgstudio_dagster.services.chats import Chats
 from tgstudio_dagster.services.files import Files
 from tgstudio_dagster.services.follows import Follows
@@ -84,3 +85,11 @@ class Studio:
     def may(self, action: str) -> bool:
         """Whether the policy lets the principal do this: what a page asks to show a control."""
         return self.scope.may(action)
+
+    def sees(self, page: str) -> bool:
+        """Whether the page is there for the principal."""
+        return policy.sees(page, self.principal, off=self.scope.off())
+
+    def tables(self) -> list[str]:
+        """The lake's tables that the tenant has: none of a capability that it lacks."""
+        return tables_of(self.scope)

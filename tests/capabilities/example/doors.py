@@ -1,5 +1,3 @@
-"""The route, the tool and the command."""
-
 import typer
 from fastapi import APIRouter
 

@@ -4,9 +4,9 @@ from tgstudio_dagster.lake.contract import Column, Table
 
 NOTE_WORDS = Table(
     "note_words",
-    "Words of an order's packages.",
-    "order",
-    ("platform",),
-    {"platform": Column(pl.String, "Platform."), "words": Column(pl.Int64, "Words of its text.")},
+    "Words of a day's posts.",
+    "tenant_day",
+    ("channel_id",),
+    {"channel_id": Column(pl.Int64, "Channel."), "words": Column(pl.Int64, "Words of its posts.")},
 )
 TABLES = (NOTE_WORDS,)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,11 +25,11 @@ from tgstudio_dagster.catalog.people.tenant_settings import Filters
 from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
-from tgstudio_dagster.posts.attachments import Item
+from tgstudio_dagster.posts.attachments import fetched_rows, wanted, with_fetched
 from tgstudio_dagster.posts.merge import merge
 from tgstudio_dagster.posts.shape import fold_albums, landing_frame
 from tgstudio_dagster.telegram.accounts.session import Keys, open_session
-from tgstudio_dagster.telegram.files.downloads import QUOTA, Downloads, MediaTables, download_media, media_tables
+from tgstudio_dagster.telegram.files.downloads import QUOTA, Downloads, download_media
 from tgstudio_dagster.telegram.mtproto import files as mtproto_files
 from tgstudio_dagster.telegram.mtproto.messages import newer
 from tgstudio_dagster.telegram.mtproto.peers import PeerKey
@@ -36,6 +38,14 @@ from tgstudio_dagster.telegram.sources.telethon_message import Messages, posts_o
 
 DAY = date(2026, 3, 9)
 NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """The downloads of a run, and how many rows of MEDIA have each status (without reasons)."""
+
+    downloads: Downloads
+    statuses: dict[str, int]
 
 
 class MediaDesk:
@@ -83,16 +93,16 @@ class MediaDesk:
 
         return asyncio.run(read())
 
-    def run(
-        self, messages: pl.DataFrame | None = None, *, filters: Filters | None = None, **settings: Any
-    ) -> MediaTables:
-        """What the asset does: MEDIA of the day, with what is wanted downloaded."""
-
-        def fetch(items: list[Item]) -> Downloads:
-            return asyncio.run(
+    def run(self, messages: pl.DataFrame | None = None, *, filters: Filters | None = None, **settings: Any) -> Fetch:
+        """What the reader and the asset do: download what the day's MEDIA wants, and tell it there."""
+        frame = self.messages() if messages is None else messages
+        plan = wanted(frame, self.before, filters or Filters())
+        downloads = Downloads()
+        if plan.wanted:
+            downloads = asyncio.run(
                 download_media(
                     self.paired.tenant,
-                    items,
+                    plan.wanted,
                     catalog=self.paired.catalog,
                     lake=self.lake,
                     vault=lambda: self.paired.vault,
@@ -100,11 +110,9 @@ class MediaDesk:
                     staging=self.staging,
                 )
             )
-
-        frame = self.messages() if messages is None else messages
-        made = media_tables({DAY: frame}, {DAY: self.before}, filters=filters or Filters(), fetch=fetch)
-        self.before = MEDIA.conform(made.tables[DAY])
-        return made
+        self.before = MEDIA.conform(with_fetched(plan, fetched_rows(downloads.outcomes)))
+        counted = Counter(status.partition(":")[0] for status in self.before["status"])
+        return Fetch(downloads, dict(sorted(counted.items())))
 
     def statuses(self) -> list[str]:
         """The status of each row of MEDIA, by key."""

@@ -74,26 +74,26 @@ def rank_quotes(messages: Sequence[SourceMessage], language: str) -> list[Quote]
     Posts that were forwarded are used only where nothing else can be quoted: their words are another channel's.
     """
     own = [message for message in messages if message.forwarded_from is None] or list(messages)
-    found = [
+    candidates = [
         (m, place, text)
         for m in own
         for place, text in enumerate(_candidates(m.text)[:MAX_SENTENCES])
         if quotable(text)
     ]
-    if not found:
-        found = [(m, 0, text) for m in own for text in _candidates(m.text)[:1]]
-    stems = [stem_set(text) for _, _, text in found]
+    if not candidates:
+        candidates = [(m, 0, text) for m in own for text in _candidates(m.text)[:1]]
+    stems = [stem_set(text) for _, _, text in candidates]
     documents = Counter(stem for bag in stems for stem in bag)
     weight = {stem: math.log(1 + len(stems) / count) for stem, count in documents.items()}
     norms = [math.sqrt(math.fsum(weight[stem] ** 2 for stem in bag)) or 1.0 for bag in stems]
 
-    def cosine(one: int, two: int) -> float:
+    def cosine(index: int, other: int) -> float:
         # fsum: the order of a set must not show in the last digit.
-        return math.fsum(weight[stem] ** 2 for stem in stems[one] & stems[two]) / (norms[one] * norms[two])
+        return math.fsum(weight[stem] ** 2 for stem in stems[index] & stems[other]) / (norms[index] * norms[other])
 
     quotes: list[tuple[Quote, int]] = []
-    for index, (message, place, text) in enumerate(found):
-        others = [cosine(index, other) for other in range(len(found)) if found[other][0].key != message.key]
+    for index, (message, place, text) in enumerate(candidates):
+        others = [cosine(index, other) for other in range(len(candidates)) if candidates[other][0].key != message.key]
         central = sum(others) / len(others) if others else 0.0
         score = (0.05 + central) * _worth(text, place, message, language, messages[0])
         quotes.append((Quote(message, place, text, stems[index], score), index))
@@ -168,7 +168,7 @@ def _candidates(text: str) -> list[str]:
     text = INVISIBLE.sub("", URL.sub(f" {_CUT} ", text.replace(_CUT, " ").replace("**", "")))
     text = re.sub(r"(?<!\w)@\w+", f" {_CUT} ", text)
     text = re.sub(r"(?<!\w)#(\w+)", r"\1", re.sub(r"(?:\s*(?<!\w)#\w+)+\s*$", "", text, flags=re.MULTILINE))
-    found = []
+    quotable_sentences = []
     for line in text.splitlines():
         # An emoji often stands for the full stop: before a capital letter it ends the sentence.
         line = re.sub(r"\s*\x01[\s\x01]*(?=[^\W\d_a-zа-яё])", "\n", "".join(_drawn(char) for char in line))
@@ -178,8 +178,8 @@ def _candidates(text: str) -> list[str]:
         for sentence in sentences(line):
             sentence = re.sub(r"\s+([,.;:!?…])", r"\1", " ".join(sentence.split()))
             if _CUT not in sentence and re.search(r"\w", sentence):
-                found.append(sentence)
-    return found
+                quotable_sentences.append(sentence)
+    return quotable_sentences
 
 
 def _drawn(char: str) -> str:
@@ -212,20 +212,22 @@ def conflicts(messages: Sequence[SourceMessage]) -> list[Conflict]:
     Two figures are compared only if the same noun follows, at least three other stems within eight words are shared,
     both posts are another channel's own, the values are within a factor of three, and neither post holds both.
     """
-    said = [(m, *found) for m in messages if m.forwarded_from is None for found in _measured(m.text)]
+    said = [(m, *measured) for m in messages if m.forwarded_from is None for measured in _measured(m.text)]
     held = {m.key: frozenset(r for f in figures(m.text) for r in f.readings) for m in messages}
     results: list[Conflict] = []
     seen: set[tuple[MessageKey, ...]] = set()
-    for place, (one, figure, unit, context) in enumerate(said):
+    for place, (message, figure, unit, context) in enumerate(said):
         for other, second, unit2, context2 in said[place + 1 :]:
-            if unit != unit2 or one.channel_id == other.channel_id or len((context & context2) - {unit}) < 3:
+            if unit != unit2 or message.channel_id == other.channel_id or len((context & context2) - {unit}) < 3:
                 continue
-            if figure.readings & held[other.key] or second.readings & held[one.key] or not _near(figure, second):
+            if figure.readings & held[other.key] or second.readings & held[message.key] or not _near(figure, second):
                 continue
-            keys = tuple(sorted((one.key, other.key)))
+            keys = tuple(sorted((message.key, other.key)))
             if keys not in seen:
                 seen.add(keys)
-                pair = sorted(((one, figure.text), (other, second.text)), key=lambda each: (each[0].date, each[0].key))
+                pair = sorted(
+                    ((message, figure.text), (other, second.text)), key=lambda each: (each[0].date, each[0].key)
+                )
                 results.append(Conflict(tuple(pair)))
     return results[:2]
 
@@ -249,6 +251,6 @@ def _measured(text: str) -> list[tuple[Figure, str, frozenset[str]]]:
     return results
 
 
-def _near(one: Figure, two: Figure) -> bool:
-    low, high = sorted(min(v for _, v in each.readings if isinstance(v, Decimal)) for each in (one, two))
+def _near(first: Figure, second: Figure) -> bool:
+    low, high = sorted(min(v for _, v in each.readings if isinstance(v, Decimal)) for each in (first, second))
     return 0 < low < high <= 3 * low

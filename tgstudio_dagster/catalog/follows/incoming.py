@@ -5,8 +5,7 @@ They are hints: what became of a post is said by the observation alone. New post
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import select
@@ -16,7 +15,7 @@ from tgstudio_dagster.catalog.follows.models import Channel, HeardPost
 from tgstudio_dagster.catalog.money.plans import lock_tenant
 from tgstudio_dagster.core.errors import NotFoundError
 
-__all__ = ["Taken", "note_heard", "take_heard"]
+__all__ = ["forget_heard", "heard_posts", "note_heard"]
 
 
 def note_heard(catalog: Catalog, tenant: str, channel_id: int, msg_ids: Iterable[int], *, now: datetime) -> None:
@@ -29,36 +28,17 @@ def note_heard(catalog: Catalog, tenant: str, channel_id: int, msg_ids: Iterable
             session.merge(HeardPost(tenant=tenant, channel_id=channel_id, msg_id=msg_id, heard_at=now))
 
 
-class Taken:
-    """Ids of posts to observe again, ascending."""
-
-    def __init__(self, ids: Iterable[int]) -> None:
-        self.ids = tuple(ids)
-        self.kept = False
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.ids)
-
-    def keep(self) -> None:
-        """Not all could be observed now: leave them for the next reading."""
-        self.kept = True
-
-
-@contextmanager
-def take_heard(catalog: Catalog, tenant: str, channel_id: int) -> Iterator[Taken]:
-    """The channel's posts to observe again; the block observes and lands them.
-
-    They are forgotten when the block ends well. After an error, or `keep`, they stay for the next reading, as does a post
-    that was heard of again meanwhile.
-    """
+def heard_posts(catalog: Catalog, tenant: str, channel_id: int) -> dict[int, datetime]:
+    """The channel's posts to observe again, by ascending id, and when each was last heard of."""
     query = select(HeardPost).where(HeardPost.channel_id == channel_id).order_by(HeardPost.msg_id)
     with catalog.tenant_session(tenant) as session:
-        known = {row.msg_id: row.heard_at for row in session.scalars(query)}
-    taken = Taken(known)
-    yield taken
-    if taken.kept or not known:
-        return
+        return {row.msg_id: row.heard_at for row in session.scalars(query)}
+
+
+def forget_heard(catalog: Catalog, tenant: str, channel_id: int, observed: Mapping[int, datetime]) -> None:
+    """These have been observed again and have landed; a post that was heard of again meanwhile stays."""
+    query = select(HeardPost).where(HeardPost.channel_id == channel_id).with_for_update()
     with catalog.tenant_session(tenant, writing=True) as session:
-        for row in session.scalars(query.with_for_update()):
-            if known.get(row.msg_id) == row.heard_at:
+        for row in session.scalars(query):
+            if observed.get(row.msg_id) == row.heard_at:
                 session.delete(row)

@@ -1,6 +1,6 @@
 """The backlog of media: days whose posts still have files to fetch, and when they may be tried again.
 
-Which files, and why they wait, is in the lake's table `media`; when a run starts is decided in automation/.
+Which files, and why they wait, is in the lake's table `media`; when they are fetched is decided in reader/.
 """
 
 from __future__ import annotations
@@ -27,11 +27,17 @@ class Waiting:
     not_before: datetime
 
 
-def note_media_backlog(catalog: Catalog, tenant: str, days: Mapping[date, Waiting | None]) -> None:
-    """Say what is left of these days; None: nothing."""
+def note_media_backlog(
+    catalog: Catalog, tenant: str, days: Mapping[date, Waiting | None], *, seen: Mapping[date, datetime] | None = None
+) -> None:
+    """Say what is left of these days; None: nothing. With `seen`, only of those that still wait as they did then."""
     with catalog.tenant_session(tenant, writing=True) as session:
         lock_tenant(session, tenant)
         for day, waiting in days.items():
+            if seen is not None:
+                known = session.get(MediaBacklog, (tenant, day))
+                if known is None or known.not_before != seen.get(day):
+                    continue
             if waiting is not None:
                 session.merge(MediaBacklog(tenant=tenant, day=day, files=waiting.files, not_before=waiting.not_before))
             elif (row := session.get(MediaBacklog, (tenant, day))) is not None:

@@ -150,3 +150,25 @@ class MediaBacklog(TenantOwned, Base):
     day: Mapped[date] = mapped_column(primary_key=True)
     files: Mapped[int]
     not_before: Mapped[datetime]
+
+
+class ReadWish(TenantOwned, Base):
+    """Somebody waits for the tenant to be read: what is new, or what is missing of the days from `first` to `last` too.
+
+    `posts` is how many have landed for it so far.
+    """
+
+    __tablename__ = "read_wishes"
+    __table_args__ = (
+        CheckConstraint(one_of("status", "queued", "running", "done", "failed"), name="status"),
+        Index(None, "status"),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    first: Mapped[date | None]
+    last: Mapped[date | None]
+    status: Mapped[str] = mapped_column(String(10), default="queued")
+    posts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    ended_at: Mapped[datetime | None]

@@ -78,7 +78,7 @@ def switch_of_plan(catalog: Catalog, plan: str, capability: str, on: bool | None
 
 def _own(session: Session, capability: str) -> dict[str, int]:
     query = select(Quota.tenant, Quota.limit).where(Quota.name == _limit(capability))
-    return dict(session.execute(query).tuples())
+    return dict(session.execute(query).tuples().all())
 
 
 def _has(capability: str, limits: Mapping[str, Any]) -> bool:

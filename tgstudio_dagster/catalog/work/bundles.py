@@ -107,6 +107,13 @@ def pending_bundles(catalog: Catalog) -> list[Bundle]:
         return list(session.scalars(query))
 
 
+def unfinished_bundles(catalog: Catalog) -> list[Bundle]:
+    """Bundles of all tenants that wait or are at work, oldest first: those whose runs may have ended."""
+    query = select(Bundle).where(Bundle.status.in_(("queued", "running"))).order_by(Bundle.created_at, Bundle.id)
+    with catalog.reading() as session:
+        return list(session.scalars(query))
+
+
 def mark_bundle(
     catalog: Catalog,
     bundle_id: str,

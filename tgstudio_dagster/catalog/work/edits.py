@@ -1,6 +1,6 @@
 """Edits: people's versions of packages. A version is added, never changed; the newest one counts.
 
-What a platform takes is the newsroom's matter.
+What a platform takes is handled in `newsroom/`.
 """
 
 from __future__ import annotations

@@ -183,6 +183,13 @@ def pending_orders(catalog: Catalog) -> list[Order]:
         return list(session.scalars(query))
 
 
+def unsettled_orders(catalog: Catalog) -> list[Order]:
+    """Orders of all tenants that wait or are at work, oldest first: those whose runs may have ended."""
+    query = select(Order).where(Order.status.in_(("queued", "running"))).order_by(Order.created_at, Order.id)
+    with catalog.reading() as session:
+        return list(session.scalars(query))
+
+
 def orders_to_stop(catalog: Catalog, since: datetime) -> list[Order]:
     """Orders of all tenants that are still running though their users asked to stop them, and those cancelled since."""
     query = (

@@ -12,7 +12,7 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.outbox.events import RunFailed, event_id, record
 from tgstudio_dagster.catalog.people.tenants import list_tenants
 from tgstudio_dagster.orchestration.decide import alerts
-from tgstudio_dagster.orchestration.failures import was_stopped
+from tgstudio_dagster.orchestration.failures import failure_reason, was_stopped
 from tgstudio_dagster.orchestration.partitions import FOR_TAG, TENANT_TAG
 
 LOOK_BACK = 200
@@ -35,7 +35,7 @@ def run_failed(context: dg.RunFailureSensorContext, catalog: dg.ResourceParam[Ca
     )
     times = {record.dagster_run.run_id: record.update_timestamp for record in records}
     at = times.pop(run.run_id, datetime.now(UTC))
-    failure = alerts.Failure(run.run_id, run.job_name, tenant, context.failure_event.message or "unknown", at)
+    failure = alerts.Failure(run.run_id, run.job_name, tenant, failure_reason(context) or "unknown", at)
     message = alerts.decide(failure, times.values())
     if message is None:
         return

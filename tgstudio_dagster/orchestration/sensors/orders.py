@@ -1,4 +1,4 @@
-"""Sensors of orders: what waits in the catalog becomes runs, how they end becomes the order's status.
+"""Sensors of orders: what waits in the catalog becomes runs, what is stopped ends. How runs ended: `endings.py`.
 
 That an order is at work is said by its run's own first step (`begin_order` in assets/), so that nothing is said of a run
 that never began.
@@ -7,7 +7,6 @@ that never began.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 import dagster as dg
 
@@ -17,7 +16,6 @@ from tgstudio_dagster.catalog.work.orders import Order, abandoned_orders, orders
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.newsroom.pipeline import made_of, missing
 from tgstudio_dagster.orchestration.decide import orders as order_rule
-from tgstudio_dagster.orchestration.failures import failure_reason
 from tgstudio_dagster.orchestration.jobs import blocking_checks, fulfil_order
 from tgstudio_dagster.orchestration.partitions import ORDER_TAG, orders
 from tgstudio_dagster.orchestration.tags import ASKED_TAG, order_tags
@@ -98,53 +96,10 @@ def stops_sensor(
     return dg.SensorResult(cursor=max(str(order.cancel_at) for order in stopping))
 
 
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=[fulfil_order],
-    minimum_interval_seconds=SOON,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Marks an order done when its run has succeeded.",
-)
-def order_done(context: dg.RunStatusSensorContext, catalog: dg.ResourceParam[Catalog]) -> None:
-    """Says in the catalog that what was ordered is there."""
-    _settle(catalog, context.dagster_run, "done", None)
-
-
-@dg.run_failure_sensor(
-    monitored_jobs=[fulfil_order],
-    minimum_interval_seconds=SOON,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Marks an order failed, with the reason, when its run has failed.",
-)
-def order_failed(context: dg.RunFailureSensorContext, catalog: dg.ResourceParam[Catalog]) -> None:
-    """Says in the catalog why the order was not fulfilled."""
-    _settle(catalog, context.dagster_run, "failed", failure_reason(context))
-
-
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.CANCELED,
-    monitored_jobs=[fulfil_order],
-    minimum_interval_seconds=SOON,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Marks an order cancelled when its run was ended.",
-)
-def order_cancelled(context: dg.RunStatusSensorContext, catalog: dg.ResourceParam[Catalog]) -> None:
-    """Says in the catalog that the order was stopped: by its user, or by the operator in Dagster's UI."""
-    _settle(catalog, context.dagster_run, "cancelled", None)
-
-
 def _of_newsrooms(catalog: Catalog, orders: list[Order]) -> list[Order]:
     """Those of tenants that have a newsroom; the others wait until it is switched on again."""
     having = tenants_with(catalog, NEWSROOM) if orders else frozenset()
     return [order for order in orders if order.tenant in having]
-
-
-def _settle(
-    catalog: Catalog, run: dg.DagsterRun, status: Literal["done", "failed", "cancelled"], error: str | None
-) -> None:
-    order = run.tags.get(ORDER_TAG)
-    if order is not None:
-        settle_order(catalog, order, run.run_id, status, asked_at=run.tags.get(ASKED_TAG), error=error)
 
 
 def _settle_ended(instance: dg.DagsterInstance, catalog: Catalog, order: Order, run_id: str) -> None:
@@ -157,4 +112,3 @@ def _settle_ended(instance: dg.DagsterInstance, catalog: Catalog, order: Order, 
 
 ORDER_PARTS = [orders_sensor, stops_sensor]
 """Asked in the tick that they share with others: somebody waits before a screen."""
-ORDER_SENSORS = [order_done, order_failed, order_cancelled]

@@ -1,30 +1,27 @@
 """Fetch the files that posts are still missing from Telegram, and store them in the lake.
 
-Which files are wanted is `media.py`'s decision, how bytes come is `mtproto/files.py`'s; here is who fetches what, in what
-order, and what becomes of each file when something goes wrong.
+Which files are wanted is `posts/attachments.py`'s decision, how bytes come is `mtproto/files.py`'s; here is who fetches
+what, in what order, and what becomes of each file when something goes wrong.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import polars as pl
 
 from tgstudio_dagster.catalog.accounts.accounts import TgAccount, list_accounts
 from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.follows.reading import cursor
-from tgstudio_dagster.catalog.follows.subscriptions import list_subscriptions
+from tgstudio_dagster.catalog.follows.subscriptions import SubscriptionView, list_subscriptions
 from tgstudio_dagster.catalog.leases import Lease
 from tgstudio_dagster.catalog.money.plans import limits_of, spend, spent
-from tgstudio_dagster.catalog.people.tenant_settings import Filters
 from tgstudio_dagster.core.errors import (
     AuthorityLostError,
     ChannelLostError,
@@ -45,14 +42,12 @@ from tgstudio_dagster.posts.attachments import (
     REFUSED,
     Item,
     Outcome,
-    newest_first,
-    settled,
-    wanted,
     within_quota,
 )
 from tgstudio_dagster.telegram.files.staging import Record, StagedFile, Staging
 
 if TYPE_CHECKING:
+    from tgstudio_dagster.telegram.accounts.session import OpenSession
     from tgstudio_dagster.telegram.mtproto.files import Files, Found, RemoteFile
 
 QUOTA = "media_bytes_per_day"
@@ -72,38 +67,6 @@ class Downloads:
     errors: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class MediaTables:
-    """MEDIA of each day, the downloads that were made for them, and how many rows have each status (without reasons)."""
-
-    tables: dict[date, pl.DataFrame]
-    downloads: Downloads
-    statuses: dict[str, int]
-
-
-def media_tables(
-    messages: Mapping[date, pl.DataFrame],
-    before: Mapping[date, pl.DataFrame],
-    *,
-    filters: Filters,
-    fetch: Callable[[list[Item]], Downloads],
-) -> MediaTables:
-    """A tenant's MEDIA of some days, from their MESSAGES and from the partitions of MEDIA `before` this run.
-
-    `fetch` gets the files that are wanted, those of the newest posts first (`download_media` in a loop of its own); where
-    none is, it is not called.
-    """
-    plans = {day: wanted(frame, before[day], filters) for day, frame in messages.items()}
-    items = newest_first(item for plan in plans.values() for item in plan.wanted)
-    downloads = fetch(items) if items else Downloads()
-    tables = {
-        day: settled(plan.table, {item: downloads.outcomes[item] for item in plan.wanted})
-        for day, plan in plans.items()
-    }
-    counted = Counter(status.partition(":")[0] for table in tables.values() for status in table["status"])
-    return MediaTables(tables, downloads, dict(sorted(counted.items())))
-
-
 async def download_media(
     tenant: str,
     items: Sequence[Item],
@@ -114,15 +77,17 @@ async def download_media(
     settings: TelegramSettings,
     staging: Path,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    session: OpenSession | None = None,
 ) -> Downloads:
     """Fetch the files through the accounts that read their channels, side by side; every item gets an outcome.
 
     What can't be had now stays pending, with the reason: no account, a session in use, a flood, no answer, the day's quota
-    used up, the run's time (`settings.read_minutes`) over. `vault` is asked for only when a session is to be opened.
+    used up, the run's time (`settings.read_minutes`) over. `vault` is asked for only when a session is to be opened, by
+    `session`.
     Raises LakeError where the disk or the lake fails; what was stored by then is not downloaded again.
     """
-    run = _Run(tenant, catalog, lake, vault, settings, Staging(staging, tenant), clock)
-    run.staging.prepare()
+    run = _Run(tenant, catalog, lake, vault, settings, Staging(staging, tenant), clock, session)
+    await asyncio.to_thread(run.staging.prepare)
     await run.fetch(items)
     return run.result
 
@@ -139,17 +104,22 @@ class _Run:
         settings: TelegramSettings,
         staging: Staging,
         clock: Callable[[], datetime],
+        session: OpenSession | None,
     ) -> None:
         self.tenant, self.catalog, self.lake, self.vault = tenant, catalog, lake, vault
         self.settings, self.staging, self.clock = settings, staging, clock
+        self._open = session
         self.result = Downloads()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._deadline = time.monotonic() + settings.read_minutes * 60
 
     async def fetch(self, items: Sequence[Item]) -> None:
-        readers = self._readers(items)
-        whole = limits_of(self.catalog, self.tenant).media_bytes_per_day
-        left = whole - spent(self.catalog, self.tenant, QUOTA, self.clock().date())
+        ask = self.catalog.ask
+        readers = self._readers(
+            items, await ask(list_subscriptions, self.tenant), await ask(list_accounts, self.tenant)
+        )
+        whole = (await ask(limits_of, self.tenant)).media_bytes_per_day
+        left = whole - await ask(spent, self.tenant, QUOTA, self.clock().date())
         fitting, rest = within_quota([item for item in items if item in readers], left=left, whole=whole)
         self.result.outcomes.update(rest)
         by_account: dict[str, list[Item]] = {}
@@ -158,10 +128,12 @@ class _Run:
         accounts = {account.id: account for account in readers.values()}
         await _together([self._account(accounts[name], wanted) for name, wanted in by_account.items()])
 
-    def _readers(self, items: Sequence[Item]) -> dict[Item, TgAccount]:
+    def _readers(
+        self, items: Sequence[Item], views: Sequence[SubscriptionView], rows: Sequence[TgAccount]
+    ) -> dict[Item, TgAccount]:
         """The account that fetches each file: the one that reads its channel, or the channel it comments on."""
-        followed = {view.channel_id: view for view in list_subscriptions(self.catalog, self.tenant)}
-        accounts = {account.id: account for account in list_accounts(self.catalog, self.tenant)}
+        followed = {view.channel_id: view for view in views}
+        accounts = {account.id: account for account in rows}
         readers: dict[Item, TgAccount] = {}
         for item in items:
             view = followed.get(item.channel_id) or followed.get(item.comment_channel or 0)
@@ -183,7 +155,7 @@ class _Run:
         try:
             keys = Keys(self.tenant, self.catalog, self.vault(), self.settings)
             async with (
-                open_session(keys, account.id) as (client, held),
+                (self._open or open_session)(keys, account.id) as (client, held),
                 asyncio.timeout(max(0.0, self._deadline - time.monotonic())),
             ):
                 await _Account(self, account.id, Files(client), held).fetch(items)
@@ -219,6 +191,8 @@ class _Account:
 
     async def fetch(self, items: Sequence[Item]) -> None:
         for channel_id, some in _in_turn(items):
+            if self._held.wanted:
+                raise TimeoutError
             self._held.check()
             try:
                 await self._some(channel_id, some)
@@ -226,13 +200,15 @@ class _Account:
                 run, amount, self._unspent = self._run, self._unspent, 0
                 run.result.bytes += amount
                 if amount:
-                    spend(run.catalog, run.tenant, QUOTA, run.clock().date(), amount)
+                    await run.catalog.ask(spend, run.tenant, QUOTA, run.clock().date(), amount)
 
     async def _some(self, channel_id: int, items: list[Item]) -> None:
         """The files of at most 100 messages of one channel."""
         from tgstudio_dagster.telegram.mtproto.peers import PeerKey
 
-        access_hash = cursor(self._run.catalog, self._run.tenant, self._account_id, channel_id).access_hash
+        run = self._run
+        known = await run.catalog.ask(cursor, run.tenant, self._account_id, channel_id)
+        access_hash = known.access_hash
         if access_hash is None:
             self._run.leave(items, "the account has not looked the channel up yet")
             return

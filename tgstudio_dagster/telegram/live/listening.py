@@ -1,8 +1,8 @@
-"""Listening: a tenant's accounts hear what happens in the channels they read, and make the tenant due at once.
+"""Listening: an account hears what happens in the channels it reads, so that they are read at once.
 
 What is heard is a hint: reading and observing again say what became of a post, so nothing is lost where nobody listens.
-Only channels that an account has joined are told by Telegram. A listener holds an account's session only as long as
-nobody else wants it (turns.py): a run that reads always gets its turn.
+Only channels that an account has joined are told by Telegram. Who listens shares the session with whoever reads in the
+same process (`accounts/lines.py`), and gives way to another process that wants it.
 """
 
 from __future__ import annotations
@@ -14,203 +14,140 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from tgstudio_dagster.catalog.accounts.accounts import (
-    TgAccount,
-    get_account,
-    list_accounts,
-    mark_account,
-    session_lease,
-    session_of,
-)
-from tgstudio_dagster.catalog.accounts.vault import Vault
-from tgstudio_dagster.catalog.accounts.waits import AccountWaits
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.follows.incoming import note_heard
-from tgstudio_dagster.catalog.follows.reading import wake
 from tgstudio_dagster.catalog.follows.subscriptions import active_subscriptions
-from tgstudio_dagster.catalog.leases import Lease, is_held, lease
-from tgstudio_dagster.core.errors import AuthorityLostError, FloodError, LeaseHeldError, NotFoundError, TGStudioError
-from tgstudio_dagster.core.settings import TelegramSettings
-from tgstudio_dagster.telegram.accounts.turns import is_wanted
+from tgstudio_dagster.core.errors import AuthorityLostError, FloodError, TGStudioError
 
 if TYPE_CHECKING:
+    from tgstudio_dagster.catalog.leases import Lease
+    from tgstudio_dagster.telegram.accounts.session import Keys, OpenSession
     from tgstudio_dagster.telegram.mtproto.client import Client
     from tgstudio_dagster.telegram.mtproto.updates import Heard
 
-_TICK_SECONDS = 0.5
-"""How long what was heard is gathered, and how soon a wish for the session is seen."""
-_LOOK_SECONDS = 5.0
-"""How soon a newly paired account is listened with."""
+_GATHER_SECONDS = 0.3
+"""How long what was heard is gathered: an album comes as several posts."""
+_CHECK_SECONDS = 15.0
+"""How often it is made sure that the session is still this process's."""
+_PAUSE_SECONDS = 1.0
+"""Between giving way and asking for the session again."""
 _AGAIN_SECONDS = 30.0
 """After an error that may pass; the adapter has tried several times before."""
-_END_SECONDS = 8.0
-"""How long accounts may take to disconnect by themselves at the end."""
+Kind = Literal["listening", "giving way", "failed", "lost", "new", "edit", "delete"]
 
 
 @dataclass(frozen=True)
 class Notice:
-    """What listening has to tell: a post that is new, edited or deleted, or what becomes of an account."""
+    """What listening has to tell: a post that is new, edited or deleted, or what becomes of an account, by its id."""
 
-    kind: Literal["listening", "giving way", "failed", "lost", "new", "edit", "delete"]
-    account: str
+    kind: Kind
+    tenant: str
+    account_id: str
     channel: str | None = None
     msg_ids: tuple[int, ...] = ()
     detail: str | None = None
 
 
-async def listen(
-    tenant: str,
-    *,
-    catalog: Catalog,
-    vault: Vault,
-    settings: TelegramSettings,
-    report: Callable[[Notice], None],
-    stop: asyncio.Event,
-) -> None:
-    """Listen with every active account of the tenant, also with those paired later, until `stop` is set.
+class Ear:
+    """Listening with one account, term after term: from having its session to giving way.
 
-    An account's trouble is reported, and tried again; a session that is lost marks its account. Raises NotFoundError for
-    an unknown tenant, and where no active account is left.
+    `hint` is called with the channels to be read at once, `report` with what happens. Posts that changed are noted in the
+    catalog before, to be observed again whatever their age.
     """
-    ears: dict[str, asyncio.Task[None]] = {}
-    try:
-        while not stop.is_set():
-            for account in list_accounts(catalog, tenant):
-                if account.status == "active" and account.id not in ears:
-                    ear = _Ear(tenant, account, catalog, vault, settings, report, stop)
-                    ears[account.id] = asyncio.create_task(ear.listen())
-            if not ears:
-                raise NotFoundError(
-                    f"Tenant {tenant!r} has no active account to listen with: `tgstudio login --tenant {tenant}`."
-                )
-            await _pause(stop, _LOOK_SECONDS)
-            for account_id in [name for name, ear in ears.items() if ear.done()]:
-                ears.pop(account_id).result()
-    finally:
-        stop.set()
-        if ears:
-            _, late = await asyncio.wait(ears.values(), timeout=_END_SECONDS)
-            for one in late:
-                one.cancel()
-            await asyncio.gather(*ears.values(), return_exceptions=True)
-
-
-class _Ear:
-    """Listening with one account, term after term: from taking its session to giving way."""
 
     def __init__(
         self,
-        tenant: str,
-        account: TgAccount,
-        catalog: Catalog,
-        vault: Vault,
-        settings: TelegramSettings,
-        report: Callable[[Notice], None],
-        stop: asyncio.Event,
+        keys: Keys,
+        account_id: str,
+        *,
+        session: OpenSession,
+        hint: Callable[[frozenset[int]], None],
+        report: Callable[[Notice], None] = lambda _: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._tenant = tenant
-        self._account = account
-        self._catalog = catalog
-        self._vault = vault
-        self._settings = settings
-        self._report = report
-        self._stop = stop
+        self._keys, self._account_id, self._session = keys, account_id, session
+        self._hint, self._report, self._now = hint, report, now
+        self._pending: list[Heard] = []
+        self._news = asyncio.Event()
+
+    def nudge(self) -> None:
+        """Look at once whether another process wants the session."""
+        self._news.set()
 
     async def listen(self) -> None:
-        """Until the account is no longer active, or listening is stopped."""
-        name = session_lease(self._account.id)
-        while not self._stop.is_set() and self._active():
-            if self._wanted() or is_held(self._catalog, name):
-                await _pause(self._stop, _TICK_SECONDS)
-                continue
+        """Until it is cancelled, or the session is lost, which is then written on the account."""
+        while True:
             try:
-                with lease(self._catalog, name) as held:
-                    await self._term(held)
-            except LeaseHeldError:
-                await _pause(self._stop, _TICK_SECONDS)
+                async with self._session(self._keys, self._account_id) as (client, held):
+                    await self._term(client, held)
+                await asyncio.sleep(_PAUSE_SECONDS)
             except AuthorityLostError as error:
-                mark_account(self._catalog, self._tenant, self._account.id, error.status, str(error))
                 self._say("lost", detail=str(error))
+                return
             except FloodError as error:
                 self._say("failed", detail=str(error))
-                await _pause(self._stop, (error.until - datetime.now(UTC)).total_seconds())
+                await asyncio.sleep(max(0.0, (error.until - datetime.now(UTC)).total_seconds()))
             except TGStudioError as error:
                 self._say("failed", detail=str(error))
-                await _pause(self._stop, _AGAIN_SECONDS)
+                await asyncio.sleep(_AGAIN_SECONDS)
 
-    async def _term(self, held: Lease) -> None:
-        """Hear until somebody wants the session."""
-        from tgstudio_dagster.telegram.mtproto.client import connected
-
-        session = session_of(self._catalog, self._tenant, self._vault, self._account.id)
-        waits = AccountWaits(self._catalog, self._tenant, self._account.id)
-        pending: list[Heard] = []
-        async with connected(self._settings, session, waits=waits, updates=True, check=held.check) as client:
-            hearing = asyncio.create_task(_hear(client, pending))
-            try:
-                self._say("listening")
-                while not (self._stop.is_set() or hearing.done() or self._wanted()):
-                    held.check()
-                    await asyncio.wait({hearing}, timeout=_TICK_SECONDS)
-                    self._tell(pending)
-            finally:
-                hearing.cancel()
-                await asyncio.wait({hearing})
-            self._tell(pending)
-            if not hearing.cancelled():
-                hearing.result()
-            if not self._stop.is_set():
-                self._say("giving way")
-
-    def _tell(self, pending: list[Heard]) -> None:
-        """Make the tenant due for what was heard; posts that changed are observed again whatever their age."""
-        if not pending:
+    async def _term(self, client: Client, held: Lease) -> None:
+        """Hear until another process wants the session. Raises what the connection or the lease ends with."""
+        if held.wanted:
             return
-        titles = {
-            one.channel_id: one.title for one in active_subscriptions(self._catalog, self._tenant, self._account.id)
-        }
-        hints = [hint for hint in pending if hint.channel_id in titles]
-        pending.clear()
-        if not hints:
+        hearing = asyncio.create_task(self._hear(client))
+        self._say("listening")
+        try:
+            while not held.wanted and not hearing.done():
+                held.check()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), _CHECK_SECONDS)
+                self._news.clear()
+                if self._pending:
+                    await asyncio.sleep(_GATHER_SECONDS)
+                    await self._tell()
+        finally:
+            hearing.cancel()
+            await asyncio.wait({hearing})
+        await self._tell()
+        if not hearing.cancelled():
+            hearing.result()
+        self._say("giving way")
+
+    async def _hear(self, client: Client) -> None:
+        from tgstudio_dagster.telegram.mtproto.updates import heard
+
+        try:
+            async for news in heard(client):
+                self._pending.append(news)
+                self._news.set()
+        finally:
+            self._news.set()
+
+    async def _tell(self) -> None:
+        heard, self._pending = self._pending, []
+        if not heard:
             return
-        now = datetime.now(UTC)
-        for channel_id in titles:
+        titles = await self._keys.catalog.ask(_titles, self._keys.tenant, self._account_id)
+        ours = [news for news in heard if news.channel_id in titles]
+        for channel_id in {news.channel_id for news in ours if news.kind != "new"}:
             changed = {
                 msg_id
-                for hint in hints
-                if hint.channel_id == channel_id and hint.kind != "new"
-                for msg_id in hint.msg_ids
+                for news in ours
+                if news.channel_id == channel_id and news.kind != "new"
+                for msg_id in news.msg_ids
             }
-            if changed:
-                note_heard(self._catalog, self._tenant, channel_id, changed, now=now)
-        wake(self._catalog, self._tenant, now=now)
-        for hint in hints:
-            self._say(hint.kind, channel=titles[hint.channel_id], msg_ids=hint.msg_ids)
-
-    def _active(self) -> bool:
-        return get_account(self._catalog, self._tenant, self._account.id).status == "active"
-
-    def _wanted(self) -> bool:
-        return is_wanted(self._catalog, self._account.id)
+            await self._keys.catalog.ask(note_heard, self._keys.tenant, channel_id, changed, now=self._now())
+        if ours:
+            self._hint(frozenset(news.channel_id for news in ours))
+        for news in ours:
+            self._say(news.kind, channel=titles[news.channel_id], msg_ids=news.msg_ids)
 
     def _say(
-        self,
-        kind: Literal["listening", "giving way", "failed", "lost", "new", "edit", "delete"],
-        *,
-        channel: str | None = None,
-        msg_ids: tuple[int, ...] = (),
-        detail: str | None = None,
+        self, kind: Kind, *, channel: str | None = None, msg_ids: tuple[int, ...] = (), detail: str | None = None
     ) -> None:
-        self._report(Notice(kind, self._account.name, channel, msg_ids, detail))
+        self._report(Notice(kind, self._keys.tenant, self._account_id, channel, msg_ids, detail))
 
 
-async def _hear(client: Client, pending: list[Heard]) -> None:
-    from tgstudio_dagster.telegram.mtproto.updates import heard
-
-    async for hint in heard(client):
-        pending.append(hint)
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), max(0.0, seconds))
+def _titles(catalog: Catalog, tenant: str, account_id: str) -> dict[int, str]:
+    return {view.channel_id: view.title for view in active_subscriptions(catalog, tenant, account_id)}

@@ -27,6 +27,7 @@ from tgstudio_dagster.core.errors import (
     AuthorityLostError,
     ChannelLostError,
     FloodError,
+    RefusedError,
     TelegramError,
     UnreachableError,
 )
@@ -91,10 +92,10 @@ class Wait:
 class Waits(Protocol):
     """Until when methods of one account must not be called; kept where other runs see it (`catalog/accounts/waits.py`)."""
 
-    def not_before(self, method: str) -> datetime | None:
+    async def not_before(self, method: str) -> datetime | None:
         """When the method may be called again; None: at once."""
 
-    def hold(self, method: str, until: datetime, flood_seconds: int | None) -> None:
+    async def hold(self, method: str, until: datetime, flood_seconds: int | None) -> None:
         """Don't call the method before `until`; `flood_seconds` is what Telegram asked for, None for our own pace."""
 
 
@@ -104,11 +105,11 @@ class Unkept:
     def __init__(self) -> None:
         self._until: dict[str, datetime] = {}
 
-    def not_before(self, method: str) -> datetime | None:
+    async def not_before(self, method: str) -> datetime | None:
         """When the method may be called again."""
         return self._until.get(method)
 
-    def hold(self, method: str, until: datetime, flood_seconds: int | None) -> None:
+    async def hold(self, method: str, until: datetime, flood_seconds: int | None) -> None:
         """Keep the later of the two."""
         self._until[method] = max(until, self._until.get(method, until))
 
@@ -177,7 +178,7 @@ class Client:
                 raise
             except _FLOODS as error:
                 slept += 1
-                self._hold(method, int(error.seconds), give_up=slept > _SLEEPS)
+                await self._hold(method, int(error.seconds), give_up=slept > _SLEEPS)
             except (*_PASSING, *_MOVED) as error:
                 attempt += 1
                 if attempt > self.settings.retries:
@@ -190,7 +191,7 @@ class Client:
             except errors.RPCError as error:
                 raise _meaning(error, method) from error
             except errors.TypeNotFoundError as error:
-                raise TelegramError(f"{method}: the answer holds what this version of telethon can't read.") from error
+                raise RefusedError(f"{method}: the answer holds what this version of telethon can't read.") from error
 
     async def connect(self) -> None:
         """Connect, as often as settings say. Raises as `call` does."""
@@ -216,7 +217,7 @@ class Client:
                     _hush(self.raw)
             except _FLOODS as error:
                 await _disconnect(self.raw)
-                self._hold(_CONNECT, int(error.seconds), give_up=slept == _SLEEPS)
+                await self._hold(_CONNECT, int(error.seconds), give_up=slept == _SLEEPS)
             except _PASSING:
                 await _disconnect(self.raw)
                 raise
@@ -230,7 +231,7 @@ class Client:
     async def _wait_turn(self, method: str) -> None:
         """Sleep until the method may be called, in the open; then count this call against its pace."""
         if method not in self._until:
-            self._until[method] = self._waits.not_before(method)
+            self._until[method] = await self._waits.not_before(method)
         # Looked at again after each sleep: another call may have taken the turn.
         while (until := self._until[method]) is not None and until > (now := datetime.now(UTC)):
             seconds = (until - now).total_seconds()
@@ -242,7 +243,7 @@ class Client:
         if pace is not None:
             self._flooded.discard(method)
             self._until[method] = after = datetime.now(UTC) + timedelta(seconds=pace)
-            self._waits.hold(method, after, None)
+            await self._waits.hold(method, after, None)
 
     async def _turn_page(self) -> None:
         async with self._page_turn:
@@ -251,11 +252,11 @@ class Client:
                 await asyncio.sleep(rest)
             self._last_page = time.monotonic()
 
-    def _hold(self, method: str, seconds: int, *, give_up: bool) -> None:
+    async def _hold(self, method: str, seconds: int, *, give_up: bool) -> None:
         # A second more: Telegram counts in whole seconds and its clock is not ours.
         self._until[method] = until = datetime.now(UTC) + timedelta(seconds=seconds + 1)
         self._flooded.add(method)
-        self._waits.hold(method, until, seconds)
+        await self._waits.hold(method, until, seconds)
         if give_up or seconds > self.settings.flood_sleep_seconds:
             raise FloodError(method, until)
 
@@ -359,7 +360,7 @@ def _meaning(error: errors.RPCError, method: str) -> TelegramError:
         return AuthorityLostError("expired", f"The session was ended on another device ({code}). Pair it again.")
     if isinstance(error, _CHANNEL_LOST):
         return ChannelLostError(f"This account can't see it ({code}).")
-    return TelegramError(f"{method}: Telegram refused it ({code}).")
+    return RefusedError(f"{method}: Telegram refused it ({code}).")
 
 
 def _code(error: errors.RPCError) -> str:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
+from typing import Unpack
 
 from tgstudio_dagster.catalog.follows.channels import remember_channels
-from tgstudio_dagster.catalog.follows.reading import cursor, note_channel_error, remember_peer
-from tgstudio_dagster.catalog.follows.subscriptions import SubscriptionView, mark_subscription
+from tgstudio_dagster.catalog.follows.reading import ChannelCursor, note_channel_error, remember_peer
+from tgstudio_dagster.catalog.follows.subscriptions import SubscriptionChanges, SubscriptionView, mark_subscription
 from tgstudio_dagster.core.days import DayRange
 from tgstudio_dagster.core.errors import (
     AuthorityLostError,
@@ -35,14 +36,18 @@ class ChannelReader:
     """Reads one subscribed channel; `days` is the history that is asked for."""
 
     def __init__(
-        self, reading: AccountReading, subscription: SubscriptionView, finder: Finder, days: DayRange | None
+        self,
+        reading: AccountReading,
+        subscription: SubscriptionView,
+        known: ChannelCursor,
+        finder: Finder,
+        days: DayRange | None,
     ) -> None:
         self._reading = reading
         self._subscription = subscription
         self._finder = finder
         self._days = days
         self._began = reading.now()
-        known = cursor(reading.keys.catalog, reading.keys.tenant, reading.account_id, subscription.channel_id)
         self._hash = known.access_hash
         self._sought = False
         self._filled_from = subscription.filled_from
@@ -71,21 +76,21 @@ class ChannelReader:
             self._reading.report.wait(self._reading.account_id, error)
         except ChannelLostError as error:
             self.report.lost = True
-            self._failed(error, lost=True)
+            await self._failed(error, lost=True)
         except AuthorityLostError:
             raise
         except UnreachableError as error:
-            self._failed(error)
+            await self._failed(error)
             raise
         except TelegramError as error:
-            self._failed(error)
+            await self._failed(error)
 
     async def read_new(self) -> None:
         """Land what is new."""
         first = await history.read_new(self._landing, await self._key())
         await self._landing.settle()
         if first is not None:
-            self._write_filled(first)
+            await self._write_filled(first)
 
     async def observe(self) -> None:
         """Observe again what is due."""
@@ -95,7 +100,7 @@ class ChannelReader:
         """Fill what is missing."""
         self._filling = await history.fill_gaps(self._landing, await self._key(), self._days)
         if self._filling is not None and not self.wants_comments:
-            self._write_filled(self._filling)
+            await self._write_filled(self._filling)
 
     async def read_comments(self) -> None:
         """Land comments, where the subscription asks for them."""
@@ -104,7 +109,7 @@ class ChannelReader:
         key = await self._key()
         in_time = await read_comments(self._landing, key, since=self._began, days=self._days)
         if in_time and self._filling is not None:
-            self._write_filled(self._filling)
+            await self._write_filled(self._filling)
 
     async def look(self) -> None:
         """Once a day: see that the channel is still seen, and what it is called now."""
@@ -112,21 +117,17 @@ class ChannelReader:
         if checked is not None and now - checked < LOOK_EVERY:
             return
         peer = await peers.look(self._reading.client, await self._key())
-        keys = self._reading.keys
-        remember_channels(keys.catalog, keys.tenant, [peer.seen])
-        mark_subscription(
-            keys.catalog, keys.tenant, self._subscription.channel_id,
-            visibility=peer.visibility, members=peer.members, checked_at=now,
-        )  # fmt: skip
+        await self._reading.ask(remember_channels, [peer.seen])
+        await self._mark(visibility=peer.visibility, members=peer.members, checked_at=now)
 
-    def done(self) -> None:
+    async def done(self) -> None:
         """All steps were taken: an error of an earlier reading is over, one of this reading stands."""
         if self.report.lost:
             return
         if self.report.error is not None:
-            self._say(self.report.error)
+            await self._say(self.report.error)
         elif self._had_error:
-            self._say(None)
+            await self._say(None)
 
     async def _landed(self, step: Step) -> None:
         """Take the step, and see what it has read into the lake, also where it fails at Telegram half way."""
@@ -167,12 +168,10 @@ class ChannelReader:
             return False
         self._hash = found.access_hash
         reading = self._reading
-        remember_peer(
-            reading.keys.catalog, reading.keys.tenant, reading.account_id, found.channel_id, found.access_hash
-        )
+        await reading.ask(remember_peer, reading.account_id, found.channel_id, found.access_hash)
         return True
 
-    def _write_filled(self, first: date) -> None:
+    async def _write_filled(self, first: date) -> None:
         """Move the watermark of history down to this day, where the days up to it are filled too."""
         before = self._filled_from or self._reading.now().date() + timedelta(days=1)
         if first >= before and self._filled_from is not None:
@@ -180,25 +179,27 @@ class ChannelReader:
         if self._days is not None and self._days.last < before - timedelta(days=1) and first < before:
             return
         self._filled_from = first
-        keys = self._reading.keys
-        mark_subscription(keys.catalog, keys.tenant, self._subscription.channel_id, filled_from=first)
+        await self._mark(filled_from=first)
 
-    def _failed(self, error: TelegramError, *, lost: bool = False) -> None:
+    async def _failed(self, error: TelegramError, *, lost: bool = False) -> None:
         self.report.error = str(error)
         self._reading.tell(
             ReadEvent(
                 "lost" if lost else "error", self._reading.account_id, self._subscription.channel_id, text=str(error)
             )
         )
-        self._say(str(error), lost=lost)
+        await self._say(str(error), lost=lost)
 
-    def _say(self, error: str | None, *, lost: bool = False) -> None:
-        keys, channel_id = self._reading.keys, self._subscription.channel_id
-        note_channel_error(keys.catalog, keys.tenant, self._reading.account_id, channel_id, error)
+    async def _say(self, error: str | None, *, lost: bool = False) -> None:
+        reading = self._reading
+        await reading.ask(note_channel_error, reading.account_id, self._subscription.channel_id, error)
         if lost:
-            mark_subscription(keys.catalog, keys.tenant, channel_id, status="lost", error=error)
+            await self._mark(status="lost", error=error)
         else:
-            mark_subscription(keys.catalog, keys.tenant, channel_id, error=error)
+            await self._mark(error=error)
+
+    async def _mark(self, **changes: Unpack[SubscriptionChanges]) -> None:
+        await self._reading.ask(mark_subscription, self._subscription.channel_id, **changes)
 
 
 Step = Callable[[ChannelReader], Awaitable[None]]

@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
+from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.follows.channels import ChannelSeen, remember_channels
 from tgstudio_dagster.catalog.follows.reading import ChannelCursor, save_cursor
 from tgstudio_dagster.catalog.follows.subscriptions import SubscriptionView
@@ -31,6 +33,8 @@ from tgstudio_dagster.telegram.reading.read_report import ChannelReport, Kind, R
 from tgstudio_dagster.telegram.sources.source import Span
 from tgstudio_dagster.telegram.sources.telethon_message import Messages, posts_of
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 SOURCE = "telegram"
 _LARGEST = 4
 """How many times a batch may outgrow its size while the one before it is still on its way to a slow lake."""
@@ -56,11 +60,19 @@ class AccountReading:
     seen: dict[int, ChannelSeen]
     report: ReadReport
     tell: Callable[[ReadEvent], None]
+    enough: Callable[[], bool] = lambda: False
 
     def over(self) -> bool:
-        """Whether the reading's time is over; then there is more to read."""
-        self.report.more = self.report.more or self.now() >= self.deadline
-        return self.now() >= self.deadline
+        """Whether the reading's time is over, or another process waits for the session; then there is more to read."""
+        over = self.held.wanted or self.now() >= self.deadline or self.enough()
+        self.report.more = self.report.more or over
+        return over
+
+    async def ask(
+        self, function: Callable[Concatenate[Catalog, str, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """What `function(catalog, tenant, …)` returns or raises; the loop goes on meanwhile."""
+        return await self.keys.catalog.ask(function, self.keys.tenant, *args, **kwargs)
 
 
 class Landing:
@@ -130,13 +142,13 @@ class Landing:
 
     async def _store(self, posts: Sequence[Post], kind: Kind, cursor: ChannelCursor | None) -> None:
         reading, report = self.reading, self.report
-        self._remember({post.channel_id for post in posts})
+        await self._remember({post.channel_id for post in posts})
         frame, refused = await asyncio.to_thread(_frame, posts, reading.filters)
         landed = await asyncio.to_thread(reading.lake.land, frame)
         reading.held.check()
         if cursor is not None:
             moved = replace(cursor, read_at=reading.now(), error=None)
-            save_cursor(reading.keys.catalog, reading.keys.tenant, reading.account_id, moved)
+            await reading.ask(save_cursor, reading.account_id, moved)
             report.gaps = cursor.gaps
         reading.report.days.update(landing.day for landing in landed)
         report.left_out += refused
@@ -146,12 +158,12 @@ class Landing:
         if frame.height:
             reading.tell(ReadEvent(kind, reading.account_id, self.cursor.channel_id, frame.height))
 
-    def _remember(self, channel_ids: set[int]) -> None:
+    async def _remember(self, channel_ids: set[int]) -> None:
         """Write down titles and usernames that changed: of the channel, and of its discussion group."""
         seen = {one: self._messages.seen(one) for one in channel_ids}
         changed = [one for channel_id, one in seen.items() if self.reading.seen.get(channel_id) != one]
         if changed:
-            remember_channels(self.reading.keys.catalog, self.reading.keys.tenant, changed)
+            await self.reading.ask(remember_channels, changed)
             self.reading.seen.update({one.channel_id: one for one in changed})
 
 

@@ -16,13 +16,14 @@ async def list_dialogs(keys: Keys, *, folder: str | None = None, account_id: str
     What opens them is remembered, so that following them asks Telegram for no name. Raises ConflictError where no account
     is active, NotFoundError for an unknown folder or account, and what `open_session` does.
     """
-    active = (account.id for account in list_accounts(keys.catalog, keys.tenant) if account.status == "active")
+    accounts = await keys.catalog.ask(list_accounts, keys.tenant)
+    active = (account.id for account in accounts if account.status == "active")
     account_id = account_id or next(active, None)
     if account_id is None:
         raise ConflictError(f"No active account to list channels with: `tgstudio login --tenant {keys.tenant}`.")
     async with open_session(keys, account_id) as (client, _):
         found = await dialogs(client, folder=folder)
-    remember_channels(keys.catalog, keys.tenant, [peer.seen for peer in found])
+    await keys.catalog.ask(remember_channels, keys.tenant, [peer.seen for peer in found])
     for peer in found:
-        remember_peer(keys.catalog, keys.tenant, account_id, peer.key.channel_id, peer.key.access_hash)
+        await keys.catalog.ask(remember_peer, keys.tenant, account_id, peer.key.channel_id, peer.key.access_hash)
     return [f"@{peer.username}" if peer.username else str(peer.key.channel_id) for peer in found]

@@ -6,12 +6,13 @@ out is unknown. When a post is due is `cadence.py`'s matter.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
-from tgstudio_dagster.catalog.follows.incoming import take_heard
+from tgstudio_dagster.catalog.follows.incoming import forget_heard, heard_posts
 from tgstudio_dagster.posts.normalize import to_micros
 from tgstudio_dagster.posts.seen_posts import known_dates
 from tgstudio_dagster.posts.shape import Post
@@ -35,15 +36,18 @@ async def observe(landing: Landing, key: PeerKey) -> None:
     reading = landing.reading
     known = reading.known.filter(pl.col("channel_id") == landing.cursor.channel_id)
     young = due(known, reading.now(), Cadence.parse(reading.keys.settings.observe))
-    with take_heard(reading.keys.catalog, reading.keys.tenant, landing.cursor.channel_id) as heard:
-        wanted = _wanted(young, known, heard)
-        for part in _parts(wanted):
-            if reading.over():
-                heard.keep()
-                break
-            page = await by_ids(reading.client, key, [msg_id for post in part for msg_id in post.members])
-            await landing.put(_seen(landing, part, page), "observed")
-        await landing.settle()
+    channel_id = landing.cursor.channel_id
+    heard = await reading.ask(heard_posts, channel_id)
+    in_time = True
+    for part in _parts(_wanted(young, known, heard)):
+        if reading.over():
+            in_time = False
+            break
+        page = await by_ids(reading.client, key, [msg_id for post in part for msg_id in post.members])
+        await landing.put(await asyncio.to_thread(_seen, landing, part, page), "observed")
+    await landing.settle()
+    if heard and in_time:
+        await reading.ask(forget_heard, channel_id, heard)
 
 
 def _wanted(young: pl.DataFrame, known: pl.DataFrame, heard: Iterable[int]) -> list[Wanted]:

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tgstudio_dagster.core.errors import TelegramError
+from tgstudio_dagster.core.errors import RefusedError, TelegramError
 from tgstudio_dagster.telegram.mtproto.messages import PAGE, Page
 
 Fetch = Callable[[int], Awaitable[Page]]
@@ -29,7 +29,7 @@ class Stretch:
     first: int
     last: int
     page: Page | None
-    refusal: TelegramError | None = None
+    refusal: RefusedError | None = None
 
 
 async def ascending(fetch: Fetch, after: int) -> AsyncGenerator[Stretch, None]:
@@ -40,13 +40,13 @@ async def ascending(fetch: Fetch, after: int) -> AsyncGenerator[Stretch, None]:
     """
     ahead: asyncio.Task[Page] | None = await _ask(fetch, after)
     read, refused = after, 0
-    refusal: TelegramError | None = None
+    refusal: RefusedError | None = None
     try:
         while ahead is not None:
             try:
                 page = await ahead
-            except TelegramError as error:
-                if not _is_refusal(error) or refused == _STEPS_OVER:
+            except RefusedError as error:
+                if refused == _STEPS_OVER:
                     raise
                 refused, refusal, after = refused + 1, error, after + PAGE
                 ahead = await _ask(fetch, after)
@@ -76,14 +76,14 @@ async def descending(fetch: Fetch, before: int, above: int) -> AsyncGenerator[St
     refused = 0
     try:
         while ahead is not None:
-            refusal: TelegramError | None = None
+            refusal: RefusedError | None = None
             page: Page | None = None
             try:
                 page = await ahead
                 refused = 0
                 bottom = min(page.ids, default=above + 1)
-            except TelegramError as error:
-                if not _is_refusal(error) or refused == _STEPS_OVER:
+            except RefusedError as error:
+                if refused == _STEPS_OVER:
                     raise
                 refused, refusal = refused + 1, error
                 bottom = max(above + 1, before - PAGE)
@@ -109,8 +109,3 @@ async def _forget(ahead: asyncio.Task[Page] | None) -> None:
         ahead.cancel()
         with suppress(asyncio.CancelledError, TelegramError):
             await ahead
-
-
-def _is_refusal(error: TelegramError) -> bool:
-    """Whether Telegram refused this one page: not the channel, the account, or for a time."""
-    return type(error) is TelegramError

@@ -36,7 +36,7 @@ from tgstudio_dagster.core.errors import (
     VaultError,
 )
 from tgstudio_dagster.core.settings import TelegramSettings
-from tgstudio_dagster.telegram.accounts.session import Keys, open_session
+from tgstudio_dagster.telegram.accounts.session import Keys, OpenSession, open_session
 from tgstudio_dagster.telegram.accounts.turns import WAIT_SECONDS
 from tgstudio_dagster.telegram.mtproto.client import Client
 from tgstudio_dagster.telegram.mtproto.peers import Peer, PeerKey, dialogs, look, resolve
@@ -69,43 +69,49 @@ async def settle_requests(
     settings: TelegramSettings,
     now: Callable[[], datetime],
     wait: float = WAIT_SECONDS,
+    session: OpenSession = open_session,
 ) -> list[Outcome]:
     """Work off the tenant's queued wishes that are due, oldest first, each with its account or else the first active one.
 
     What needs time (a flood wait, a line that is down, a session in use) leaves a wish queued. `wait` is how many seconds
-    a session that is in use is waited for.
+    a session that is in use is waited for, `session` what opens one.
     """
     keys = Keys(tenant, catalog, vault, settings)
-    accounts = {account.id: account for account in list_accounts(catalog, tenant)}
+    accounts = {account.id: account for account in await catalog.ask(list_accounts, tenant)}
     any_active = next((account for account in accounts.values() if account.status == "active"), None)
     done: list[Outcome] = []
     queues: dict[str, list[SubscriptionRequest]] = defaultdict(list)
-    for request in requests(catalog, tenant, "queued"):
+    for request in await catalog.ask(requests, tenant, "queued"):
         if request.not_before is not None and request.not_before > now():
             continue
         account = accounts[request.account_id] if request.account_id else any_active
         if account is None or account.status != "active":
-            done.append(_leave(keys, request, _unusable(account), now()))
+            done.append(await _leave(keys, request, _unusable(account), now()))
         else:
             queues[account.id].append(request)
     for account_id, queue in queues.items():
-        done += await _work_off(keys, account_id, queue, now, wait)
+        done += await _work_off(keys, account_id, queue, now, wait, session)
     return done
 
 
 async def _work_off(
-    keys: Keys, account_id: str, queue: list[SubscriptionRequest], now: Callable[[], datetime], wait: float
+    keys: Keys,
+    account_id: str,
+    queue: list[SubscriptionRequest],
+    now: Callable[[], datetime],
+    wait: float,
+    session: OpenSession,
 ) -> list[Outcome]:
     done: list[Outcome] = []
     try:
-        async with open_session(keys, account_id, wait=wait) as (client, _):
+        async with session(keys, account_id, wait=wait) as (client, _):
             desk = _Desk(keys, account_id, client, now)
             for request in queue:
                 done.append(await desk.settle(request))
     except FloodError as error:
-        done += [_leave(keys, request, str(error), now(), until=error.until) for request in queue[len(done) :]]
+        done += [await _leave(keys, request, str(error), now(), until=error.until) for request in queue[len(done) :]]
     except (TelegramError, LeaseHeldError, VaultError, ConflictError, NotFoundError) as error:
-        done += [_leave(keys, request, str(error), now()) for request in queue[len(done) :]]
+        done += [await _leave(keys, request, str(error), now()) for request in queue[len(done) :]]
     return done
 
 
@@ -124,10 +130,10 @@ class _Desk:
         catalog, tenant = self._keys.catalog, self._keys.tenant
         try:
             peer = await self._find(parse_reference(request.reference))
-            remember_channels(catalog, tenant, [peer.seen])
-            remember_peer(catalog, tenant, self._account_id, peer.key.channel_id, peer.key.access_hash)
-            subscribe(
-                catalog,
+            await catalog.ask(remember_channels, tenant, [peer.seen])
+            await catalog.ask(remember_peer, tenant, self._account_id, peer.key.channel_id, peer.key.access_hash)
+            await catalog.ask(
+                subscribe,
                 tenant,
                 channel_id=peer.key.channel_id,
                 account_id=self._account_id,
@@ -139,20 +145,20 @@ class _Desk:
                 created_by=request.created_by,
             )
         except FloodError as error:
-            defer_request(catalog, tenant, request.id, not_before=error.until, error=str(error))
+            await catalog.ask(defer_request, tenant, request.id, not_before=error.until, error=str(error))
             return Outcome(request.id, request.reference, "queued", error=str(error))
         except (AuthorityLostError, UnreachableError):
             raise
         except (TelegramError, SourceError, ConflictError) as error:
-            finish_request(catalog, tenant, request.id, status="failed", error=str(error))
+            await catalog.ask(finish_request, tenant, request.id, status="failed", error=str(error))
             return Outcome(request.id, request.reference, "failed", error=str(error))
-        finish_request(catalog, tenant, request.id, status="done", channel_id=peer.key.channel_id)
+        await catalog.ask(finish_request, tenant, request.id, status="done", channel_id=peer.key.channel_id)
         return Outcome(request.id, request.reference, "done", peer.key.channel_id, peer.title)
 
     async def _find(self, reference: Reference) -> Peer:
         """The channel as `look` shows it, found with as few lookups as there can be."""
         if isinstance(reference, Username):
-            key = self._seen_lately(reference.name)
+            key = await self._seen_lately(reference.name)
             if key is not None:
                 peer = await look(self._client, key)
                 if (peer.username or "").lower() == reference.name:
@@ -166,7 +172,7 @@ class _Desk:
 
     async def _by_id(self, reference: ChannelId) -> Peer:
         """A channel by its id: the account has met it before, or has it among its dialogs."""
-        known = self._known(reference.id)
+        known = await self._known(reference.id)
         if known is None:
             if self._dialogs is None:
                 self._dialogs = {peer.key.channel_id: peer for peer in await dialogs(self._client)}
@@ -174,24 +180,24 @@ class _Desk:
             known = listed.key if listed else None
         return await resolve(self._client, reference, known=known)
 
-    def _seen_lately(self, name: str) -> PeerKey | None:
-        for channel in list_channels(self._keys.catalog, self._keys.tenant):
+    async def _seen_lately(self, name: str) -> PeerKey | None:
+        for channel in await self._keys.catalog.ask(list_channels, self._keys.tenant):
             if (channel.username or "").lower() == name and self._now() - channel.seen_at < FRESH:
-                return self._known(channel.channel_id)
+                return await self._known(channel.channel_id)
         return None
 
-    def _known(self, channel_id: int) -> PeerKey | None:
-        known = cursor(self._keys.catalog, self._keys.tenant, self._account_id, channel_id)
+    async def _known(self, channel_id: int) -> PeerKey | None:
+        known = await self._keys.catalog.ask(cursor, self._keys.tenant, self._account_id, channel_id)
         return None if known.access_hash is None else PeerKey(channel_id, known.access_hash)
 
 
-def _leave(
+async def _leave(
     keys: Keys, request: SubscriptionRequest, error: str, now: datetime, *, until: datetime | None = None
 ) -> Outcome:
     """Leave the wish queued, and say why; `until` is the end of a flood wait."""
     if request.error != error:
         not_before = until or request.not_before or now
-        defer_request(keys.catalog, keys.tenant, request.id, not_before=not_before, error=error)
+        await keys.catalog.ask(defer_request, keys.tenant, request.id, not_before=not_before, error=error)
     return Outcome(request.id, request.reference, "queued", error=error)
 
 

@@ -42,8 +42,8 @@ async def survey_tenant(
     """
     keys = Keys(tenant, catalog, vault, settings)
     found: dict[int, Estimate] = {}
-    for account in list_accounts(catalog, tenant):
-        views = active_subscriptions(catalog, tenant, account.id)
+    for account in await catalog.ask(list_accounts, tenant):
+        views = await catalog.ask(active_subscriptions, tenant, account.id)
         if account.status != "active" or not views:
             continue
         try:
@@ -61,7 +61,7 @@ async def _missing(
     client: Client, keys: Keys, account_id: str, view: SubscriptionView, days: DayRange, today: date
 ) -> int | None:
     """How many messages of the days are not read yet; None where the account has no key to the channel, or lost it."""
-    known = cursor(keys.catalog, keys.tenant, account_id, view.channel_id)
+    known = await keys.catalog.ask(cursor, keys.tenant, account_id, view.channel_id)
     if known.access_hash is None:
         return None
     key = PeerKey(view.channel_id, known.access_hash)

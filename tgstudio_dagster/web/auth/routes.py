@@ -139,7 +139,8 @@ def telegram_answers(request: Request) -> Response:
     way: Way = "widget" if "hash" in query else "oidc"
     try:
         platform.limiter.take("sign_in", _ip(request), PER_ADDRESS)
-        if attempt is None or query.getlist("state") != [attempt.state]:
+        states = query.getlist("state")
+        if attempt is None or len(states) != 1 or not attempt.is_state(states[0]):
             raise SignInError("This answer is to another sign-in, or comes too late; sign in again.")
         person = _person(request, platform, attempt, way)
         burn(platform.catalog, f"{way}:{person.proof}", person.expires_at, now)

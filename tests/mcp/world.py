@@ -135,7 +135,7 @@ def _order(site: Site, slug: str, channel: int) -> str:
     )  # fmt: skip
     link = f"https://t.me/{slug}news/1"
     result: dict[str, Any] = {
-        "topic_id": TOPIC, "headline": f"{word} headline", "dek": "dek", "language": "en", "overlap": 0.1,
+        "topic_id": TOPIC, "headline": f"{word} headline", "dek": "dek", "language": "en", "tone": "neutral", "overlap": 0.1,
         "source_links": [link], "created_at": NOON, "as_of": NOON, "model": "offline", "prompt_version": "1",
         "run_id": "r", "claims": [], "messages": [],
     }  # fmt: skip

@@ -28,7 +28,7 @@ from benchmarks.topics import generated, read
 from tests import builders
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS
-from tgstudio_dagster.topics.as_of import Known
+from tgstudio_dagster.topics.as_of import ObservedWindow
 from tgstudio_dagster.topics.cluster import Topics, find_topics
 from tgstudio_dagster.topics.embed import embed, topical
 from tgstudio_dagster.topics.footers import repeated_lines
@@ -125,12 +125,12 @@ def _messages(rows: list[dict[str, Any]]) -> pl.DataFrame:
     return posts.unique(["channel_id", "msg_id"]).sort("date", "channel_id", "msg_id")
 
 
-def _known(messages: pl.DataFrame) -> Known:
+def _known(messages: pl.DataFrame) -> ObservedWindow:
     """Each post observed once, when it was made."""
     versions = messages.select("channel_id", "msg_id", "version", "text", "text_hash", seen_at="observed_at")
     counters = ["views", "forwards", "reactions", "comments"]
     stats = messages.select("channel_id", "msg_id", "observed_at", *counters)
-    return Known(messages, MESSAGE_VERSIONS.conform(versions), MESSAGE_STATS.conform(stats))
+    return ObservedWindow(messages, MESSAGE_VERSIONS.conform(versions), MESSAGE_STATS.conform(stats))
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float]:

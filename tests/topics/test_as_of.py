@@ -13,7 +13,7 @@ from tests import builders
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.posts.merge import merge
-from tgstudio_dagster.topics.as_of import Known, as_known_at
+from tgstudio_dagster.topics.as_of import ObservedWindow, as_known_at
 from tgstudio_dagster.topics.rank import rank
 from tgstudio_dagster.topics.window import as_of
 
@@ -24,24 +24,24 @@ def hour(n: float) -> datetime:
     return START + timedelta(hours=n)
 
 
-def observed(*rows: dict[str, Any]) -> Known:
+def observed(*rows: dict[str, Any]) -> ObservedWindow:
     """What the lake holds after these observations, made by the project's own rule of merging; `seen` is in hours."""
     landed = builders.landing(
         *({"date": START, "msg_id": 1, "observed_at": hour(row["seen"])} | without(row) for row in rows)
     )
     frame = merge(landed, MESSAGES.empty(), MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty())
-    return Known(frame.messages, frame.versions, frame.stats)
+    return ObservedWindow(frame.messages, frame.versions, frame.stats)
 
 
 def without(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "seen"}
 
 
-def back(now: Known, n: float) -> Known:
+def back(now: ObservedWindow, n: float) -> ObservedWindow:
     return as_known_at(now.messages, now.versions, now.stats, hour(n))
 
 
-def one(known: Known) -> dict[str, Any]:
+def one(known: ObservedWindow) -> dict[str, Any]:
     return known.messages.row(0, named=True)
 
 

@@ -12,13 +12,13 @@ from tests.topics.models import Scripted
 from tgstudio_dagster.lake import vector_cache
 from tgstudio_dagster.lake.store import Lake, S3Options
 from tgstudio_dagster.topics import cached_encoder
-from tgstudio_dagster.topics.cached_encoder import Remembered
+from tgstudio_dagster.topics.cached_encoder import CachedEncoder
 
 DAY = date(2026, 3, 9)
 
 
-def _remembered(lake: Lake, encoder: Scripted, day: date = DAY) -> Remembered:
-    return Remembered(encoder, lake.vectors, day, lambda _done, _total: None)
+def _remembered(lake: Lake, encoder: Scripted, day: date = DAY) -> CachedEncoder:
+    return CachedEncoder(encoder, lake.vectors, day, lambda _done, _total: None)
 
 
 def _objects(lake: Lake) -> list[str]:
@@ -95,7 +95,7 @@ def test_progress_is_said_and_what_is_done_is_kept_though_the_run_ends(
 
     texts = [str(n) for n in range(9)]
     with pytest.raises(KeyboardInterrupt):
-        Remembered(Killed(), lake.vectors, DAY, lambda done, total: progress.append((done, total))).encode(texts)
+        CachedEncoder(Killed(), lake.vectors, DAY, lambda done, total: progress.append((done, total))).encode(texts)
     assert progress == [(2, 9), (4, 9), (6, 9)]
     after = Scripted()
     _remembered(lake, after).encode(texts)

@@ -12,12 +12,12 @@ import pytest
 
 from tests import builders
 from tests.topics import posts
-from tgstudio_dagster.lake.derived import KeptFrames
+from tgstudio_dagster.lake.derived import DerivedFrames
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.posts.merge import merge
 from tgstudio_dagster.topics import hourly
-from tgstudio_dagster.topics.as_of import Known
+from tgstudio_dagster.topics.as_of import ObservedWindow
 from tgstudio_dagster.topics.cluster import Clustering, cluster_posts, find_topics
 from tgstudio_dagster.topics.embed import embed
 from tgstudio_dagster.topics.footers import count_lines, repeated
@@ -52,14 +52,14 @@ def later(channel_id: int, text: str, minutes: int = 10, **given: Any) -> dict[s
     return {"channel_id": channel_id, "text": text, "date": at, "observed_at": at + timedelta(minutes=1)} | given
 
 
-def known(*rows: dict[str, Any]) -> Known:
+def known(*rows: dict[str, Any]) -> ObservedWindow:
     """What the lake holds after these observations, by the project's own rule of merging."""
     landed = builders.landing(*({"msg_id": 1, **{k: v for k, v in row.items() if k != "lang"}} for row in rows))
     frame = merge(landed, MESSAGES.empty(), MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty())
-    return Known(frame.messages, frame.versions, frame.stats)
+    return ObservedWindow(frame.messages, frame.versions, frame.stats)
 
 
-def standing(given: Known, kept: KeptFrames | None = None) -> StandingTopics:
+def standing(given: ObservedWindow, kept: DerivedFrames | None = None) -> StandingTopics:
     lines = repeated(count_lines(given.messages))
     day = HOUR.date()
     now = as_of(day, given.messages, given.stats)
@@ -74,7 +74,7 @@ def channels_of(found: StandingTopics, channel_id: int) -> set[int]:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> KeptFrames:
+def kept(tmp_path: Path) -> DerivedFrames:
     return Lake(str(tmp_path / "lake")).tenant("acme").kept
 
 
@@ -101,7 +101,7 @@ def test_what_came_since_the_hour_joins_the_topics_of_the_hour() -> None:
 
 
 def test_until_the_next_hour_the_kept_clustering_serves_and_the_topics_are_the_same(
-    kept: KeptFrames, clusterings: list[int]
+    kept: DerivedFrames, clusterings: list[int]
 ) -> None:
     base = before_the_hour()
     for rows in ([], [later(90, posts.METRO[1])], [later(90, posts.METRO[1]), later(91, FIRE), later(92, FIRE, 20)]):
@@ -115,7 +115,7 @@ def test_until_the_next_hour_the_kept_clustering_serves_and_the_topics_are_the_s
     assert channels_of(topics, 92) == {91, 92}
 
 
-def test_the_next_hour_and_other_lines_are_clustered_anew(kept: KeptFrames, clusterings: list[int]) -> None:
+def test_the_next_hour_and_other_lines_are_clustered_anew(kept: DerivedFrames, clusterings: list[int]) -> None:
     window = known(*before_the_hour(), later(90, posts.METRO[1]))
     standing(window, kept)
     standing(known(*before_the_hour(), later(90, posts.METRO[1]), later(91, FIRE, 75)), kept)
@@ -126,7 +126,7 @@ def test_the_next_hour_and_other_lines_are_clustered_anew(kept: KeptFrames, clus
     assert clusterings == [66, 67, 66]
 
 
-def test_what_is_kept_and_damaged_is_made_anew(kept: KeptFrames, tmp_path: Path, clusterings: list[int]) -> None:
+def test_what_is_kept_and_damaged_is_made_anew(kept: DerivedFrames, tmp_path: Path, clusterings: list[int]) -> None:
     window = known(*before_the_hour(), later(90, posts.METRO[1]))
     first = standing(window, kept)
     (file,) = (tmp_path / "lake" / "kept").rglob("*.zip")
@@ -171,21 +171,23 @@ def test_an_edited_post_moves_with_the_next_hour() -> None:
     assert channels_of(standing(known(*base, edited, later(90, FIRE, 61))), 1) == {1, 11, 12, 13}
 
 
-def test_an_edit_since_the_hour_leaves_the_kept_clustering_good(kept: KeptFrames, clusterings: list[int]) -> None:
+def test_an_edit_since_the_hour_leaves_the_kept_clustering_good(kept: DerivedFrames, clusterings: list[int]) -> None:
     base = before_the_hour()
     standing(known(*base), kept)
     standing(known(*base, {**base[5], "observed_at": HOUR + timedelta(minutes=20), "text": posts.ALONE[1]}), kept)
     assert clusterings == [66]
 
 
-def test_nothing_and_one_post_have_no_topics(kept: KeptFrames) -> None:
+def test_nothing_and_one_post_have_no_topics(kept: DerivedFrames) -> None:
     for rows in ([], [later(1, FIRE)]):
-        window = known(*rows) if rows else Known(MESSAGES.empty(), MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty())
+        window = (
+            known(*rows) if rows else ObservedWindow(MESSAGES.empty(), MESSAGE_VERSIONS.empty(), MESSAGE_STATS.empty())
+        )
         topics = standing(window, kept)
         assert topics.topics.topics.is_empty() and topics.topics.topic_messages.is_empty()
 
 
-def test_what_is_kept_does_not_grow_without_end(kept: KeptFrames, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_kept_does_not_grow_without_end(kept: DerivedFrames, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tgstudio_dagster.lake.derived.MOST", 2)
     frame = pl.DataFrame({"n": [1]})
     for n in range(5):

@@ -14,12 +14,12 @@ from tgstudio_dagster.catalog.people.ranking_weights import SHIPPED
 from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.topics.rank_history import Then, known_at
+from tgstudio_dagster.topics.rank_history import PastRankings, known_at
 
 DAY = START.date()
 
 
-def same(one: Then, other: Then) -> bool:
+def same(one: PastRankings, other: PastRankings) -> bool:
     frames = [
         (then.found.topics, then.found.topic_messages, then.found.changes, then.rankings) for then in (one, other)
     ]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tgstudio_dagster.services import Studio
-    from tgstudio_dagster.topics.rank_history import Then
+    from tgstudio_dagster.topics.rank_history import PastRankings
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDEST = 48  # columns of a timeline; a longer one has several hours in each
@@ -94,7 +94,7 @@ def sparkline(counts: Sequence[int], most: int) -> str:
     return "".join(BARS[(count * len(BARS) - 1) // most] if count else "·" for count in counts)
 
 
-def known_then(studio: Studio, moment: datetime, day: str | None, *, quiet: bool) -> Then:
+def known_then(studio: Studio, moment: datetime, day: str | None, *, quiet: bool) -> PastRankings:
     """What was known at a moment, made by the library; says, unless `quiet`, up to when it had been observed."""
     from tgstudio_dagster.topics.rank_history import known_at
 

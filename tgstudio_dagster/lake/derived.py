@@ -21,7 +21,7 @@ from tgstudio_dagster.lake.objects import Objects
 MOST = 48  # objects of a tenant: two days of hours; the longest unwritten go first
 
 
-class KeptFrames:
+class DerivedFrames:
     """What is kept of one tenant."""
 
     def __init__(self, objects: Objects, tenant: str) -> None:

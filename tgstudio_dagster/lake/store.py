@@ -21,7 +21,7 @@ from tgstudio_dagster.core.errors import LakeError, NotFoundError
 from tgstudio_dagster.core.settings import Settings
 from tgstudio_dagster.lake import layout
 from tgstudio_dagster.lake.contract import Table
-from tgstudio_dagster.lake.derived import KeptFrames
+from tgstudio_dagster.lake.derived import DerivedFrames
 from tgstudio_dagster.lake.fetched import FetchedFiles
 from tgstudio_dagster.lake.frame_cache import FrameCache
 from tgstudio_dagster.lake.objects import LocalObjects, Objects, S3Objects, S3Options
@@ -122,7 +122,7 @@ class TenantLake:
         self.root = objects.url("")
         self.local = isinstance(objects, LocalObjects)
         self.s3_options = objects.options if isinstance(objects, S3Objects) else None
-        self.kept = KeptFrames(objects, tenant)
+        self.kept = DerivedFrames(objects, tenant)
         self.fetched = FetchedFiles(objects, tenant)
         self.uploads = UploadFiles(objects, tenant)
 

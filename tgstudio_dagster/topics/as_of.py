@@ -28,7 +28,7 @@ Detect = Callable[[pl.Series], pl.Series]
 
 
 @dataclass(frozen=True)
-class Known:
+class ObservedWindow:
     """MESSAGES, MESSAGE_VERSIONS and MESSAGE_STATS as they would have been."""
 
     messages: pl.DataFrame
@@ -42,7 +42,7 @@ def as_known_at(
     stats: pl.DataFrame,
     hour: datetime,
     language: Detect | None = None,
-) -> Known:
+) -> ObservedWindow:
     """What was known at `hour` of these posts: three frames, each as its contract says.
 
     The lake keeps texts and counters as they were, the rest in its newest state only. Of a post observed again after
@@ -79,7 +79,7 @@ def as_known_at(
     if touched.height:
         touched = _with_counters(_with_texts(touched, versions, hour, language), stats, stats_then)
     columns = MESSAGES.schema.names()
-    return Known(
+    return ObservedWindow(
         MESSAGES.conform(pl.concat([untouched.select(columns), touched.select(columns)])),
         MESSAGE_VERSIONS.conform(versions_then.join(gone_back, on=_POST, how="semi")),
         MESSAGE_STATS.conform(stats_then.join(gone_back, on=_POST, how="semi")),

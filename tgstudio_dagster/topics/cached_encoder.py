@@ -20,7 +20,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Remembered:
+class CachedEncoder:
     """The encoder for the texts of one day; `said` hears of progress where the model has to work."""
 
     encoder: Encoder

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tgstudio_dagster.lake.derived import KeptFrames
+from tgstudio_dagster.lake.derived import DerivedFrames
 from tgstudio_dagster.topics.cluster import Clustering
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _OF_A_POST = ["channel_id", "msg_id", "date", "text_hash", "lang", "forwarded_fr
 _LIBRARIES = ("numpy", "polars", "scipy", "snowballstemmer", "sparse-dot-topn")
 
 
-def cached_clustering(store: KeptFrames, key: str, make: Callable[[], Clustering | None]) -> Clustering | None:
+def cached_clustering(store: DerivedFrames, key: str, make: Callable[[], Clustering | None]) -> Clustering | None:
     """The clustering of that key: the one that is kept, or the one made now, which is kept from now on.
 
     One without a topic took no time and is not kept.

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tgstudio_dagster.lake.derived import KeptFrames
+from tgstudio_dagster.lake.derived import DerivedFrames
 from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
-from tgstudio_dagster.topics.as_of import Known, as_known_at
+from tgstudio_dagster.topics.as_of import ObservedWindow, as_known_at
 from tgstudio_dagster.topics.attach import attach, prepare
 from tgstudio_dagster.topics.cluster import Clustering, Topics, cluster_posts, name_topics
 from tgstudio_dagster.topics.clustering_key import cached_clustering, fingerprint
@@ -51,7 +51,7 @@ class StandingTopics:
 
 def standing_topics(
     day: date,
-    known: Known,
+    known: ObservedWindow,
     embeddings: pl.DataFrame,
     now: datetime,
     *,
@@ -59,7 +59,7 @@ def standing_topics(
     background: Mapping[str, Background] | None = None,
     previous: Topics | None = None,
     dense: Dense | None = None,
-    kept: KeptFrames | None = None,
+    kept: DerivedFrames | None = None,
 ) -> StandingTopics:
     """The topics at `now` (`window.as_of`) of the window that ends with `day`.
 
@@ -105,7 +105,7 @@ def _attached(
     inputs: _Inputs,
     hour: datetime,
     previous: Topics | None,
-    kept: KeptFrames | None,
+    kept: DerivedFrames | None,
 ) -> StandingTopics:
     then = inputs.of(base)
     clustered = _clustered(base, then, previous, kept)
@@ -120,7 +120,7 @@ def _attached(
     return StandingTopics(attach(index, rest, later.embeddings, later.dense), hour, rest.height)
 
 
-def _clustered(posts: pl.DataFrame, inputs: _Inputs, previous: Topics | None, kept: KeptFrames | None) -> Topics:
+def _clustered(posts: pl.DataFrame, inputs: _Inputs, previous: Topics | None, kept: DerivedFrames | None) -> Topics:
     frames = (inputs.embeddings, inputs.repeated, inputs.background, inputs.dense)
 
     def made() -> Clustering | None:

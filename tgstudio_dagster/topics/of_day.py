@@ -13,9 +13,9 @@ from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.lake.tables.topics import EMBEDDINGS, TOPIC_MAP, TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.lake.vector_cache import VectorCache
-from tgstudio_dagster.topics.as_of import Known
+from tgstudio_dagster.topics.as_of import ObservedWindow
 from tgstudio_dagster.topics.blend import Dense
-from tgstudio_dagster.topics.cached_encoder import Remembered
+from tgstudio_dagster.topics.cached_encoder import CachedEncoder
 from tgstudio_dagster.topics.cluster import Topics
 from tgstudio_dagster.topics.embed import embed
 from tgstudio_dagster.topics.frequencies import count_features
@@ -35,7 +35,7 @@ def embeddings_of(lake: TenantLake, day: date, encoder: Encoder | None, vectors:
     def tell(done: int, total: int) -> None:
         say(f"{day}: {done} of {total} new texts have vectors")
 
-    cached = None if encoder is None else Remembered(encoder, vectors, day, tell)
+    cached = None if encoder is None else CachedEncoder(encoder, vectors, day, tell)
     return embed(_day(lake, MESSAGES, day), repeated=learnt_lines(lake, day), encoder=cached)
 
 
@@ -49,7 +49,7 @@ def topics_of(lake: TenantLake, day: date, say: Say, warn: Say) -> Topics:
 
     Ids are kept from the topics of the day before, never from the day's own earlier ones: a re-run gives the same bytes.
     """
-    known = Known(*(_window(lake, table, day) for table in (MESSAGES, MESSAGE_VERSIONS, MESSAGE_STATS)))
+    known = ObservedWindow(*(_window(lake, table, day) for table in (MESSAGES, MESSAGE_VERSIONS, MESSAGE_STATS)))
     dense = Dense.read([_day(lake, EMBEDDINGS, one) for one in window_days(day)], known.messages)
     if dense is not None and dense.lacking:
         warn(

@@ -35,7 +35,7 @@ _POST = ["channel_id", "msg_id"]
 
 
 @dataclass(frozen=True)
-class Then:
+class PastRankings:
     """What was known at a moment of the window that ends with its day.
 
     `as_of`: the newest observation by then; `messages`: MESSAGES of then; `found`: TOPICS, TOPIC_MESSAGES and what had
@@ -49,7 +49,7 @@ class Then:
     rankings: pl.DataFrame
 
 
-def known_at(lake: TenantLake, moment: datetime, weights: RankingWeights = SHIPPED) -> Then:
+def known_at(lake: TenantLake, moment: datetime, weights: RankingWeights = SHIPPED) -> PastRankings:
     """Topics and rankings as they were known at `moment`, ranked with `weights`.
 
     Raises NotFoundError where nothing of that window had been observed by then.
@@ -76,7 +76,7 @@ def known_at(lake: TenantLake, moment: datetime, weights: RankingWeights = SHIPP
         dense=Dense.read(embeddings, observed.messages),
     ).topics
     rankings = rank(observed.messages, observed.stats, standing.topics, standing.topic_messages, now, weights)
-    return Then(day, now, observed.messages, standing, rankings)
+    return PastRankings(day, now, observed.messages, standing, rankings)
 
 
 def _embedded(lake: TenantLake, day: date, posts: pl.DataFrame, repeated: pl.DataFrame) -> pl.DataFrame:

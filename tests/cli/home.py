@@ -71,11 +71,11 @@ class Home:
             time.sleep(0.05)
         raise AssertionError("no code is shown")
 
-    def pair(self, user: User) -> TgAccount:
-        """Pair the user without asking anybody."""
+    def pair(self, user: User, *, tenant: str | None = None) -> TgAccount:
+        """Pair the user, with the home's tenant or another one, without asking anybody."""
         session = SecretStr(self.telegram.session(user))
         return add_account(
-            self.catalog, self.tenant, Vault.from_environment(self.environment),
+            self.catalog, tenant or self.tenant, Vault.from_environment(self.environment),
             telegram_id=user.id, name=user.first, username=None, session=session, paired_by=None,
         )  # fmt: skip
 

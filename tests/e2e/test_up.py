@@ -235,6 +235,37 @@ def test_a_paired_tenant_is_read_its_history_filled_and_a_live_hint_followed(
     assert {event["partition"].partition("|")[2] for event in events} == {READER}
 
 
+def test_an_order_begins_at_once_while_three_tenants_wait_for_telegram(
+    home: Home, telegram: TelegramServer, up: Up, tenants: Tenants
+) -> None:
+    catalog, lake = Catalog.open(up.settings), Lake.open(up.settings)
+    channel = telegram.add_channel("slow", "Slow")
+    telegram.post_many(channel, [f"slow {n}" for n in range(50)], start=datetime.now(UTC) - timedelta(hours=5))
+    users = [telegram.add_user(f"Slow {n}") for n in range(3)]
+    for number, user in enumerate(users):
+        # Each page takes 20 s, and a reading asks for several: two minutes each.
+        telegram.fail("messages.getHistory", user=user, delay=20, times=None)
+        slug = f"slow{number}"
+        add_tenant(catalog, slug, slug.title())
+        home.pair(user, tenant=slug)
+        Studio.open(operator(catalog, slug), catalog, lake).follows.request(["@slow"], since=None)
+    for user in users:
+        wait_for(lambda user=user: telegram.calls("messages.getHistory", user=user) != [], "nobody reads for them")
+
+    studio = tenants.newsroom
+    seconds = []
+    for _ in range(3):  # the quickest counts: another test's worker may hold the cores for some seconds
+        order = studio.orders.request(TOPIC, now=datetime.now(UTC), goal="text").id
+        asked = time_module.monotonic()
+        wait_for(lambda order=order: studio.orders.status(order).order.status != "queued", "the order did not begin")
+        seconds.append(time_module.monotonic() - asked)
+        wait_for(lambda order=order: studio.orders.status(order).order.status == "done", "the order was not fulfilled")
+    print("from an order to its first step:", ", ".join(f"{one:.1f} s" for one in sorted(seconds)))
+    assert min(seconds) <= 10
+    assert not up.runs("slow0"), "a tenant that still waits for Telegram has taken a run's slot"
+    catalog.close()
+
+
 def test_a_reader_that_is_killed_lives_again(up: Up) -> None:
     def health() -> dict[str, object] | None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -245,16 +246,14 @@ def test_a_deleted_tenants_webhooks_are_told_nothing(catalog: Catalog, receiver:
 def test_one_process_dispatches_and_another_takes_over(catalog: Catalog, receiver: Receiver) -> None:
     make_tenant(catalog)
     hook(catalog, receiver.url)
-    with running(dispatcher(catalog)):
-        with lease_of_another(catalog):
+    with ExitStack() as other:
+        other.enter_context(lease(catalog, DISPATCHER))
+        with running(dispatcher(catalog)):
             happen(catalog, happened())
             time.sleep(0.4)
             assert receiver.posts == []
-        receiver.wait_for(1)
-
-
-def lease_of_another(catalog: Catalog) -> object:
-    return lease(catalog, DISPATCHER, wait=5)
+            other.close()
+            receiver.wait_for(1)
 
 
 def test_a_lane_that_another_process_has_moved_is_left_as_it_stands(catalog: Catalog) -> None:

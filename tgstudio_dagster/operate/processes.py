@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tgstudio_dagster.capabilities import capabilities
 from tgstudio_dagster.core.settings import ReaderSettings, Settings, WebSettings
 from tgstudio_dagster.operate.supervisor import Program
 
@@ -42,7 +43,7 @@ def programs(places: Places) -> list[Program]:
     """What is to live, in the order of starting.
 
     Dagster's web server comes before its daemon: in a new home both would make Dagster's SQLite tables at once, and one of
-    them fail for good.
+    them fail for good. Processes of capabilities are started last.
     """
     code = ["api", "grpc", "-m", "tgstudio_dagster.definitions", "--location-name", LOCATION, "-s", str(places.socket)]
     server = ["-w", str(places.workspace), "-h", HOST, "-p", str(places.settings.dagster_port)]
@@ -67,6 +68,11 @@ def programs(places: Places) -> list[Program]:
             _answers(places.settings.dagster_port, "/server_info"),
         ),
         Program("daemon", _python("dagster._daemon", "run", "-w", str(places.workspace)), _at_once),
+        *(
+            Program(name, _python(module), _at_once, essential=False, awaited=False)
+            for capability in capabilities().values()
+            for name, module in capability.processes.items()
+        ),
     ]
 
 

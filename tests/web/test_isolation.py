@@ -31,6 +31,7 @@ from tgstudio_dagster.catalog.work.rules import TopicRule
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.scopes import SCOPES, scopes_of
 from tgstudio_dagster.lake.tables.posts import MEDIA
+from tgstudio_dagster.services.policy import of_route
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Needs:
 READ, ORDER, ADMIN = Needs("read"), Needs("order"), Needs("admin")
 MINE = Needs("read", own=True)
 PAIRING = Needs("admin", own=True)
+HOOK = {"name": "h", "url": "https://hooks.example.org/acme", "events": ["order.done"]}
 RULE = {"name": "r", "definition": {"max_rank": 3}}
 ROUTES: dict[str, Needs] = {
     "GET /v1/me": Needs(None),
@@ -108,6 +110,15 @@ ROUTES: dict[str, Needs] = {
     "GET /v1/requests": ADMIN,
     "GET /v1/usage": READ,
     "GET /files/{uri}": MINE,
+    "GET /v1/webhooks": ADMIN,
+    "POST /v1/webhooks": Needs("admin", json=HOOK),
+    "GET /v1/webhooks/{webhook_id}": PAIRING,
+    "PUT /v1/webhooks/{webhook_id}": Needs("admin", json=HOOK, own=True),
+    "DELETE /v1/webhooks/{webhook_id}": PAIRING,
+    "POST /v1/webhooks/{webhook_id}/secret": Needs("admin", json={}, own=True),
+    "POST /v1/webhooks/{webhook_id}/test": PAIRING,
+    "GET /v1/webhooks/{webhook_id}/deliveries": PAIRING,
+    "POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": PAIRING,
 }
 """Routes that ask a Visitor."""
 
@@ -163,6 +174,8 @@ class World:
             "key_id": site.key("acme", "read")[0].id,
             "bundle_id": studio.bundles.request(DAY, DAY, ["messages"], "csv", now=now).id,
             "uri": uri,
+            "webhook_id": (hook := studio.webhooks.create("ACME hook", str(HOOK["url"]), now=now)[0]).id,
+            "delivery_id": studio.webhooks.test(hook.id, now=now).id,
         }
         # What nobody but acme's own people may ever be shown.
         self.marks = ["ACME", *(value for name, value in self.ids.items() if name not in {"topic_id", "chat_id"})]
@@ -215,6 +228,13 @@ def test_every_route_is_walked(world: World) -> None:
         found |= {f"{method} {route.path}" for method in methods - {"HEAD"}}
     assert found == set(ROUTES) | set(ELSEWHERE)
     assert not set(ROUTES) & set(ELSEWHERE)
+
+
+def test_what_a_route_needs_here_is_what_the_policy_says() -> None:
+    """So the walks below are walks of the policy's table."""
+    for name, needs in ROUTES.items():
+        row = of_route(name)
+        assert needs.scope == (None if row.anybody else row.scope), name
 
 
 def test_what_is_each_tenants_own_is_walked_with_an_id_that_exists(world: World) -> None:

@@ -99,6 +99,7 @@ def test_the_sensor_orders_a_topic_of_the_newest_day_once(ticks: Ticks) -> None:
     (order,) = list_orders(ticks.catalog, "acme")
     assert (order.topic_id, order.day, order.rule_id, order.goal, order.language) == (TOPIC, DAY, rule.id, "text", "en")
     assert order.platforms == ["tg", "ig"]
+    assert order.subject
     assert list_orders(ticks.catalog, principal) == []
 
 

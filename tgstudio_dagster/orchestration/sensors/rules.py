@@ -73,6 +73,9 @@ def _fire(
         ordered={order.topic_id for order in made if order.topic_id is not None},
         today=sum(order.created_at.date() == now.date() for order in made),
     )
+    if not topics:
+        return
+    titles = dict(lake.read(TOPICS, days=[day], columns=["topic_id", "title"]).iter_rows())
     settings = tenant_settings(catalog, lake.tenant)
     platforms = list(wanted.platforms or settings.platforms)
     # Whoever set the rule orders by it; nobody acts by way of a rule with more than an editor's rights.
@@ -90,6 +93,7 @@ def _fire(
                 goal=wanted.goal,
                 images=image_count(platforms) if draws(wanted.goal) else 0,
                 rule_id=rule.id,
+                subject=titles.get(topic),
                 now=now,
             )
         except QuotaError as error:

@@ -15,6 +15,7 @@ from tgstudio_dagster.cli.output import (
     TenantOption,
     console,
     errors,
+    open_studio,
     print_json,
     print_table,
 )
@@ -61,13 +62,8 @@ def login(
 
 def accounts(tenant: TenantOption, as_json: JsonOption = False) -> None:
     """The tenant's accounts: whether they can be read with, and what Telegram makes them wait for."""
-    from tgstudio_dagster.catalog.accounts.accounts import list_accounts
-    from tgstudio_dagster.catalog.accounts.waits import list_waits
-    from tgstudio_dagster.core.clock import utc_now
-
-    catalog = _catalog()
-    found = list_accounts(catalog, tenant)
-    waits = list_waits(catalog, tenant, now=utc_now())
+    studio = open_studio(tenant)
+    found, waits = studio.accounts.all(), studio.accounts.waits()
     if as_json:
         fields = ("id", "telegram_id", "name", "username", "status", "error", "created_at")
         print_json(
@@ -94,18 +90,11 @@ def logout(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove an account: log it out at Telegram and erase its session. What it has read stays."""
-    from tgstudio_dagster.catalog.accounts.accounts import get_account
-    from tgstudio_dagster.catalog.people.principals import operator
-    from tgstudio_dagster.core.settings import telegram_settings
-
-    catalog = _catalog()
-    one = get_account(catalog, tenant, account)
+    studio = open_studio(tenant)
+    one = studio.accounts.get(account)
     if not yes:
         typer.confirm(f"Log {one.name} ({one.telegram_id}) out and erase its session?", abort=True, err=True)
-    from tgstudio_dagster.telegram.accounts.removal import remove_account
-
-    done = remove_account(catalog, operator(catalog, tenant), account, open_vault=_vault, settings=telegram_settings())
-    console.print(str(done), markup=False, soft_wrap=True)
+    console.print(str(studio.accounts.remove(account)), markup=False, soft_wrap=True)
 
 
 @keys_app.command("new")

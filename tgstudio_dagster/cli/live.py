@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tgstudio_dagster.cli.output import JsonOption, TenantOption, console, errors, print_json
+from tgstudio_dagster.cli.output import JsonOption, TenantOption, console, errors, open_studio, print_json
 
 if TYPE_CHECKING:
     from tgstudio_dagster.telegram.live.listening import Notice
@@ -70,38 +70,17 @@ def send(
     as_json: JsonOption = False,
 ) -> None:
     """Post a text as one of the tenant's accounts. It must be switched on: `tenant settings T --set sending=true`."""
-    import asyncio
-    import os
     from dataclasses import asdict
 
-    from tgstudio_dagster.catalog.accounts.vault import Vault
-    from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.catalog.people.principals import operator
     from tgstudio_dagster.core.ids import new_id
-    from tgstudio_dagster.core.settings import settings, telegram_settings
-    from tgstudio_dagster.telegram.live import sending
 
-    catalog, vault, reach = Catalog.open(settings()), Vault.from_environment(os.environ), telegram_settings()
-    principal = operator(catalog, tenant)
-    draft = asyncio.run(
-        sending.draft(
-            principal,
-            catalog=catalog,
-            vault=vault,
-            settings=reach,
-            to=to,
-            text=text,
-            reply_to=reply_to,
-            account_id=account,
-        )
-    )
+    chats = open_studio(tenant).chats
+    draft = chats.draft(to=to, text=text, reply_to=reply_to, account_id=account)
     key = key or new_id()
     _print_draft(draft, key)
     if not yes:
         typer.confirm("Post it?", abort=True, err=True)
-    sent = asyncio.run(
-        sending.send(principal, draft, key=key, confirmed=True, catalog=catalog, vault=vault, settings=reach)
-    )
+    sent = chats.send(draft, key=key, confirmed=True)
     if as_json:
         print_json(asdict(sent))
     elif sent.msg_id is None:

@@ -96,19 +96,16 @@ def imports(
     as_json: JsonOption = False,
 ) -> None:
     """What was imported, and what was rejected and why."""
-    from tgstudio_dagster.catalog.work.imports import list_imports
-    from tgstudio_dagster.catalog.work.imports import rejects as read_rejects
-
-    catalog = open_studio(tenant).scope.catalog
+    studio = open_studio(tenant)
     if rejects is not None:
-        found = read_rejects(catalog, tenant, rejects)
+        found = studio.imports.rejects(rejects)
         if as_json:
             print_json([asdict(one) for one in found])
         else:
             rows = [[str(one.position), str(one.message_id or ""), one.reason, shorten(one.excerpt)] for one in found]
             print_table(["#position", "#message", "reason", "begins"], rows)
         return
-    done = list_imports(catalog, tenant)
+    done = studio.imports.sources()
     fields = ("id", "path", "kind", "status", "read", "landed", "filtered", "rejected", "started_at", "error")
     if as_json:
         print_json([{name: getattr(one, name) for name in fields} for one in done])

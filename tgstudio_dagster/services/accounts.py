@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
-from tgstudio_dagster.catalog.accounts.accounts import TgAccount, list_accounts
+from tgstudio_dagster.catalog.accounts.accounts import TgAccount, get_account, list_accounts
 from tgstudio_dagster.catalog.accounts.pairings import Pairing, get_pairing, list_pairings
 from tgstudio_dagster.catalog.accounts.waits import Wait, list_waits
 from tgstudio_dagster.core.errors import NotFoundError
@@ -25,6 +25,11 @@ class Accounts(Service):
     def all(self) -> list[TgAccount]:
         """The tenant's accounts, oldest first, removed ones too."""
         return list_accounts(self.scope.catalog, self.scope.principal)
+
+    @does("accounts.get")
+    def get(self, account_id: str) -> TgAccount:
+        """One of the tenant's accounts. Raises NotFoundError."""
+        return get_account(self.scope.catalog, self.scope.principal, account_id)
 
     @does("accounts.waits")
     def waits(self, now: datetime | None = None) -> list[Wait]:

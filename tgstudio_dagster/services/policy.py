@@ -139,6 +139,7 @@ _ROWS = (
     _edits("follows.refresh", "refresh", pages=("subscriptions",), commands=("refresh",)),
     _edits("follows.estimate", "ask Telegram", pages=("subscriptions",), commands=("backfill",)),
     # accounts
+    _reads("accounts.get"),
     _reads(
         "accounts.all", routes=("GET /v1/accounts",), tools=("telegram_auth",), pages=("accounts",), commands=("accounts",)
     ),

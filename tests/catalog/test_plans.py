@@ -11,7 +11,7 @@ from sqlalchemy import delete, update
 from tests.builders import make_tenant
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.models import Plan, Quota
-from tgstudio_dagster.catalog.money.plans import PLANS, Limits, limits_of, set_plan, spend, spent, take
+from tgstudio_dagster.catalog.money.plans import PLANS, Limits, limit_by_tenant, limits_of, set_plan, spend, spent, take
 from tgstudio_dagster.core.errors import NotFoundError, QuotaError, SettingsError
 
 DAY = date(2026, 3, 15)
@@ -141,3 +141,16 @@ def test_more_than_is_left_is_not_taken_in_part(catalog: Catalog) -> None:
         take(catalog, "demo", "orders_per_day", DAY, 21)
     assert take(catalog, "demo", "orders_per_day", DAY, 20) == 20
     assert take(catalog, "demo", "orders_per_day", date(2026, 3, 16), 1) == 1
+
+
+def test_a_limit_of_all_tenants_is_what_each_is_told(catalog: Catalog) -> None:
+    for slug, plan in (("acme", None), ("bravo", "pro"), ("charlie", "pro")):
+        make_tenant(catalog, slug)
+        if plan is not None:
+            set_plan(catalog, slug, plan)
+    with catalog.tenant_session("charlie", writing=True) as session:
+        session.add(Quota(tenant="charlie", name="refresh_minutes", limit=7))
+    with catalog.reading() as session:
+        minutes = limit_by_tenant(session, "refresh_minutes")
+    assert minutes == {slug: limits_of(catalog, slug).refresh_minutes for slug in ("acme", "bravo", "charlie")}
+    assert minutes["charlie"] == 7

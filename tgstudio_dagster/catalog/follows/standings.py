@@ -24,8 +24,7 @@ from tgstudio_dagster.catalog.follows.models import (
     SubscriptionRequest,
     TenantRead,
 )
-from tgstudio_dagster.catalog.money.models import Plan, Quota
-from tgstudio_dagster.catalog.money.plans import DEFAULT_PLAN
+from tgstudio_dagster.catalog.money.plans import limit_by_tenant
 from tgstudio_dagster.catalog.people.models import Tenant
 
 _T = TypeVar("_T")
@@ -86,14 +85,14 @@ def standings(catalog: Catalog, *, earliest: date, only: str | None = None) -> l
         )
         unfilled = _unfilled(session, earliest)
         wishes = _grouped((wish.tenant, wish) for wish in session.scalars(_wishes()))
-        cadences = _cadences(session, accounts)
+        cadences = limit_by_tenant(session, _CADENCE)
     found = []
     for tenant, rows in sorted(accounts.items()):
         read = reads.get(tenant) or TenantRead(tenant=tenant)
         found.append(
             Standing(
                 tenant,
-                cadences.get(tenant),
+                timedelta(minutes=cadences[tenant]) if tenant in cadences else None,
                 accounts=tuple(account for (account,) in rows),
                 listening=tuple(account for (account,) in listening.get(tenant, ())),
                 started_at=read.started_at,
@@ -160,14 +159,6 @@ def _unfilled(session: Session, earliest: date) -> dict[str, list[Unfilled]]:
         for tenant, channel_id, since, filled_from in rows
         if filled_from is not None
     )
-
-
-def _cadences(session: Session, tenants: Iterable[str]) -> dict[str, timedelta]:
-    limits = {plan.name: plan.limits.get(_CADENCE) for plan in session.scalars(select(Plan))}
-    own = dict(session.execute(select(Quota.tenant, Quota.limit).where(Quota.name == _CADENCE)).all())
-    plans = dict(session.execute(select(Tenant.slug, Tenant.plan)).all())
-    minutes = {tenant: own.get(tenant, limits.get(plans.get(tenant) or DEFAULT_PLAN)) for tenant in tenants}
-    return {tenant: timedelta(minutes=value) for tenant, value in minutes.items() if value}
 
 
 def _by_tenant(

@@ -23,6 +23,7 @@ from tgstudio_dagster.core.principal import Principal
 __all__ = [
     "PLANS",
     "Limits",
+    "limit_by_tenant",
     "limits_of",
     "limits_within",
     "lock_tenant",
@@ -120,6 +121,18 @@ def limits_within(session: Session, tenant: Principal | str) -> Limits:
     except ValidationError as error:
         first = error.errors()[0]
         raise SettingsError(f"Plan {name!r}, limit {first['loc'][0]}: {first['msg']}. Mend it in `plans`.") from error
+
+
+def limit_by_tenant(session: Session, name: str) -> dict[str, int]:
+    """A limit of every tenant on a plan that there is, as `limits_of` has it: for who looks at all tenants at once."""
+    plans = {
+        plan.name: {**PLANS.get(plan.name, PLANS[DEFAULT_PLAN]).model_dump(), **plan.limits}[name]
+        for plan in session.scalars(select(Plan))
+    }
+    own = dict(session.execute(select(Quota.tenant, Quota.limit).where(Quota.name == name)).all())
+    tenants = session.execute(select(Tenant.slug, Tenant.plan)).all()
+    limits = {slug: own.get(slug, plans.get(plan or DEFAULT_PLAN)) for slug, plan in tenants}
+    return {slug: limit for slug, limit in limits.items() if limit is not None}
 
 
 def _added() -> dict[str, int]:

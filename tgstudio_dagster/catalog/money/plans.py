@@ -116,8 +116,9 @@ def limits_within(session: Session, tenant: Principal | str) -> Limits:
         raise FieldError("plan", f"tenant {slug!r} is on {name!r}, which the catalog's table `plans` lacks; add it.")
     quotas = {row.name: row.limit for row in session.scalars(select(Quota))}
     try:
-        shipped = PLANS.get(name, PLANS[DEFAULT_PLAN]).model_dump()
-        return Limits.model_validate({**_added(), **shipped, **plan.limits, **quotas})
+        shipped = {**_added(), **PLANS.get(name, PLANS[DEFAULT_PLAN]).model_dump()}
+        said = {**plan.limits, **quotas}
+        return Limits.model_validate(shipped | {limit: said[limit] for limit in shipped.keys() & said.keys()})
     except ValidationError as error:
         first = error.errors()[0]
         raise SettingsError(f"Plan {name!r}, limit {first['loc'][0]}: {first['msg']}. Mend it in `plans`.") from error

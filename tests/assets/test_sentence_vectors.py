@@ -16,7 +16,7 @@ from tests.topics.models import Scripted
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.tenants import add_tenant
 from tgstudio_dagster.core.days import DayRange
-from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.errors import FieldError
 from tgstudio_dagster.definitions import build_definitions
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables import TABLES
@@ -105,5 +105,5 @@ def test_a_model_that_cannot_be_loaded_fails_the_run_and_says_why(platform: Plat
     (failure,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
     error = failure.step_failure_data.error
     assert error is not None and error.cause is not None
-    assert SettingsError.__name__ in str(error) and "TGSTUDIO_EMBEDDINGS_MODEL: /no/such/folder" in str(error)
+    assert FieldError.__name__ in str(error) and "TGSTUDIO_EMBEDDINGS_MODEL: /no/such/folder" in str(error)
     assert platform.read("embeddings").is_empty()

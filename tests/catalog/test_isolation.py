@@ -14,7 +14,7 @@ from tgstudio_dagster.catalog.base import Base, TenantOwned
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.follows.channels import ChannelSeen, channel_usernames, list_channels, remember_channels
 from tgstudio_dagster.catalog.follows.models import Channel, Subscription
-from tgstudio_dagster.catalog.people.models import Membership
+from tgstudio_dagster.catalog.people.models import Membership, Tenant
 from tgstudio_dagster.catalog.work.imports import Reject, begin_import, checkpoint, list_imports, rejects
 from tgstudio_dagster.catalog.work.orders import create_order, get_order, list_orders
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError
@@ -116,3 +116,12 @@ def test_orders_and_imports_of_another_tenant_do_not_exist(two: Catalog) -> None
         get_order(two, "a", order.id)
     assert (list_orders(two, "a"), list_imports(two, "b"), rejects(two, "b", begun.id)) == ([], [], [])
     assert rejects(two, "a", begun.id) == bad
+
+
+def test_a_tenant_that_was_looked_up_once_outlives_a_transaction_that_failed(catalog: Catalog) -> None:
+    make_tenant(catalog)
+    with catalog.one_look_up():
+        with pytest.raises(ConflictError), catalog.tenant_session("demo"):
+            raise ConflictError("refused")
+        with catalog.tenant_session("demo") as session:
+            assert session.get_one(Tenant, "demo").slug == "demo"

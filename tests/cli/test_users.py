@@ -19,7 +19,7 @@ from tgstudio_dagster.catalog.people.tenants import add_tenant, list_members, li
 from tgstudio_dagster.cli import app
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError, SignInError
-from tgstudio_dagster.core.settings import Settings, WebSettings, settings
+from tgstudio_dagster.core.settings import ReaderSettings, Settings, WebSettings, settings
 from tgstudio_dagster.operate.up import first_start, up
 from tgstudio_dagster.web.auth.local import LocalAccounts
 
@@ -140,5 +140,5 @@ def test_a_port_that_is_taken_is_named_by_its_variable(
         ports[variable] = taken.getsockname()[1]
         machine = home.model_copy(update={"dagster_port": ports["TGSTUDIO_DAGSTER_PORT"]})
         with pytest.raises(ConflictError, match=f"^{variable}: "):
-            up(machine, WebSettings(port=ports["TGSTUDIO_WEB_PORT"]), lambda _: None)
+            up(machine, WebSettings(port=ports["TGSTUDIO_WEB_PORT"]), ReaderSettings(port=0), lambda _: None)
     assert not (home.home / "operators.yaml").exists()

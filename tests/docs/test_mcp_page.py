@@ -10,6 +10,7 @@ from tgstudio_dagster.core.scopes import SCOPES
 from tgstudio_dagster.mcp.confirming import LASTS
 from tgstudio_dagster.mcp.envelope import MAX_CHARS, MAX_FIELD, NOTICE
 from tgstudio_dagster.mcp.registry import TOOLS
+from tgstudio_dagster.services.policy import wider_scope
 
 PAGE = (PROJECT / "docs" / "mcp.md").read_text(encoding="utf-8")
 
@@ -18,7 +19,7 @@ def test_the_table_of_tools_is_what_the_server_lists() -> None:
     rows = [line for line in PAGE.splitlines() if line.startswith("| `")]
     expected = []
     for tool in TOOLS.values():
-        more = f"{tool.wider[0]}: {tool.wider[2]}" if tool.wider else ""
+        more = f"{wider_scope(tool.name)}: {tool.wider[1]}" if tool.wider else ""
         expected.append(f"| `{tool.name}` | {tool.scope} | {tool.about} | {more} |")
     assert rows == expected
 

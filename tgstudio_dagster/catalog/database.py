@@ -112,7 +112,10 @@ class Catalog:
                 if tenant is None or tenant.deleted_at is not None:
                     raise NotFoundError(f"There is no tenant {slug!r}; `tgstudio tenant list` names those that exist.")
                 if known is not None:
+                    # Kept apart from the session: one that is rolled back forgets what its rows hold.
+                    session.expunge(tenant)
                     known[self.url, slug] = tenant
+                    tenant = session.merge(tenant, load=False)
             yield session
         if writing:
             self._written()

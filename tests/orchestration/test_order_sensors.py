@@ -197,6 +197,18 @@ def test_how_a_run_ended_is_said_of_its_order(ticks: Ticks, ended: str, status: 
     assert get_order(ticks.catalog, "acme", one).status == status
 
 
+def test_an_order_whose_process_ended_with_its_run_is_not_taken_for_abandoned(ticks: Ticks) -> None:
+    one = order(ticks)
+    (request,) = ticks.runs(orders_sensor)
+    job = build_definitions().resolve_job_def("fulfil_order")
+    run = ticks.instance.create_run_for_job(job, tags=request.tags, status=dg.DagsterRunStatus.SUCCESS)
+    begin_order(ticks.catalog, one, run.run_id, ttl=0.0)
+    ticks.tick(orders_sensor)
+    assert get_order(ticks.catalog, "acme", one).status == "running"
+    ticks.tick(endings_sensor)
+    assert get_order(ticks.catalog, "acme", one).status == "done"
+
+
 def test_a_run_of_an_earlier_wish_says_nothing_of_the_next(ticks: Ticks) -> None:
     one = order(ticks)
     (request,) = ticks.runs(orders_sensor)

@@ -45,6 +45,9 @@ def orders_sensor(
 ) -> dg.SensorResult:
     """An order's id is its partition; its run key names the wish, so that an order queued again runs again."""
     for order in abandoned_orders(catalog):
+        run = context.instance.get_run_by_id(order.run_id) if order.run_id else None
+        if run is not None and run.is_finished:
+            continue  # its process has ended with it: endings.py says how
         settle_order(catalog, order.id, order.run_id, "failed", error=ABANDONED.format(holder=order.holder))
     waiting = [
         order_rule.Waiting(

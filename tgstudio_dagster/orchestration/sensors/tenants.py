@@ -118,7 +118,7 @@ def _news(lake: Lake, tenant: str) -> files.News:
 
 work_sensor = together(
     "work_sensor",
-    [tenants_sensor, *ORDER_PARTS, *BUNDLE_PARTS, uploads_sensor, endings_sensor, landings_sensor],
+    [endings_sensor, tenants_sensor, *ORDER_PARTS, *BUNDLE_PARTS, uploads_sensor, landings_sensor],
     seconds=5,
     description="Looks every few seconds for what people wait for, and starts it.",
 )

@@ -22,7 +22,7 @@ from tgstudio_dagster.orchestration.tags import ASKED_TAG, order_tags
 
 SOON = 5
 """Seconds from tick to tick: somebody waits before a screen."""
-LOOK_BACK = timedelta(hours=1)
+CANCELLED_LATELY = timedelta(hours=1)
 """How long a cancelled order is watched for a run that was asked for before, and begins after."""
 ABANDONED = "The process that worked on it ({holder}: host:process:id) has ended before it was done; ask for it again."
 STOPPABLE = [
@@ -87,7 +87,7 @@ def stops_sensor(
     context: dg.SensorEvaluationContext, catalog: dg.ResourceParam[Catalog]
 ) -> dg.SensorResult | dg.SkipReason:
     """Starts nothing. A run that a person's stop came too late for has ended by then."""
-    stopping = orders_to_stop(catalog, datetime.now(UTC) - LOOK_BACK)
+    stopping = orders_to_stop(catalog, datetime.now(UTC) - CANCELLED_LATELY)
     if not stopping:
         return dg.SkipReason("no order is to be stopped")
     for order in stopping:

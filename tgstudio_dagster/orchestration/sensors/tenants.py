@@ -21,7 +21,8 @@ from tgstudio_dagster.orchestration.jobs import FETCH_MEDIA, REFRESH, fetch_medi
 from tgstudio_dagster.orchestration.partitions import ORDER_TAG, TENANT_TAG, tenants
 from tgstudio_dagster.orchestration.sensors.alerts import run_failed
 from tgstudio_dagster.orchestration.sensors.endings import endings_sensor
-from tgstudio_dagster.orchestration.sensors.orders import ORDER_PARTS
+from tgstudio_dagster.orchestration.sensors.orders import CANCELLED_LATELY, ORDER_PARTS
+from tgstudio_dagster.orchestration.sensors.quiet import Quiet
 from tgstudio_dagster.orchestration.sensors.rules import rules_sensor
 from tgstudio_dagster.orchestration.sensors.staleness import STALE_SENSORS
 from tgstudio_dagster.orchestration.sensors.together import together
@@ -121,6 +122,7 @@ work_sensor = together(
     [endings_sensor, tenants_sensor, *ORDER_PARTS, *BUNDLE_PARTS, uploads_sensor, landings_sensor],
     seconds=5,
     description="Looks every few seconds for what people wait for, and starts it.",
+    quiet=Quiet(CANCELLED_LATELY),
 )
 SENSORS = [
     work_sensor,

@@ -6,7 +6,7 @@ own: it can be read, tested and listed apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dagster as dg
@@ -14,15 +14,24 @@ import dagster as dg
 Changes = list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest]
 
 
-def together(name: str, parts: Sequence[dg.SensorDefinition], *, seconds: int, description: str) -> dg.SensorDefinition:
+def together(
+    name: str,
+    parts: Sequence[dg.SensorDefinition],
+    *,
+    seconds: int,
+    description: str,
+    quiet: Callable[[], bool] = lambda: False,
+) -> dg.SensorDefinition:
     """One sensor that asks each part in turn and starts what any of them wants; parts keep no cursor.
 
     A part that fails costs the others nothing: what they want is started, and the failure is in the tick's log. Where no
-    other has anything to start, the tick fails with it.
+    other has anything to start, the tick fails with it. Where `quiet` says so, no part is asked at all.
     """
     jobs = {job.name: job for part in parts for job in part.jobs}
 
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        if quiet():
+            return dg.SkipReason("nothing waits")
         requests: list[dg.RunRequest] = []
         changes: Changes = []
         failed: Exception | None = None

@@ -240,7 +240,12 @@ def test_an_order_begins_at_once_while_three_tenants_wait_for_telegram(
 ) -> None:
     catalog, lake = Catalog.open(up.settings), Lake.open(up.settings)
     channel = telegram.add_channel("slow", "Slow")
-    telegram.post_many(channel, [f"slow {n}" for n in range(50)], start=datetime.now(UTC) - timedelta(hours=5))
+    telegram.post_many(
+        channel,
+        [f"slow {n}" for n in range(50)],
+        start=datetime.now(UTC) - timedelta(hours=5),
+        step=timedelta(minutes=1),
+    )
     users = [telegram.add_user(f"Slow {n}") for n in range(3)]
     for number, user in enumerate(users):
         # Each page takes 20 s, and a reading asks for several: two minutes each.

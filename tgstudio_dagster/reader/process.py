@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import Any
 
 from tgstudio_dagster.catalog.database import Catalog, CatalogFault
+from tgstudio_dagster.catalog.follows.reading import wake
 from tgstudio_dagster.catalog.follows.standings import Standing, standings
 from tgstudio_dagster.catalog.follows.wishes import READER, requeue_wishes
 from tgstudio_dagster.catalog.leases import Lease, held_lease
@@ -75,6 +76,7 @@ class Reader:
         self._places = asyncio.Semaphore(access.settings().tenants_at_once)
         self._news = asyncio.Event()
         self._state = "starting"
+        self._since = access.now()
         self._looked = time.monotonic()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -110,7 +112,7 @@ class Reader:
         }
 
     async def _live(self, stop: asyncio.Event, held: Lease | None) -> None:
-        self._state = "reading"
+        self._state, self._since = "reading", self._access.now()
         others = [asyncio.create_task(self._give_way())]
         if self._reports is not None:
             others.append(asyncio.create_task(self._reports.run()))
@@ -143,7 +145,7 @@ class Reader:
             tasks = self._fetching if job.kind == "files" else self._reading
             self._begin(tasks, job.tenant, self._done(job))
         if self._listens:
-            self._listen(found)
+            await self._listen(found)
         self._looked = time.monotonic()
         LOOKED.set_to_current_time()
         SESSIONS.set(self._lines.count())
@@ -182,7 +184,7 @@ class Reader:
             else:
                 asyncio.get_running_loop().call_later(_HINTS_APART.total_seconds(), self._news.set)
 
-    def _listen(self, found: list[Standing]) -> None:
+    async def _listen(self, found: list[Standing]) -> None:
         wanted = {account_id: standing.tenant for standing in found for account_id in standing.listening}
         for account_id in [one for one, (_, task) in self._ears.items() if one not in wanted or task.done()]:
             _, task = self._ears.pop(account_id)
@@ -190,6 +192,13 @@ class Reader:
         for account_id, tenant in wanted.items():
             if account_id not in self._ears:
                 self._ears[account_id] = self._ear(tenant, account_id)
+                await self._catch_up(next(standing for standing in found if standing.tenant == tenant))
+
+    async def _catch_up(self, standing: Standing) -> None:
+        """Have a tenant read that was last read by the reader before this one: what came in between nobody has heard."""
+        if standing.started_at is not None and standing.started_at < self._since:
+            with suppress(CatalogFault):
+                await self._catalog.ask(wake, standing.tenant, now=self._access.now())
 
     def _ear(self, tenant: str, account_id: str) -> tuple[Ear, asyncio.Task[None]]:
         def hint(channel_ids: frozenset[int]) -> None:

@@ -233,8 +233,12 @@ def _step(name: str, order: Order, run: Run | None, made: Collection[str]) -> St
     """A step of the run where it has begun there; else it was made earlier, or waits, or never came to its turn."""
     known = {step.name: step for step in run.steps} if run is not None else {}
     # A run that ended belongs to an earlier wish of an order that waits again.
-    if name in known and order.status != "queued":
-        return known[name]
+    ours = known.get(name) if order.status != "queued" else None
+    if ours is not None and ours.status != "waiting":
+        return ours
     if name in made:
-        return Step(name, "done")
+        # Of a run that has succeeded, what its steps said is not kept: its own times stand for theirs.
+        return (
+            Step(name, "done", run.started, run.ended) if ours is not None and run is not None else Step(name, "done")
+        )
     return Step(name, "waiting" if order.status in ("queued", "running") else "skipped")

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from tgstudio_dagster.core.errors import FieldError
+from tgstudio_dagster.core.half_made import drop_half_made
 from tgstudio_dagster.core.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -30,6 +31,7 @@ def prepare_home(settings: Settings) -> Path:
         target = folder / "dagster.yaml"
         if not target.exists() or target.read_text() != text:
             target.write_text(text)
+        drop_half_made(folder)
     except OSError as error:
         raise FieldError(
             "TGSTUDIO_HOME", f"cannot prepare {folder} from {source}: {error}. Choose a folder you may write."

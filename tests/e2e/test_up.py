@@ -267,7 +267,6 @@ def test_an_order_begins_at_once_while_three_tenants_wait_for_telegram(
         wait_for(lambda order=order: studio.orders.status(order).order.status == "done", "the order was not fulfilled")
     print("from an order to its first step:", ", ".join(f"{one:.1f} s" for one in sorted(seconds)))
     assert min(seconds) <= 10
-    assert not up.runs("slow0"), "a tenant that still waits for Telegram has taken a run's slot"
     catalog.close()
 
 

@@ -19,9 +19,24 @@ from tests.servers.telegram import TelegramServer
 from tests.telegram.mtproto.desk import HISTORY, SELF, Desk, history
 from tgstudio_dagster.core.errors import FloodError, LeaseHeldError, UnreachableError
 from tgstudio_dagster.telegram.mtproto import client as room
-from tgstudio_dagster.telegram.mtproto.client import Client, asked, connected, method_name
+from tgstudio_dagster.telegram.mtproto.client import Client, Unkept, asked, connected, method_name
 from tgstudio_dagster.telegram.mtproto.peers import me, resolve
 from tgstudio_dagster.telegram.reading.references import Username
+
+
+class SlowAfterFirst(Unkept):
+    """All but the first look-up of a method's wait are answered half a second late, with what was true when asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._looked_up: set[str] = set()
+
+    async def not_before(self, method: str) -> datetime | None:
+        until = await super().not_before(method)
+        delay = 0.5 if method in self._looked_up else 0
+        self._looked_up.add(method)
+        await asyncio.sleep(delay)
+        return until
 
 
 @pytest.fixture
@@ -102,6 +117,20 @@ def test_a_long_flood_is_held_for_its_method_and_raised(desk: Desk, flood: str) 
     assert desk.slept == []
 
 
+def test_a_flood_is_not_forgotten_where_another_call_looked_the_wait_up_before_it(desk: Desk) -> None:
+    desk.waits = SlowAfterFirst()
+    desk.telegram.fail(HISTORY, "FLOOD_WAIT_1")
+
+    async def two_at_once(client: Client) -> None:
+        key = (await resolve(client, Username("world"))).key
+        await asyncio.gather(history(client, key), history(client, key))
+
+    desk.run(two_at_once)
+    called = [call.at for call in desk.telegram.calls(HISTORY)]
+    assert len(called) == 3
+    assert min(at - called[0] for at in called[1:]) >= 1, "neither call may be repeated while Telegram asks to wait"
+
+
 def test_a_flood_without_end_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "_SLEEPS", 1)
     desk.telegram.fail(HISTORY, "FLOOD_WAIT_1", times=None)
@@ -132,7 +161,7 @@ def test_a_paced_method_keeps_its_pace_for_callers_side_by_side(desk: Desk) -> N
     called = [call.at for call in desk.telegram.calls("contacts.resolveUsername")]
     assert min(after - before for before, after in itertools.pairwise(called)) > 0.25
     assert {(wait.method, wait.flood) for wait in desk.slept} == {("contacts.resolveUsername", False)}
-    assert desk.waits.not_before("contacts.resolveUsername") is not None
+    assert asyncio.run(desk.waits.not_before("contacts.resolveUsername")) is not None
 
 
 def test_pages_keep_their_pace_and_other_calls_need_none(desk: Desk) -> None:

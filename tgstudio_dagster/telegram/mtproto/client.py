@@ -231,7 +231,9 @@ class Client:
     async def _wait_turn(self, method: str) -> None:
         """Sleep until the method may be called, in the open; then count this call against its pace."""
         if method not in self._until:
-            self._until[method] = await self._waits.not_before(method)
+            kept = await self._waits.not_before(method)
+            # Telegram may have asked another call of the method to wait meanwhile.
+            self._until.setdefault(method, kept)
         # Looked at again after each sleep: another call may have taken the turn.
         while (until := self._until[method]) is not None and until > (now := datetime.now(UTC)):
             seconds = (until - now).total_seconds()

@@ -69,6 +69,7 @@ def build_app(platform: Platform, *, pages: Pages | None = None) -> FastAPI:
             await asyncio.to_thread(outbox.__enter__)
             stack.push_async_callback(asyncio.to_thread, outbox.__exit__, None, None, None)
             await asyncio.to_thread(platform.warm)
+            stack.push_async_callback(gate.close)
             yield
 
     app = FastAPI(

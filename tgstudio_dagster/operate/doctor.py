@@ -16,6 +16,8 @@ from tgstudio_dagster.catalog.database import Catalog, without_password
 from tgstudio_dagster.catalog.people.tenants import list_tenants
 from tgstudio_dagster.core.errors import SettingsError, TGStudioError
 from tgstudio_dagster.core.settings import Settings, telegram_settings, web_settings
+from tgstudio_dagster.core.settings.machine import DAGSTER_PATH
+from tgstudio_dagster.core.sockets import is_socket_taken
 from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.posts import CHANNEL_LINES, MESSAGES
@@ -49,7 +51,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings.append(_telegram())
     for tenant in tenants:
         findings += [_tenant(settings, tenant), *_lines(settings, tenant), *_accounts(catalog, tenant)]
-    return [*findings, _model(settings), _port(settings), *_web(settings), *_extras()]
+    return [*findings, _model(settings), _dagster(settings), *_web(settings), *_extras()]
 
 
 def _home(settings: Settings) -> Finding:
@@ -131,14 +133,12 @@ def _model(settings: Settings) -> Finding:
     return Finding(what=what, status="ok", detail=f"{DEFAULT_MODEL if name == DEFAULT else name}, loaded when used")
 
 
-def _port(settings: Settings) -> Finding:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        running = probe.connect_ex(("127.0.0.1", settings.dagster_port)) == 0
-    address = f"http://127.0.0.1:{settings.dagster_port}"
-    if running:
-        return Finding(what="Dagster", status="ok", detail=f"answers at {address}")
-    return Finding(what="Dagster", status="missing", detail=f"not running at {address}; `tgstudio up`")
+def _dagster(settings: Settings) -> Finding:
+    path = settings.dagster_socket_path
+    if is_socket_taken(path):
+        address = f"{web_settings().origin}{DAGSTER_PATH}"
+        return Finding(what="Dagster", status="ok", detail=f"answers at {path}; operators see it at {address}")
+    return Finding(what="Dagster", status="missing", detail=f"not running at {path}; `tgstudio up`")
 
 
 def _web(settings: Settings) -> list[Finding]:

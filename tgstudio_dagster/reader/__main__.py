@@ -44,7 +44,7 @@ async def _read() -> None:
         Lake.open(settings()),
         Telegram.open(settings()),
         listens=own.listen,
-        reports=DagsterReports(settings().dagster_address),
+        reports=DagsterReports(settings().dagster_socket_path),
     )
     health = Health(reader.state)
     try:

@@ -23,6 +23,7 @@ from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.scopes import Scopes
 from tgstudio_dagster.core.settings import Settings, WebSettings, settings, telegram_settings, web_settings
+from tgstudio_dagster.core.settings.machine import DAGSTER_PATH
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.services.calls import Calls
 from tgstudio_dagster.services.limits import Limiter
@@ -91,7 +92,7 @@ class Platform:
     @cached_property
     def runs(self) -> RunsClient:
         """What Dagster says of runs."""
-        return RunsClient(self.settings.dagster_address)
+        return RunsClient(self.settings.dagster_socket_path, f"{self.web_settings.origin}{DAGSTER_PATH}")
 
     @cached_property
     def remembered(self) -> TtlCache[str]:

@@ -22,9 +22,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tgstudio_dagster.catalog.people.logins import ended_among, session_hash
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ForbiddenError, SignInError, TGStudioError
+from tgstudio_dagster.core.settings.machine import DAGSTER_PATH
 from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.services.sessions import session_cookie
 from tgstudio_dagster.web.auth.pages import refused_page
+from tgstudio_dagster.web.dagster_ui import DagsterUi
 from tgstudio_dagster.web.metrics import SOCKETS
 from tgstudio_dagster.web.problems import of_error, problem, status_of
 from tgstudio_dagster.web.who import SAFE, Visitor, check_origin, of_session, preferred_language
@@ -46,6 +48,7 @@ class Gate:
 
     def __init__(self, app: ASGIApp, platform: Platform, *, poll: float = POLL_SECONDS) -> None:
         self._app = app
+        self._dagster = DagsterUi(platform.settings.dagster_socket_path, platform.web_settings.origin)
         self._platform = platform
         self._poll = poll
         self._cookie = session_cookie(platform.web_settings).name
@@ -62,20 +65,22 @@ class Gate:
             return
         try:
             visitor, sid = await self._who(scope)
-            if path.startswith("/_stcore/metrics") and visitor.principal.role != "operator":
+            dagster = path == DAGSTER_PATH or path.startswith(f"{DAGSTER_PATH}/")
+            if (dagster or path.startswith("/_stcore/metrics")) and visitor.principal.role != "operator":
                 raise ForbiddenError("this is for the operator of this machine.", field="role")
         except TGStudioError as error:
             await self._refuse(scope, receive, send, path, error)
             return
         identity = {"user": visitor.user.id, "tenant": visitor.principal.tenant, "sid": sid}
         headers = [*_stripped(scope), *((PREFIX + name.encode(), value.encode()) for name, value in identity.items())]
+        app: ASGIApp = self._dagster if dagster else self._app
         if scope["type"] == "http":
             too_large = self._too_large(scope) if path.startswith(_UPLOADS) else None
-            await (too_large or self._app)({**scope, "headers": headers}, receive, send)
+            await (too_large or app)({**scope, "headers": headers}, receive, send)
         else:
             # Streamlit would compare the origin again, with addresses that it asks other hosts for.
             scope = {**scope, "headers": [(name, value) for name, value in headers if name != b"origin"]}
-            await self._socket(scope, receive, send, session_hash(sid))
+            await self._socket(app, scope, receive, send, session_hash(sid))
 
     async def watch(self) -> None:
         """Ask the catalog, for as long as it runs, which of the sessions with open sockets have ended, and end those."""
@@ -92,6 +97,10 @@ class Gate:
             for one in ended:
                 if one in self._ended:
                     self._ended[one].set()
+
+    async def close(self) -> None:
+        """Close the connections that are kept open."""
+        await self._dagster.close()
 
     async def _who(self, scope: Scope) -> tuple[Visitor, str]:
         headers = Headers(scope=scope)
@@ -138,7 +147,7 @@ class Gate:
         else:
             await of_error(error, scope.get("state", {}).get("request_id"))(scope, receive, send)
 
-    async def _socket(self, scope: Scope, receive: Receive, send: Send, session: str) -> None:
+    async def _socket(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, session: str) -> None:
         ended = self._ended.setdefault(session, asyncio.Event())
         self._open[session] += 1
         SOCKETS.inc()
@@ -163,7 +172,7 @@ class Gate:
                 await send(message)
 
         try:
-            await self._app(scope, guarded, sending)
+            await app(scope, guarded, sending)
         finally:
             waiting.cancel()
             if pending is not None:

@@ -40,11 +40,18 @@ def listen(tenant: TenantOption) -> None:
         console.print("The reader listens for all tenants already; what it hears stands in its log.")
         return
 
-    def tell(notice: Notice) -> None:
-        _print_notice(notice, accounts.get(notice.account_id, notice.account_id))
+    left = set(accounts)
 
     async def until_stopped() -> None:
         stop = asyncio.Event()
+
+        def tell(notice: Notice) -> None:
+            _print_notice(notice, accounts.get(notice.account_id, notice.account_id))
+            if notice.kind == "lost" and notice.channel is None:
+                left.discard(notice.account_id)
+                if not left:
+                    stop.set()
+
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         reader = Reader(
@@ -53,6 +60,8 @@ def listen(tenant: TenantOption) -> None:
         await reader.run_beside(stop)
 
     asyncio.run(until_stopped())
+    if not left:
+        raise NotFoundError(f"No account is left to listen with: `tgstudio login --tenant {tenant}` pairs it again.")
 
 
 def send(
@@ -107,7 +116,8 @@ def _print_notice(notice: Notice, account: str) -> None:
 
     parts = [f"{datetime.now(UTC):%H:%M:%S}", account, notice.kind]
     if notice.channel is not None:
-        parts.append(f"{notice.channel}: {', '.join(map(str, notice.msg_ids))}")
+        ids = ", ".join(map(str, notice.msg_ids))
+        parts.append(f"{notice.channel}: {ids}" if ids else notice.channel)
     if notice.detail is not None:
         parts.append(notice.detail)
     console.print("  ".join(parts), markup=False, highlight=False, soft_wrap=True)

@@ -154,6 +154,10 @@ class ChannelLostError(TelegramError):
     """The account does not see the channel (any more): it is private, banned, gone, or never was."""
 
 
+class ApprovalNeededError(TelegramError):
+    """The account has asked to join, and the channel's admins have not let it in yet; time mends it, or they say no."""
+
+
 class AuthorityLostError(TelegramError):
     """The session is no longer an account's: `status` is what the account becomes (`expired` or `banned`)."""
 

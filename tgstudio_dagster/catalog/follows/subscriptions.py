@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal, TypedDict, Unpack
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from tgstudio_dagster.catalog.accounts.accounts import unknown_account
@@ -161,14 +161,24 @@ def finish_request(
 
 
 def defer_request(
-    catalog: Catalog, tenant: str, request_id: str, *, not_before: datetime, error: str | None = None
+    catalog: Catalog,
+    tenant: str,
+    request_id: str,
+    *,
+    not_before: datetime,
+    error: str | None = None,
+    join_asked_at: datetime | None = None,
 ) -> SubscriptionRequest:
-    """Leave the wish queued, but not to be tried before then. Raises NotFoundError, or ConflictError where it has ended."""
+    """Leave the wish queued, but not to be tried before then; `join_asked_at`: the channel's admins were asked then.
+
+    Raises NotFoundError, or ConflictError where it has ended.
+    """
     with catalog.tenant_session(tenant, writing=True) as session:
         request = _request(session, request_id)
         if request.status != "queued":
             raise ConflictError(f"The request for {request.reference} is {request.status} and can't be put off.")
         request.not_before, request.error = not_before, error
+        request.join_asked_at = join_asked_at or request.join_asked_at
         return request
 
 
@@ -224,7 +234,19 @@ def subscribe(
         row.account_id, row.reference, row.visibility, row.members = account_id, reference, visibility, members
         row.since = None if row.since is None or since is None else min(row.since, since)
         row.comments, row.status, row.error, row.checked_at = comments, "active", None, utc_now()
+        _grant_failed(session, channel_id, reference)
         return row
+
+
+def _grant_failed(session: Session, channel_id: int, reference: str) -> None:
+    """Wishes for the channel that have failed are granted now."""
+    username = session.scalar(select(Channel.username).where(Channel.channel_id == channel_id))
+    names = {reference, str(channel_id), *([f"@{username.lower()}"] if username else [])}
+    session.execute(
+        update(SubscriptionRequest)
+        .where(SubscriptionRequest.status == "failed", SubscriptionRequest.reference.in_(names))
+        .values(status="done", error=None, channel_id=channel_id)
+    )
 
 
 def list_subscriptions(catalog: Catalog, tenant: Principal | str) -> list[SubscriptionView]:

@@ -65,6 +65,11 @@ def found_in(text: str) -> tuple[list[str], list[str], list[str]]:
     return unique(hashtags), unique(links), unique(mentions)
 
 
+def clean(text: str) -> str:
+    """The text without NUL, which no database takes and Telegram never sends; whatever else it holds stays."""
+    return text.replace("\0", "") if "\0" in text else text
+
+
 def utf16_slice(encoded: bytes, offset: int, length: int) -> str:
     """Part of a text given as UTF-16-LE: Telegram counts entities in UTF-16 units."""
     if offset < 0 or length < 0:

@@ -23,7 +23,8 @@ import msgspec
 from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.posts import normalize
 from tgstudio_dagster.posts.shape import Post, fold_albums, landing_frame
-from tgstudio_dagster.telegram.sources.json_stream import Bad, Index, decode_elements
+from tgstudio_dagster.telegram.sources.decoding import Bad, Dropped, decode_elements
+from tgstudio_dagster.telegram.sources.json_stream import Index
 from tgstudio_dagster.telegram.sources.source import BATCH, Batch, Span, Stretch, media_files
 from tgstudio_dagster.telegram.sources.telethon_message import ENTITIES, MESSAGES, Item, Messages, channel_of
 
@@ -70,18 +71,18 @@ class TelethonDump:
         """Number of elements in the file, entities included."""
         return self.index.total
 
-    def _items(self, start: int = 0) -> Iterator[tuple[int, Item | Bad]]:
+    def _items(self, start: int = 0) -> Iterator[tuple[int, Item | Bad, Dropped]]:
         base = 0
         with self.path.open("rb") as stream:
             for elements in self.index.arrays:
                 first, offset, base = max(start - base, 0), base, base + len(elements)
-                for local, item in decode_elements(stream, elements, _RUN, _ONE, first=first):
-                    yield offset + local, item
+                for local, item, dropped in decode_elements(stream, elements, _RUN, _ONE, first=first):
+                    yield offset + local, item, dropped
 
     def _prepare(self) -> None:
         """Read the entities, which may stand behind the messages, and the dates of what is proved deleted."""
         wanted: set[tuple[int, int]] = set()
-        for _, item in self._items():
+        for _, item, _ in self._items():
             if isinstance(item, Bad):
                 continue
             if item.kind in ENTITIES:
@@ -96,7 +97,7 @@ class TelethonDump:
                 f"{len(self._met)}; leave it out, and add `Channel` entities to the dump for their usernames."
             )
         if wanted:
-            for _, item in self._items():
+            for _, item, _ in self._items():
                 if isinstance(item, Bad) or item.kind not in MESSAGES or (channel_of(item), item.id) not in wanted:
                     continue
                 with suppress(ValueError):
@@ -110,12 +111,16 @@ class TelethonDump:
         if not self._prepared:
             self._prepare()
         stretch = Stretch()
-        for at, item in self._items(position):
+        for at, item, dropped in self._items(position):
             made = item if isinstance(item, Bad) else self._made_of(item)
             if stretch.size >= self.batch and not _continues(stretch, made):
                 yield self._batch(stretch, at)
                 stretch = Stretch()
             stretch.size += 1
+            if dropped or self._messages.dropped:
+                stretch.dropped.update(dropped)
+                stretch.dropped.update(self._messages.dropped)
+                self._messages.dropped.clear()
             if made is None:
                 continue
             stretch.read += 1
@@ -146,6 +151,7 @@ class TelethonDump:
             state="",
             read=stretch.read,
             filtered=dict(stretch.filtered),
+            dropped=dict(stretch.dropped),
             files=media_files(posts),
         )
 

@@ -18,7 +18,8 @@ from msgspec import field
 from tgstudio_dagster.catalog.follows.channels import ChannelSeen
 from tgstudio_dagster.posts import normalize
 from tgstudio_dagster.posts.shape import Post
-from tgstudio_dagster.telegram.sources.json_stream import Bad
+from tgstudio_dagster.telegram.sources.decoding import Bad
+from tgstudio_dagster.telegram.sources.lenient import UnfitError, convert
 from tgstudio_dagster.telegram.sources.source import Span
 from tgstudio_dagster.telegram.sources.telethon_media import Media, attachment_of, kind_of, poll_text
 
@@ -71,8 +72,9 @@ class _Reaction(msgspec.Struct, gc=False):
 
 
 class _Counted(msgspec.Struct, gc=False):
-    reaction: _Reaction
-    count: Count = 0
+    # Telethon 1.25 wrote the emoji itself.
+    reaction: _Reaction | str | None = None
+    count: Count | None = None
 
 
 class _Reactions(msgspec.Struct, gc=False):
@@ -125,7 +127,8 @@ class Messages:
 
     `usernames` and `titles` are those known by channel id, `channel` is the username of them all where a dump is of one
     channel; `absent` is the status of a medium whose file nothing names. `dates` (microseconds, by channel and message
-    id) may be filled by the caller: a `MessageEmpty` tells no date, and is a post only where one is known.
+    id) may be filled by the caller: a `MessageEmpty` tells no date, and is a post only where one is known. `dropped` counts
+    the fields that could not be read, by name, until the caller clears it.
     """
 
     def __init__(
@@ -138,6 +141,7 @@ class Messages:
         absent: str = "pending",
     ) -> None:
         self.dates: dict[tuple[int, int], int] = {}
+        self.dropped: Counter[str] = Counter()
         self._span = span
         self._usernames = usernames
         self._titles = titles
@@ -151,7 +155,7 @@ class Messages:
 
     def meet(self, given: Item | Mapping[str, Any]) -> None:
         """Keep what an entity tells; anything else is passed over."""
-        item = given if isinstance(given, Item) else item_of(given)
+        item = given if isinstance(given, Item) else self._item(given)
         if isinstance(item, Bad):
             return
         if item.kind == "User":
@@ -175,11 +179,11 @@ class Messages:
 
         Observed at `observed_at`, else when the message says, else when the span does.
         """
-        item = given if isinstance(given, Item) else item_of(given)
+        item = given if isinstance(given, Item) else self._item(given)
         if isinstance(item, Bad):
             return item
         if item.kind not in MESSAGES:
-            return Bad(f"_ is {item.kind[:40]!r}, neither a message nor an entity of Telethon", item.message or "")
+            return Bad(f"neither a message nor an entity of Telethon: _ is {item.kind[:40]!r}", item.message or "")
         channel_id = channel_of(item)
         if channel_id is None:
             if item.peer_id is not None and (item.peer_id.chat_id or item.peer_id.user_id):
@@ -187,10 +191,10 @@ class Messages:
             return Bad("no peer_id with a channel_id", item.message or "")
         try:
             date = normalize.parse_time(item.date)
-            edited = normalize.parse_time(item.edit_date)
-            observed = normalize.parse_time(item.observed_at) or self._observed
         except ValueError as error:
-            return Bad(str(error), item.message or "")
+            return Bad(f"no date: {error}", item.message or "")
+        edited = self._time("edit_date", item.edit_date)
+        observed = self._time("observed_at", item.observed_at) or self._observed
         if observed_at is not None:
             observed = normalize.to_micros(observed_at)
         if item.kind == "MessageEmpty":
@@ -202,7 +206,7 @@ class Messages:
         if not self._earliest <= date <= self._latest:
             return Bad(self._span.complaint(date), item.message or "")
         if item.id <= 0:
-            return Bad(f"message id {item.id} is not positive", item.message or "")
+            return Bad(f"not a positive id: {item.id}", item.message or "")
         seen = self.seen(channel_id)
         post = Post(channel_id, item.id, date, "", "deleted", seen.username, seen.title, observed_at=observed)
         if item.kind == "MessageEmpty":
@@ -223,13 +227,38 @@ class Messages:
             )
         return self._seen[channel_id]
 
+    def _item(self, given: Mapping[str, Any]) -> Item | Bad:
+        """The fields that are used of what `to_dict()` gives; why not, where one that must be there is missing."""
+        plain = dict(given)
+        for name in _MOMENTS:
+            moment = plain.get(name)
+            if isinstance(moment, datetime):
+                plain[name] = normalize.to_micros(moment) / 1_000_000
+        try:
+            return msgspec.convert(plain, Item)
+        except msgspec.ValidationError:
+            try:
+                item, dropped = convert(plain, Item)
+            except UnfitError as error:
+                return Bad(f"cannot be read: {error}", str(given.get("message") or ""))
+            self.dropped.update(dropped)
+            return item  # type: ignore[no-any-return]
+
+    def _time(self, name: str, value: Moment) -> int | None:
+        """Microseconds of a field; None, and counted as dropped, where it is no time."""
+        try:
+            return normalize.parse_time(value)
+        except ValueError:
+            self.dropped[name] += 1
+            return None
+
     def _fill(self, post: Post, item: Item, edited: int | None) -> None:
         """Give the post what its message says."""
         media = item.media
         post.type = "service" if item.kind == "MessageService" else kind_of(media)
         post.service_action = (item.action.kind if item.action else "unknown") if post.type == "service" else None
         post.edit_date = edited
-        post.text = item.message or poll_text(media)
+        post.text = normalize.clean(item.message or poll_text(media))
         if item.entities:
             post.hashtags, post.links, post.mentions = _entities(post.text, item.entities)
         else:
@@ -243,9 +272,12 @@ class Messages:
         post.views, post.forwards = item.views, item.forwards
         post.comments = item.replies.replies if item.replies else None
         if item.reactions:
-            counted = [(_emoji(result.reaction), result.count) for result in item.reactions.results]
+            counted = [
+                (_emoji(result.reaction), result.count) for result in item.reactions.results if result.count is not None
+            ]
             post.reactions_by_emoji = sorted(counted, key=lambda pair: (-pair[1], pair[0]))
-            post.reactions = sum(count for _, count in counted)
+            if counted or not item.reactions.results:
+                post.reactions = sum(count for _, count in counted)
         attachment = attachment_of(post.msg_id, media, item.file, absent=self._absent)
         post.attachments = () if attachment is None else (attachment,)
 
@@ -284,20 +316,10 @@ def posts_of(
         _LOG.warning("message %s is left out: %s", message.get("id"), reason)
         if left_out is not None:
             left_out[reason] += 1
+    if messages.dropped:
+        _LOG.warning("fields of messages that cannot be read were dropped: %s", dict(messages.dropped))
+        messages.dropped.clear()
     return posts
-
-
-def item_of(given: Mapping[str, Any]) -> Item | Bad:
-    """The fields that are used of what `to_dict()` gives; why not, where a field has another type."""
-    plain = dict(given)
-    for name in _MOMENTS:
-        moment = plain.get(name)
-        if isinstance(moment, datetime):
-            plain[name] = normalize.to_micros(moment) / 1_000_000
-    try:
-        return msgspec.convert(plain, Item)
-    except msgspec.ValidationError as error:
-        return Bad(str(error), str(given.get("message") or ""))
 
 
 def channel_of(item: Item) -> int | None:
@@ -334,7 +356,9 @@ def _reply(reply: _Reply | None) -> tuple[int | None, int | None]:
     return (None, to) if reply.reply_to_top_id is None else (to, reply.reply_to_top_id)
 
 
-def _emoji(reaction: _Reaction) -> str:
+def _emoji(reaction: _Reaction | str | None) -> str:
+    if reaction is None or isinstance(reaction, str):
+        return reaction or "unknown"
     if reaction.emoticon:
         return reaction.emoticon
     return "⭐" if reaction.kind == "ReactionPaid" else f"custom:{reaction.document_id}"

@@ -107,7 +107,10 @@ def test_dates_out_of_order_land_on_their_days(desk: Desk, tmp_path: Path) -> No
 
 def test_dates_in_the_future_and_before_the_first_day_are_rejected(desk: Desk, tmp_path: Path) -> None:
     late = str(int(NOW.timestamp()) + 2 * 86400)
-    path = write(tmp_path, chat([message(1), message(2, date_unixtime=late, date=...), message(3, date_unixtime="1000000000", date=...)]))
+    path = write(
+        tmp_path,
+        chat([message(1), message(2, date_unixtime=late, date=...), message(3, date_unixtime="1000000000", date=...)]),
+    )
     got = desk.load(path)
     assert (got.landed, got.rejected) == (1, 2)
     assert desk.rows()["observed_at"].to_list() == [datetime.fromtimestamp(START + 60, UTC)]

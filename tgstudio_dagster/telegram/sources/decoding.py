@@ -9,7 +9,7 @@ import codecs
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 import numpy as np
@@ -105,6 +105,19 @@ def _one_by_one(
                     yield position, value, dropped
         if bad:
             yield position, bad, _NOTHING
+
+
+def decode_nested(raw: Any, one: msgspec.json.Decoder[T]) -> tuple[T | Bad, Dropped]:
+    """What stands within an element: undecoded, or (in one that was read leniently) plain. As `decode_elements`."""
+    if isinstance(raw, msgspec.Raw):
+        try:
+            return one.decode(raw), _NOTHING
+        except _ERRORS:
+            return _leniently(bytes(raw), one.type)
+    try:
+        return convert(raw, one.type)
+    except UnfitError as error:
+        return Bad(f"cannot be read: {error or 'no object'}", str(raw)[:200]), _NOTHING
 
 
 def _leniently(item: bytes, kind: type[T]) -> tuple[T | Bad, Dropped]:

@@ -11,8 +11,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-import msgspec
-
 from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.telegram.sources import desktop_export, telethon_dump
 from tgstudio_dagster.telegram.sources.desktop_export import DesktopExport
@@ -20,11 +18,13 @@ from tgstudio_dagster.telegram.sources.json_stream import Index, check_encoding,
 from tgstudio_dagster.telegram.sources.source import NewestDate, Source, Span
 from tgstudio_dagster.telegram.sources.telethon_dump import Known, TelethonDump
 
-Shape = Literal["export", "lines", "array"]
+Shape = Literal["export", "lines", "array", "page"]
 _HEAD = 2**20
 _LINES_LOOKED_AT = 50
 _OWN_KEY = re.compile(rb'"(?:messages|chats|left_chats)"\s*:')
 _TYPE_KEY = re.compile(rb'"_"\s*:\s*"')
+# Telethon before 0.18 wrote no `_`.
+_PEER_KEY = re.compile(rb'"(?:to_id|peer_id)"\s*:\s*\{\s*"channel_id"\s*:')
 
 
 def find_files(path: Path) -> list[Path]:
@@ -37,7 +37,7 @@ def find_files(path: Path) -> list[Path]:
 
 
 def sniff(path: Path) -> Shape | None:
-    """What the file's beginning shows: a Desktop export, Telethon's JSON Lines or JSON array; None for neither.
+    """What the file's beginning shows: a Desktop export, Telethon's lines, array or page of results; None for neither.
 
     Raises SourceError where it is no UTF-8 text or cannot be read.
     """
@@ -49,18 +49,16 @@ def sniff(path: Path) -> Shape | None:
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from error
     if head.startswith(b"["):
-        return "array" if _TYPE_KEY.search(head) or head[1:].lstrip() in (b"]", b"") else None
-    for line in head.splitlines()[:_LINES_LOOKED_AT]:
-        try:
-            if msgspec.json.decode(line, type=_Line).kind:
-                return "lines"
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
+        telethons = _TYPE_KEY.search(head) or _PEER_KEY.search(head)
+        return "array" if telethons or head[1:].lstrip() in (b"]", b"") else None
+    lines = [line for line in head.splitlines()[:_LINES_LOOKED_AT] if line.strip()]
+    if len(lines) > 1 and any(map(telethon_dump.is_element, lines)):
+        return "lines"
+    if head.startswith(b"{") and telethon_dump.is_dump(head):
+        return "page"
+    if lines and telethon_dump.is_element(lines[0]):
+        return "lines"
     return "export" if head.startswith(b"{") and (_OWN_KEY.search(head) or len(head) > _HEAD // 2) else None
-
-
-class _Line(msgspec.Struct):
-    kind: str = msgspec.field(name="_")
 
 
 def open_source(

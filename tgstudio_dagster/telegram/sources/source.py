@@ -133,6 +133,7 @@ class Stretch:
     dropped: Counter[str] = field(default_factory=Counter)
     read: int = 0
     size: int = 0
+    last: int = -1
 
     def reject(self, position: int, message_id: int | None, reason: str, excerpt: str = "") -> None:
         """Record what could not be taken."""

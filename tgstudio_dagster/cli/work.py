@@ -42,6 +42,12 @@ def import_(
     observed_at: Annotated[
         datetime | None, typer.Option("--observed-at", help="When it was read (UTC); default: its newest date.")
     ] = None,
+    time_zone: Annotated[
+        str | None,
+        typer.Option(
+            "--time-zone", help="Of local times in exports of before 2021, as Europe/Moscow; default: the tenant's."
+        ),
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Import a file that was imported before.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -86,6 +92,7 @@ def import_(
             first_day=date.fromisoformat(settings().first_day),
             now=datetime.now(UTC),
             again=again,
+            time_zone=time_zone,
         )
     if as_json:
         print_json(asdict(summary))
@@ -141,6 +148,11 @@ def describe(summary: ImportSummary) -> str:
             parts.append(f"{count} {word}" + (f" ({counted(reasons)})" if reasons else ""))
     if summary.dropped:
         parts.append(f"fields that could not be read, their messages kept ({counted(summary.dropped)})")
+    if summary.local_times:
+        parts.append(
+            f"{summary.local_times} messages have a local time without a zone, read as {summary.time_zone} "
+            "(--time-zone names another)"
+        )
     if summary.ignored:
         parts.append(f"{len(summary.ignored)} other JSON files ignored")
     return ", ".join(parts)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.telegram.sources import desktop_export, telethon_dump
 from tgstudio_dagster.telegram.sources.desktop_export import DesktopExport
-from tgstudio_dagster.telegram.sources.json_stream import Index, check_encoding, scan, scan_lines
+from tgstudio_dagster.telegram.sources.json_stream import Index, check_encoding, scan, scan_lines, script_prefix
 from tgstudio_dagster.telegram.sources.source import NewestDate, Source, Span
 from tgstudio_dagster.telegram.sources.telethon_dump import Known, TelethonDump
 
@@ -43,7 +43,8 @@ def sniff(path: Path) -> Shape | None:
     """
     try:
         with path.open("rb") as stream:
-            head = check_encoding(stream.read(_HEAD)).lstrip()
+            head = check_encoding(stream.read(_HEAD))
+            head = head[script_prefix(head) :].lstrip()
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
     except SourceError as error:
@@ -72,8 +73,11 @@ def open_source(
     titles: Mapping[int, str],
     known_dates: Known,
     batch: int,
+    zone: tzinfo,
 ) -> tuple[Source, datetime]:
     """The file as a source, and when its state was observed: as given, or the newest date in it, or `now`.
+
+    `zone` is that of local times in exports of before 2021.
 
     Raises SourceError that says what was found and what is understood.
     """
@@ -81,7 +85,7 @@ def open_source(
     if shape is None:
         raise SourceError(f"{path}: {_describe(path)}. {_UNDERSTOOD}")
     patterns = [desktop_export.NEWEST, desktop_export.NEWEST_OLD] if shape == "export" else [telethon_dump.NEWEST]
-    looks = [NewestDate(pattern, now) for pattern in patterns]
+    looks = [NewestDate(pattern, now, zone) for pattern in patterns]
     with path.open("rb") as stream:
         index = scan_lines(stream, look=looks[0]) if shape == "lines" else scan(stream, look=looks[0])
         if observed_at is None and looks[0].newest is None:
@@ -90,7 +94,8 @@ def open_source(
     span = Span(first_day, observed)
     try:
         if shape == "export":
-            return DesktopExport(path, index, span, usernames, channel, batch), observed
+            old = looks[0].newest is None
+            return DesktopExport(path, index, span, usernames, channel, batch, titles, zone, old), observed
         index = _checked(index, path)
         return TelethonDump(path, index, span, usernames, titles, known_dates, channel, batch), observed
     except SourceError as error:

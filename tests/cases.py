@@ -23,6 +23,8 @@ def posts(name: str) -> pl.DataFrame:
             "channel_id": chat["id"],
             "msg_id": message["id"],
             "date": datetime.fromtimestamp(int(message["date_unixtime"]), UTC),
+            "sender_id": int(message["from_id"][4:]) if message["from_id"].startswith("user") else None,
+            "reply_to": message.get("reply_to_message_id"),
             "text": "".join(part if isinstance(part, str) else part["text"] for part in message["text"]),
         }
         for chat in chats

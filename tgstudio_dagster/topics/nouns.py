@@ -92,7 +92,7 @@ def _of_kind(paradigm: int) -> bool:
     """Whether words of the dictionary's paradigm are declined as nouns: "музея", "стаи", not "выходного", "столовой"."""
     for _, tag, ending in _analyzer().dictionary.build_paradigm_info(paradigm):
         if "gent" in tag:
-            return ending.endswith(("я", "и", "ев"))
+            return str(ending).endswith(("я", "и", "ев"))
     return False
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tgstudio_dagster.core.errors import NewsroomError
+from tgstudio_dagster.core.letters import HASHTAG_LETTER, is_hashtag
 from tgstudio_dagster.newsroom.fit import clean
 from tgstudio_dagster.newsroom.platforms import Platform
 from tgstudio_dagster.newsroom.preview import preview
@@ -18,7 +19,8 @@ from tgstudio_dagster.newsroom.records.editor_result import EditorResult
 from tgstudio_dagster.newsroom.records.image import Image
 from tgstudio_dagster.newsroom.records.package import Package
 
-_TAG_LINE = re.compile(r"(?:\A|\n)[ \t]*#\w+(?:[ \t]+#\w+)*[ \t]*\Z")
+_TAG_LINE = re.compile(rf"(?:\A|\n)[ \t]*#{HASHTAG_LETTER}+(?:[ \t]+#{HASHTAG_LETTER}+)*[ \t]*\Z")
+_TAG = re.compile(rf"#({HASHTAG_LETTER}+)")
 
 
 class Version(Protocol):
@@ -40,7 +42,7 @@ class Version(Protocol):
 def hashtags_of(text: str) -> list[str]:
     """The hashtags of the text's last line, where it is one of hashtags only; without #."""
     line = _TAG_LINE.search(text.rstrip())
-    return [] if line is None else list(dict.fromkeys(re.findall(r"#(\w+)", line.group())))
+    return [] if line is None else list(dict.fromkeys(_TAG.findall(line.group())))
 
 
 def with_hashtags(text: str, hashtags: Sequence[str]) -> str:
@@ -73,7 +75,7 @@ def check_version(
     if not shown.fits:
         what = "is empty" if shown.count == 0 else f"has {shown.count} of {shown.limit} {shown.unit}"
         raise NewsroomError(f"{what}; {target.title} takes 1 to {shown.limit}.", field="text")
-    if bad := next((tag for tag in hashtags if not tag.isidentifier()), None):
+    if bad := next((tag for tag in hashtags if not is_hashtag(tag)), None):
         raise NewsroomError(f"{bad!r} is none; write letters, digits and _ only, not a digit first.", field="hashtags")
     if target.hashtag_limit is not None and len(hashtags) > target.hashtag_limit:
         raise NewsroomError(

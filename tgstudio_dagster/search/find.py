@@ -25,7 +25,7 @@ from tgstudio_dagster.search.copy import Gaps, LocalCopy
 from tgstudio_dagster.search.expand import expand
 from tgstudio_dagster.search.index import DamagedError, Filter
 from tgstudio_dagster.search.parse import Query, meant, parse
-from tgstudio_dagster.search.snippet import snippet
+from tgstudio_dagster.search.snippet import Marks, snippet
 from tgstudio_dagster.search.vectors import CANDIDATES
 from tgstudio_dagster.topics.sentence import Encoder
 
@@ -183,7 +183,7 @@ def _by_words(
         parts += [(tantivy.Occur.Should, index.holds(clause)) for clause in query.wanted if clause.kind != "word"]
     matches = index.search(index.query([*parts, *without], where), limit=limit, offset=offset)
     marked = set(related)
-    hits = [_hit(row, lambda stem: query.marks(stem) or stem in marked) for row in matches.posts.iter_rows(named=True)]
+    hits = [_hit(row, lambda words: query.marked(words, marked)) for row in matches.posts.iter_rows(named=True)]
     further = write_offset(offset + limit, mark) if matches.total > offset + limit else None
     return Page(hits, matches.total, further, "words" if by == "words" else "related words", related, gaps)
 
@@ -215,12 +215,12 @@ def _nearest(
     order = pl.DataFrame(page, schema={"channel_id": pl.Int64, "msg_id": pl.Int64, "score": pl.Float64}, orient="row")
     posts = copy.words.by_keys([(channel, message) for channel, message, _ in page])
     rows = order.join(posts, on=["channel_id", "msg_id"], how="inner", maintain_order="left")
-    hits = [_hit(row, query.marks) for row in rows.iter_rows(named=True)]
+    hits = [_hit(row, query.marked) for row in rows.iter_rows(named=True)]
     further = write_offset(offset + limit, mark) if len(near) > offset + limit else None
     return Page(hits, None, further, encoder.model, (), gaps)
 
 
-def _hit(row: dict[str, object], marks: Callable[[str], bool]) -> Hit:
+def _hit(row: dict[str, object], marks: Marks) -> Hit:
     text, places = snippet(str(row["text"]), marks)
     return msgspec.convert({**row, "snippet": text, "marks": places}, Hit)
 

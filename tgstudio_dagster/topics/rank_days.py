@@ -27,6 +27,7 @@ OF_A_POST = [
     "deleted_at",
     "forwarded_from",
     "sender_id",
+    "reply_to",
     "observed_at",
 ]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
 from streamlit_app.components.marks import status_badge
@@ -11,6 +9,7 @@ from streamlit_app.components.states import go_on, guarded
 from streamlit_app.formats import day, moment, number
 from streamlit_app.i18n import t
 from streamlit_app.principal import platform, studio
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.uploads import EXTENSIONS, Upload
 
@@ -109,6 +108,13 @@ def _reasons(upload: Upload) -> None:
         with st.expander(t("onboarding.import.reasons")):
             rows = "".join(f"<li>{escape(reason)}: {escape(number(count))}</li>" for reason, count in reasons)
             st.html(f'<ul class="ts-detail">{rows}</ul>')
+    if upload.dropped_by:
+        fields = sorted(upload.dropped_by.items(), key=lambda item: (-item[1], item[0]))
+        named = ", ".join(f"{name} {number(count)}" for name, count in fields)
+        st.html(f'<p class="ts-detail">{escape(t("onboarding.import.dropped", fields=named))}</p>')
+    if upload.local_times:
+        zone = t("onboarding.import.local_times", count=number(upload.local_times), zone=upload.time_zone)
+        st.html(f'<p class="ts-detail">{escape(zone)}</p>')
 
 
 def _what_next(mine: Studio, upload: Upload) -> None:

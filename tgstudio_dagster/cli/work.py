@@ -24,7 +24,12 @@ from tgstudio_dagster.cli.output import (
 )
 from tgstudio_dagster.core.errors import ConflictError
 
+MOST_NAMED = 12
+"""Reasons that a summary names."""
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tgstudio_dagster.telegram.sources.importer import ImportSummary
 
 
@@ -36,6 +41,12 @@ def import_(
     ] = None,
     observed_at: Annotated[
         datetime | None, typer.Option("--observed-at", help="When it was read (UTC); default: its newest date.")
+    ] = None,
+    time_zone: Annotated[
+        str | None,
+        typer.Option(
+            "--time-zone", help="Of local times in exports of before 2021, as Europe/Moscow; default: the tenant's."
+        ),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Import a file that was imported before.")] = False,
     as_json: JsonOption = False,
@@ -81,6 +92,7 @@ def import_(
             first_day=date.fromisoformat(settings().first_day),
             now=datetime.now(UTC),
             again=again,
+            time_zone=time_zone,
         )
     if as_json:
         print_json(asdict(summary))
@@ -133,11 +145,25 @@ def describe(summary: ImportSummary) -> str:
         (summary.rejected, "rejected", summary.rejected_by),
     ):
         if count:
-            named = "; ".join(f"{reason}: {number}" for reason, number in sorted(reasons.items()))
-            parts.append(f"{count} {word}" + (f" ({named})" if named else ""))
+            parts.append(f"{count} {word}" + (f" ({counted(reasons)})" if reasons else ""))
+    if summary.dropped:
+        parts.append(f"fields that could not be read, their messages kept ({counted(summary.dropped)})")
+    if summary.local_times:
+        parts.append(
+            f"{summary.local_times} messages have a local time without a zone, read as {summary.time_zone} "
+            "(--time-zone names another)"
+        )
     if summary.ignored:
         parts.append(f"{len(summary.ignored)} other JSON files ignored")
     return ", ".join(parts)
+
+
+def counted(numbers: Mapping[str, int]) -> str:
+    """Reasons or fields with their counts, most first; after MOST_NAMED only how many more there are."""
+    ordered = sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{shorten(name, 120)}: {number}" for name, number in ordered[:MOST_NAMED]]
+    rest = len(ordered) - len(named)
+    return "; ".join([*named, f"and {rest} more"] if rest else named)
 
 
 def order(

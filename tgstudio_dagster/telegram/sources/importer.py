@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import polars as pl
@@ -54,7 +55,9 @@ class Progress:
 class ImportSummary:
     """What an import did. `read` counts messages, `landed` posts (an album is one), `days` those that got landings.
 
-    `skipped_files` were imported before, `ignored` are JSON files of a folder that hold no messages.
+    `skipped_files` were imported before, `ignored` are JSON files of a folder that hold no messages. `dropped` are the
+    fields that could not be read in messages that landed without them, by name, `local_times` the messages whose time
+    names no zone and was taken to be of `time_zone`.
     """
 
     files: int = 0
@@ -66,7 +69,10 @@ class ImportSummary:
     days: list[date] = field(default_factory=list)
     filtered_by: dict[str, int] = field(default_factory=dict)
     rejected_by: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
+    local_times: int = 0
+    time_zone: str = ""
 
 
 class _State(msgspec.Struct):
@@ -75,6 +81,9 @@ class _State(msgspec.Struct):
     observed_at: datetime
     source: str = ""
     filtered: dict[str, int] = msgspec.field(default_factory=dict)
+    dropped: dict[str, int] = msgspec.field(default_factory=dict)
+    local_times: int = 0
+    time_zone: str = ""
 
 
 def import_path(
@@ -93,6 +102,7 @@ def import_path(
     again: bool = False,
     batch: int = BATCH,
     upload: str | None = None,
+    time_zone: str | None = None,
 ) -> ImportSummary:
     """Land the messages of a file, or of all exports and dumps below a folder, for a tenant.
 
@@ -100,11 +110,13 @@ def import_path(
     stopped. `observed_at` is when the state was read, by default the newest date in the file not later than `now`.
     `channel` is the username of a file with one channel, `usernames` those of several by id; what the catalog knows is
     used too. `batch` is how many messages go into one checkpoint.
-    `upload` is the id of the upload that brought the files. Raises SourceError for what is no export or dump (after all
+    `upload` is the id of the upload that brought the files. `time_zone` (IANA) is that of the local times of old exports,
+    by default the tenant's. Raises SourceError for what is no export or dump (after all
     that can be imported is), LeaseHeldError while another import of this tenant runs.
     """
     name = _username(channel)
-    summary = ImportSummary()
+    zone = _zone(time_zone or settings.time_zone)
+    summary = ImportSummary(time_zone=zone.key)
     errors: list[str] = []
     with lease(catalog, f"import:{tenant}") as held:
         for file in find_files(path):
@@ -112,7 +124,7 @@ def import_path(
                 if path.is_dir() and sniff(file) is None:
                     summary.ignored.append(str(file.relative_to(path)))
                     continue
-                job = _Import(file, tenant, catalog, lake, settings, summary, progress, held, batch, upload)
+                job = _Import(file, tenant, catalog, lake, settings, summary, progress, held, batch, upload, zone)
                 job.run(first_day, now, name, observed_at, usernames or {}, again=again)
                 summary.files += 1
             except SourceError as error:
@@ -144,6 +156,7 @@ class _Import:
     held: Lease
     batch: int
     upload: str | None
+    zone: ZoneInfo
 
     def run(
         self,
@@ -164,7 +177,7 @@ class _Import:
             self.summary.skipped_files += 1
             return
         try:
-            known = _State(observed_at) if observed_at else None
+            known = _State(observed_at, time_zone=self.zone.key) if observed_at else None
             kept = msgspec.json.decode(state.state, type=_State) if state.position else known
             seen = list_channels(self.catalog, self.tenant)
             source, observed = open_source(
@@ -177,9 +190,10 @@ class _Import:
                 titles={row.channel_id: row.title for row in seen},
                 known_dates=self._known_dates,
                 batch=self.batch,
+                zone=ZoneInfo(kept.time_zone) if kept and kept.time_zone else self.zone,
             )
             with _without_gc():
-                self._land(source, state, kept or _State(observed))
+                self._land(source, state, kept or _State(observed, time_zone=self.zone.key))
         except TGStudioError as error:
             finish_import(self.catalog, state.id, error=str(error))
             raise
@@ -196,16 +210,18 @@ class _Import:
 
     def _land(self, source: Source, state: ImportState, kept: _State) -> None:
         read, landed, rejected = state.read, state.landed, state.rejected
-        filtered = Counter(kept.filtered)
+        filtered, dropped = Counter(kept.filtered), Counter(kept.dropped)
         days = set(self.summary.days)
         for batch in source.batches(state.position, kept.source):
             self.held.check()
             frame, reasons = self._chosen(batch)
             filtered.update(reasons)
+            dropped.update(batch.dropped)
             remember_channels(self.catalog, self.tenant, batch.channels)
             days.update(landing.day for landing in self.lake.land(frame))
             read, landed, rejected = read + batch.read, landed + frame.height, rejected + len(batch.rejects)
-            kept = _State(kept.observed_at, batch.state, dict(filtered))
+            local_times = kept.local_times + batch.local_times
+            kept = _State(kept.observed_at, batch.state, dict(filtered), dict(dropped), local_times, kept.time_zone)
             checkpoint(
                 self.catalog,
                 state.id,
@@ -238,6 +254,8 @@ class _Import:
         summary.landed += landed
         summary.filtered += reasons.total()
         summary.rejected += len(batch.rejects)
+        summary.local_times += batch.local_times
+        summary.dropped = dict(Counter(summary.dropped) + Counter(batch.dropped))
         summary.filtered_by = dict(Counter(summary.filtered_by) + reasons)
         summary.rejected_by = dict(
             Counter(summary.rejected_by) + Counter(reject.reason.partition(":")[0] for reject in batch.rejects)
@@ -273,6 +291,15 @@ def _without_gc() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SourceError(
+            f"--time-zone: {name[:60]!r} is no IANA time zone; write for example Europe/Moscow."
+        ) from error
 
 
 def _username(channel: str | None) -> str | None:

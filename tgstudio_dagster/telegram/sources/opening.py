@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import BinaryIO, Literal
-
-import msgspec
 
 from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.telegram.sources import desktop_export, telethon_dump
 from tgstudio_dagster.telegram.sources.desktop_export import DesktopExport
-from tgstudio_dagster.telegram.sources.json_stream import Index, check_encoding, scan, scan_lines
+from tgstudio_dagster.telegram.sources.json_stream import Index, check_encoding, scan, scan_lines, script_prefix
 from tgstudio_dagster.telegram.sources.source import NewestDate, Source, Span
 from tgstudio_dagster.telegram.sources.telethon_dump import Known, TelethonDump
 
-Shape = Literal["export", "lines", "array"]
+Shape = Literal["export", "lines", "array", "page"]
 _HEAD = 2**20
 _LINES_LOOKED_AT = 50
 _OWN_KEY = re.compile(rb'"(?:messages|chats|left_chats)"\s*:')
 _TYPE_KEY = re.compile(rb'"_"\s*:\s*"')
+# Telethon before 0.18 wrote no `_`.
+_PEER_KEY = re.compile(rb'"(?:to_id|peer_id)"\s*:\s*\{\s*"channel_id"\s*:')
 
 
 def find_files(path: Path) -> list[Path]:
@@ -37,30 +37,29 @@ def find_files(path: Path) -> list[Path]:
 
 
 def sniff(path: Path) -> Shape | None:
-    """What the file's beginning shows: a Desktop export, Telethon's JSON Lines or JSON array; None for neither.
+    """What the file's beginning shows: a Desktop export, Telethon's lines, array or page of results; None for neither.
 
     Raises SourceError where it is no UTF-8 text or cannot be read.
     """
     try:
         with path.open("rb") as stream:
-            head = check_encoding(stream.read(_HEAD)).lstrip()
+            head = check_encoding(stream.read(_HEAD))
+            head = head[script_prefix(head) :].lstrip()
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from error
     if head.startswith(b"["):
-        return "array" if _TYPE_KEY.search(head) or head[1:].lstrip() in (b"]", b"") else None
-    for line in head.splitlines()[:_LINES_LOOKED_AT]:
-        try:
-            if msgspec.json.decode(line, type=_Line).kind:
-                return "lines"
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
+        telethons = _TYPE_KEY.search(head) or _PEER_KEY.search(head)
+        return "array" if telethons or head[1:].lstrip() in (b"]", b"") else None
+    lines = [line for line in head.splitlines()[:_LINES_LOOKED_AT] if line.strip()]
+    if len(lines) > 1 and any(map(telethon_dump.is_element, lines)):
+        return "lines"
+    if head.startswith(b"{") and telethon_dump.is_dump(head):
+        return "page"
+    if lines and telethon_dump.is_element(lines[0]):
+        return "lines"
     return "export" if head.startswith(b"{") and (_OWN_KEY.search(head) or len(head) > _HEAD // 2) else None
-
-
-class _Line(msgspec.Struct):
-    kind: str = msgspec.field(name="_")
 
 
 def open_source(
@@ -74,8 +73,11 @@ def open_source(
     titles: Mapping[int, str],
     known_dates: Known,
     batch: int,
+    zone: tzinfo,
 ) -> tuple[Source, datetime]:
     """The file as a source, and when its state was observed: as given, or the newest date in it, or `now`.
+
+    `zone` is that of local times in exports of before 2021.
 
     Raises SourceError that says what was found and what is understood.
     """
@@ -83,7 +85,7 @@ def open_source(
     if shape is None:
         raise SourceError(f"{path}: {_describe(path)}. {_UNDERSTOOD}")
     patterns = [desktop_export.NEWEST, desktop_export.NEWEST_OLD] if shape == "export" else [telethon_dump.NEWEST]
-    looks = [NewestDate(pattern, now) for pattern in patterns]
+    looks = [NewestDate(pattern, now, zone) for pattern in patterns]
     with path.open("rb") as stream:
         index = scan_lines(stream, look=looks[0]) if shape == "lines" else scan(stream, look=looks[0])
         if observed_at is None and looks[0].newest is None:
@@ -92,7 +94,8 @@ def open_source(
     span = Span(first_day, observed)
     try:
         if shape == "export":
-            return DesktopExport(path, index, span, usernames, channel, batch), observed
+            old = looks[0].newest is None
+            return DesktopExport(path, index, span, usernames, channel, batch, titles, zone, old), observed
         index = _checked(index, path)
         return TelethonDump(path, index, span, usernames, titles, known_dates, channel, batch), observed
     except SourceError as error:

@@ -92,6 +92,7 @@ def _import(catalog: Catalog, lake: TenantLake, upload: Upload, run_id: str, fol
             again=bool(options.get("again")),
             progress=progress,
             upload=upload.id,
+            time_zone=options.get("time_zone"),
         )
     settle_upload(catalog, upload.id, run_id, "done", progress.now(summary.days, summary.skipped_files, reasons=True))
 
@@ -131,6 +132,9 @@ class _Noted:
             rejected=counts.rejected,
             filtered_by=counts.filtered_by,
             rejected_by=counts.rejected_by,
+            dropped_by=counts.dropped_by,
+            local_times=counts.local_times,
+            time_zone=counts.time_zone,
             skipped_files=skipped_files,
             first_day=known[0] if known else None,
             last_day=known[-1] if known else None,

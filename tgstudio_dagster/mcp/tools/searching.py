@@ -26,7 +26,8 @@ class SearchArguments(Arguments):
         Literal["words", "meaning"],
         Field(
             default="words",
-            description="meaning: what is near in meaning where a sentence model is set, else posts with any of the words or related ones.",
+            description="meaning: what is near in meaning where a sentence model is set, else posts with any of the words "
+            "or related ones.",
         ),
     ]
     first: First

@@ -46,7 +46,7 @@ def show() -> None:
         str(one.channel_id): f"{one.title} @{one.username}" if one.username else one.title
         for one in sorted(mine.chats.all(), key=lambda one: one.followed is None)
     }
-    asked = _ask(channels)
+    asked = _ask(channels, by_meaning=mine.posts.by_meaning)
     with guarded():
         if asked.meaning and asked.words:
             _found(mine, asked)
@@ -71,14 +71,15 @@ def _empty(mine: Studio) -> None:
         )  # fmt: skip
 
 
-def _ask(channels: dict[str, str]) -> Filters:
+def _ask(channels: dict[str, str], *, by_meaning: bool) -> Filters:
     """The filters, kept in the page's address: it can be reloaded and sent to a colleague."""
+    by = "meaning" if by_meaning else "related_words"
     with st.container(key="feed_filters", horizontal=True, vertical_alignment="bottom"):
         typed = st.text_input(
             t("feed.words"), key="q", placeholder=t("feed.words_placeholder"), icon=":material/search:",
             type="search", max_chars=300, bind="query-params",
         )  # fmt: skip
-        meaning = st.toggle(t("feed.meaning"), key="meaning", help=t("feed.meaning_help"), bind="query-params")
+        meaning = st.toggle(t(f"feed.{by}"), key="meaning", help=t(f"feed.{by}_help"), bind="query-params")
         # In the first run of a page whose address has filters, its widgets have not taken them up yet.
         chosen = sum(bool(st.session_state.get(name)) or name in st.query_params for name in _FILTERS)
         label = t("feed.filters_on", count=chosen) if chosen else t("feed.filters")
@@ -146,7 +147,7 @@ def _found(mine: Studio, asked: Filters) -> None:
         return
     told = [t("feed.found", count=page.total, number=number(page.total))] if page.total is not None else []
     if page.related:
-        told.append(t("feed.related", words=", ".join(one for one in page.related if len(one) > 2)))
+        told.append(t("feed.related", words=", ".join(page.related)))
     st.caption(" · ".join(told))
     zone = mine.settings.get().zone
     st.html(f'<div class="ts-posts">{"".join(hit_html(hit, zone) for hit in page.hits)}</div>')

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MARK = "bold yellow"
 DAYS_NAMED = 5
 NOTHING = {
-    "words": "No post holds all of it. Leave a word out, widen the filters, or try --by meaning.",
+    "words": "No post holds all of it. Leave a word out, widen the filters, or try related words: --by meaning.",
     "meaning": "No post holds any of these words. Name the matter as the posts would, or widen the filters.",
 }
 
@@ -36,7 +36,8 @@ def search(
         str, typer.Argument(help='Words that all must be there, "a phrase", begin*, -without. Forms of a word are one.')
     ],
     by: Annotated[
-        Literal["words", "meaning"], typer.Option("--by", help="meaning: any of the words, and related ones.")
+        Literal["words", "meaning"],
+        typer.Option("--by", help="meaning: with a sentence model what is near, else related words."),
     ] = "words",
     first: Annotated[str | None, typer.Option("--from", help="First day (UTC).")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day (UTC).")] = None,
@@ -72,7 +73,9 @@ def search(
     else:
         console.print(NOTHING[by])
     if page.related:
-        console.print(f"Also searched for: {', '.join(page.related)}", highlight=False, markup=False)
+        console.print(
+            f"Related words (no sentence model is set): {', '.join(page.related)}", highlight=False, markup=False
+        )
     if by == "words" and page.hits:
         console.print(f"{page.total:,} posts in all.".replace(",", " "), highlight=False)
     if page.cursor:

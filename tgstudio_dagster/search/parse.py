@@ -31,6 +31,11 @@ class Clause:
     kind: Literal["word", "phrase", "prefix"]
     terms: tuple[str, ...]
 
+    @property
+    def is_run(self) -> bool:
+        """Whether it is a phrase of a script that sets no spaces: what its reader takes for a word."""
+        return self.kind == "phrase" and any(map(is_piece, self.terms))
+
 
 @dataclass(frozen=True)
 class Query:
@@ -56,16 +61,12 @@ def _marks(clause: Clause, stem: str) -> bool:
     """Whether a word with this stem, by itself, is one that the clause asks for."""
     if clause.kind == "prefix":
         return stem.startswith(clause.terms[0]) or stem == clause.terms[1]
-    return stem in clause.terms and not _is_run(clause)
-
-
-def _is_run(clause: Clause) -> bool:
-    return clause.kind == "phrase" and any(map(is_piece, clause.terms))
+    return stem in clause.terms and not clause.is_run
 
 
 def _runs(clause: Clause, words: Sequence[Span]) -> list[Span]:
     """Where all of a phrase of such a script stands in a row."""
-    if not _is_run(clause):
+    if not clause.is_run:
         return []
     stems, length = [stem for _, _, stem in words], len(clause.terms)
     starts = (n for n in range(len(stems) - length + 1) if tuple(stems[n : n + length]) == clause.terms)

@@ -72,6 +72,11 @@ class Posts(Service):
             "date", "channel_id", "msg_id", descending=True
         )
 
+    @property
+    def by_meaning(self) -> bool:
+        """Whether a sentence model is set, so that search by meaning compares meanings, not related words."""
+        return self._search.by_meaning
+
     @does("posts.search")
     def search(
         self,

@@ -190,7 +190,7 @@ def _words(texts: Sequence[str]) -> tuple[Counter[str], Counter[str]]:
     written: Counter[str] = Counter()
     prose_of: list[str] = []
     for text in texts:
-        prose = "\n".join(line for line in text.split("\n") if not _calls(line))
+        prose = "\n".join(line for line in text.split("\n") if not is_call(line))
         prose_of.append(prose)
         words = [
             word
@@ -275,11 +275,12 @@ def _is_headline(sentence: str) -> bool:
 
 
 def _says(line: str) -> bool:
-    return _WORD.search(line) is not None and not _calls(line)
+    return _WORD.search(line) is not None and not is_call(line)
 
 
 @lru_cache(maxsize=50_000)  # each line is asked of for the words and for the title
-def _calls(line: str) -> bool:
+def is_call(line: str) -> bool:
+    """Whether a line calls the reader to do something: to subscribe, to read on elsewhere; or is an advert."""
     short = line.count(" ") < _WORDS_OF_A_CALL
     return _AD_MARK.search(line) is not None or (short and _CALL.match(line) is not None)
 

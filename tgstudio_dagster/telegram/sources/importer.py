@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -34,6 +35,8 @@ from tgstudio_dagster.posts.normalize import to_micros, username
 from tgstudio_dagster.telegram.files.file_store import store_files
 from tgstudio_dagster.telegram.sources.opening import find_files, open_source, sniff
 from tgstudio_dagster.telegram.sources.source import BATCH, Batch, Source
+
+Chats = Literal["channels", "all"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ def import_path(
     batch: int = BATCH,
     upload: str | None = None,
     time_zone: str | None = None,
+    chats: Chats = "channels",
 ) -> ImportSummary:
     """Land the messages of a file, or of all exports and dumps below a folder, for a tenant.
 
@@ -111,7 +115,8 @@ def import_path(
     `channel` is the username of a file with one channel, `usernames` those of several by id; what the catalog knows is
     used too. `batch` is how many messages go into one checkpoint.
     `upload` is the id of the upload that brought the files. `time_zone` (IANA) is that of the local times of old exports,
-    by default the tenant's. Raises SourceError for what is no export or dump (after all
+    by default the tenant's. `chats` says whether a Desktop export's basic groups and private chats are read too; a file that
+    was imported without them is read again. Raises SourceError for what is no export or dump (after all
     that can be imported is), LeaseHeldError while another import of this tenant runs.
     """
     name = _username(channel)
@@ -124,7 +129,9 @@ def import_path(
                 if path.is_dir() and sniff(file) is None:
                     summary.ignored.append(str(file.relative_to(path)))
                     continue
-                job = _Import(file, tenant, catalog, lake, settings, summary, progress, held, batch, upload, zone)
+                job = _Import(
+                    file, tenant, catalog, lake, settings, summary, progress, held, batch, upload, zone, chats
+                )
                 job.run(first_day, now, name, observed_at, usernames or {}, again=again)
                 summary.files += 1
             except SourceError as error:
@@ -157,6 +164,7 @@ class _Import:
     batch: int
     upload: str | None
     zone: ZoneInfo
+    chats: Chats
 
     def run(
         self,
@@ -171,7 +179,7 @@ class _Import:
         """Import the file from where it stands; nothing where it is done already."""
         kind = sniff(self.path)
         with self.path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()[:40]
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()[:40] + ("-all" if self.chats == "all" else "")
         state = self._begin(digest, kind or "unknown", again=again)
         if state is None:
             self.summary.skipped_files += 1
@@ -191,6 +199,7 @@ class _Import:
                 known_dates=self._known_dates,
                 batch=self.batch,
                 zone=ZoneInfo(kept.time_zone) if kept and kept.time_zone else self.zone,
+                every_chat=self.chats == "all",
             )
             with _without_gc():
                 self._land(source, state, kept or _State(observed, time_zone=self.zone.key))

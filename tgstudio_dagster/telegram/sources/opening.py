@@ -74,10 +74,11 @@ def open_source(
     known_dates: Known,
     batch: int,
     zone: tzinfo,
+    every_chat: bool = False,
 ) -> tuple[Source, datetime]:
     """The file as a source, and when its state was observed: as given, or the newest date in it, or `now`.
 
-    `zone` is that of local times in exports of before 2021.
+    `zone` is that of local times in exports of before 2021; `every_chat` says that basic groups and private chats are read.
 
     Raises SourceError that says what was found and what is understood.
     """
@@ -95,7 +96,7 @@ def open_source(
     try:
         if shape == "export":
             old = looks[0].newest is None
-            return DesktopExport(path, index, span, usernames, channel, batch, titles, zone, old), observed
+            return DesktopExport(path, index, span, usernames, channel, batch, titles, zone, old, every_chat), observed
         index = _checked(index, path)
         return TelethonDump(path, index, span, usernames, titles, known_dates, channel, batch), observed
     except SourceError as error:

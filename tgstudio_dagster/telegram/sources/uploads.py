@@ -93,6 +93,7 @@ def _import(catalog: Catalog, lake: TenantLake, upload: Upload, run_id: str, fol
             progress=progress,
             upload=upload.id,
             time_zone=options.get("time_zone"),
+            chats=options.get("chats", "channels"),
         )
     settle_upload(catalog, upload.id, run_id, "done", progress.now(summary.days, summary.skipped_files, reasons=True))
 

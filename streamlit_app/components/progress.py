@@ -7,8 +7,7 @@ from datetime import datetime
 from html import escape
 from typing import Protocol
 
-import streamlit as st
-
+from streamlit_app.door import st
 from streamlit_app.formats import duration
 from streamlit_app.i18n import has, t
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 
 import segno
-import streamlit as st
+
+from streamlit_app.door import st
 
 
 def qr_code(content: str, *, alt: str) -> None:

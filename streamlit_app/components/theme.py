@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from html import escape
 
-import streamlit as st
-
+from streamlit_app.door import st
 from streamlit_app.i18n import t
 from streamlit_app.navigation import ENTRIES
 

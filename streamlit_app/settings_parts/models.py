@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping
 from html import escape
 
-import streamlit as st
-
+from streamlit_app.door import st
 from streamlit_app.i18n import t
 from streamlit_app.principal import platform
 from tgstudio_dagster.services import Studio, policy

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import streamlit as st
-
 from streamlit_app.components.theme import theme_switch
+from streamlit_app.door import st
 from streamlit_app.i18n import LANGUAGES, STATE, choose, language, t
 from streamlit_app.navigation import menu
 from streamlit_app.principal import csrf_token, current_identity, platform, studio

@@ -31,6 +31,7 @@ from tgstudio_dagster.web import api, metrics, problems
 from tgstudio_dagster.web.api import spec
 from tgstudio_dagster.web.auth import routes as auth
 from tgstudio_dagster.web.gate import Gate
+from tgstudio_dagster.web.headers import SafeHeaders
 from tgstudio_dagster.web.shell import Shell
 
 PAGES = PROJECT / "streamlit_app" / "app.py"
@@ -128,6 +129,7 @@ def _wrap(app: FastAPI, platform: Platform) -> None:
         )
     app.add_middleware(metrics.Measured)
     app.add_middleware(problems.RequestIds)
+    app.add_middleware(SafeHeaders, web=web)
     proxies = [proxy.strip() for proxy in web.trusted_proxies.split(",") if proxy.strip()]
     if proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)

@@ -8,13 +8,14 @@ from functools import partial
 from typing import Any, cast
 
 import polars as pl
-import streamlit as st
 
 from streamlit_app.components.marks import status_badge
 from streamlit_app.components.states import empty_state, guarded, page_head
+from streamlit_app.door import st
 from streamlit_app.formats import day as day_text
 from streamlit_app.formats import moment, number, size
 from streamlit_app.i18n import t
+from streamlit_app.plain import bold
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.csv import BOM, cells
 from tgstudio_dagster.core.vocabulary import BUNDLE_FORMATS
@@ -93,7 +94,7 @@ def _bundles(mine: Studio) -> None:
 
 def _bundle(mine: Studio, one: Bundle) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"bundle_{one.id}"):
-        st.markdown(f"**{day_text(one.first)} – {day_text(one.last)}**")
+        st.markdown(bold(f"{day_text(one.first)} – {day_text(one.last)}"))
         status_badge(one.status, help=one.error)
         tables = t("data.table_count", count=len(one.tables))
         st.caption(f"{tables} · {size(one.bytes)} · {moment(one.created_at, mine.settings.get().zone)}")

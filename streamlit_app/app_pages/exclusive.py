@@ -5,17 +5,16 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-import streamlit as st
-
 from streamlit_app.components.figures import Figure, metric_row
 from streamlit_app.components.marks import status_badge
 from streamlit_app.components.platforms import PLATFORM_NAMES
 from streamlit_app.components.progress import steps_progress
 from streamlit_app.components.states import empty_state, error_box, guarded, page_head
-from streamlit_app.components.topic import plain
+from streamlit_app.door import st
 from streamlit_app.formats import moment, number
 from streamlit_app.i18n import t
 from streamlit_app.navigation import path
+from streamlit_app.plain import bold
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.errors import NotFoundError, TGStudioError
 from tgstudio_dagster.core.text import escape
@@ -145,7 +144,7 @@ def _follow(mine: Studio, order_id: str) -> None:
         order = now_at.order
         with st.container(border=True, key="followed"):
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f"**{plain(subject_of(mine, order))}**")
+                st.markdown(bold(subject_of(mine, order)))
                 status_badge(order.status)
             platforms = ", ".join(PLATFORM_NAMES[one] for one in order.platforms)
             st.caption(f"{platforms} · {moment(order.created_at, mine.settings.get().zone)}")
@@ -209,7 +208,7 @@ def _recent(mine: Studio, followed: str | None) -> None:
     st.subheader(t("exclusive.recent"))
     for order in orders:
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"order_{order.id}"):
-            st.page_link(path("exclusive"), label=plain(subject_of(mine, order)[:90]), query_params={"order": order.id})
+            st.page_link(path("exclusive"), label=subject_of(mine, order)[:90], query_params={"order": order.id})
             status_badge(order.status, help=order.error)
             st.caption(moment(order.created_at, mine.settings.get().zone))
 

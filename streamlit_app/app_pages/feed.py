@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import streamlit as st
-
 from streamlit_app.components.paging import page_cursor, pager
 from streamlit_app.components.post import hit_html, posts_list
 from streamlit_app.components.states import empty_state, guarded, page_head
+from streamlit_app.door import st
 from streamlit_app.formats import number
 from streamlit_app.i18n import t, words
 from streamlit_app.principal import studio

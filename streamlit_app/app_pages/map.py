@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 
 import plotly.graph_objects as go
 import polars as pl
-import streamlit as st
 
 from streamlit_app.components.post import posts_list
 from streamlit_app.components.states import empty_state, guarded, page_head
-from streamlit_app.components.topic import plain
+from streamlit_app.door import st
 from streamlit_app.formats import number
 from streamlit_app.i18n import t
 from streamlit_app.navigation import path
+from streamlit_app.plain import in_chart
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.services import Studio
@@ -137,7 +137,7 @@ def _figure(points: pl.DataFrame, tool: str) -> go.Figure:
 def _cut(text: str, letters: int = HOVER) -> str:
     """A short text that Plotly shows as it is written: it would read < and & as its own."""
     shown = text if len(text) <= letters else text[:letters].rsplit(" ", 1)[0] + "…"
-    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return in_chart(shown)
 
 
 def _largest(points: pl.DataFrame) -> pl.DataFrame:
@@ -181,7 +181,7 @@ def _topics(points: pl.DataFrame, day: date, most: int = 8) -> None:
             st.html(f'<span class="ts-dot" style="--dot:{row["colour"]}"></span>', width=14)
             st.page_link(
                 path("topic"),
-                label=f"{plain(_short(row['title']))} · {number(row['posts'])}",
+                label=f"{_short(row['title'])} · {number(row['posts'])}",
                 query_params={"topic": row["topic_id"], "day": day.isoformat()},
             )
 

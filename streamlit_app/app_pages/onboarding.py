@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-import streamlit as st
 from pydantic import SecretStr
 
 from streamlit_app.components.qr import qr_code
 from streamlit_app.components.states import error_box, go_on, guarded, page_head
 from streamlit_app.components.uploads import list_of_uploads, take_upload, uploads_under_way
+from streamlit_app.door import st
 from streamlit_app.formats import clock
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
@@ -187,7 +187,7 @@ def _password(mine: Studio, row: Pairing) -> None:
 
 
 def _confirm(mine: Studio, row: Pairing) -> None:
-    st.subheader(t("onboarding.confirm.head", name=_plain(row.name)), anchor=False)
+    st.subheader(t("onboarding.confirm.head", name=row.name or ""), anchor=False)
     st.caption(t("onboarding.confirm.note", id=row.telegram_id))
     with st.container(horizontal=True):
         if st.button(t("onboarding.confirm.yes"), type="primary", icon=":material/check:", key="confirm"):
@@ -218,7 +218,7 @@ def _trouble(row: Pairing) -> None:
 
 
 def _paired(row: Pairing) -> None:
-    st.success(t("onboarding.paired", name=_plain(row.name)), icon=":material/check_circle:")
+    st.success(t("onboarding.paired", name=row.name or ""), icon=":material/check_circle:")
     st.markdown(t("onboarding.next"))
     with st.container(horizontal=True, vertical_alignment="center"):
         go_on("subscriptions", t("onboarding.follow"), "podcasts")
@@ -235,11 +235,6 @@ def _failed(row: Pairing) -> None:
 def _over() -> None:
     st.session_state.pop(_PAIRING, None)
     st.rerun()
-
-
-def _plain(text: str | None) -> str:
-    """What somebody wrote, so that Markdown shows it as it is."""
-    return "".join(f"\\{one}" if one in "\\`*_{}[]<>()#+-.!|:$~" else one for one in text or "")
 
 
 def _import(mine: Studio) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import streamlit as st
-
 from streamlit_app.components.figures import Figure, metric_row
 from streamlit_app.components.states import guarded, page_head
-from streamlit_app.components.topic import plain
+from streamlit_app.door import st
 from streamlit_app.formats import duration, moment, number
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
@@ -96,7 +94,7 @@ def _runs(mine: Studio) -> None:
         runs = mine.machine.runs(RUNS)
     except RunsError as error:
         st.info(t("usage.no_dagster"), icon=":material/cloud_off:")
-        st.caption(plain(str(error)))
+        st.caption(str(error))
         return
     st.dataframe(
         [

@@ -7,15 +7,15 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import polars as pl
-import streamlit as st
 
 from streamlit_app.components.post import open_link
 from streamlit_app.components.preview import count_html, preview_html
 from streamlit_app.components.states import empty_state, guarded, page_head
-from streamlit_app.components.topic import plain
+from streamlit_app.door import st
 from streamlit_app.formats import moment, number, percent
 from streamlit_app.i18n import t
 from streamlit_app.navigation import path
+from streamlit_app.plain import bold
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.core.vocabulary import EXPORT_FORMATS, ExportFormat
@@ -51,7 +51,7 @@ def _orders(mine: Studio, found: pl.DataFrame) -> None:
         own = found.filter(pl.col("order_id") == order)
         row = own.row(0, named=True)
         with st.container(border=True, key=f"order_{order}"):
-            st.page_link(path("packages"), label=f"**{plain(row['headline'])}**", query_params={"order": order})
+            st.page_link(path("packages"), label=bold(row["headline"]), query_params={"order": order})
             names = "".join(f"<span>{escape(t(f'packages.names.{one}'))}</span>" for one in own["platform"])
             edited = own["edit"].drop_nulls().len()
             told = t("packages.edited", count=edited) if edited else ""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import streamlit as st
-
 from streamlit_app.components.choice import address_choice
 from streamlit_app.components.states import guarded, page_head
+from streamlit_app.door import st
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
 from streamlit_app.settings_parts import access, filters, keys, models, plan, ranking, rules, texts, webhooks

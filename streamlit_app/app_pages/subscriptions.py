@@ -7,12 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
-import streamlit as st
 
 from streamlit_app.components.figures import Figure, metric_row
 from streamlit_app.components.states import empty_state, guarded, page_head
+from streamlit_app.door import st
 from streamlit_app.formats import duration, moment, number
 from streamlit_app.i18n import t
+from streamlit_app.plain import bold
 from streamlit_app.principal import platform, studio
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import SourceError
@@ -119,11 +120,13 @@ def _add(mine: Studio, accounts: dict[str, str]) -> None:
 
 def _depth() -> tuple[str, date | None]:
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    depth = left.selectbox(
-        t("subscriptions.depth"), DEPTHS, format_func=lambda one: t(f"subscriptions.depths.{one}"),
-        help=t("subscriptions.depth_help"),
-    )  # fmt: skip
-    day = right.date_input(t("subscriptions.depth_day"), value=None, format="DD.MM.YYYY")
+    with left:
+        depth = st.selectbox(
+            t("subscriptions.depth"), DEPTHS, format_func=lambda one: t(f"subscriptions.depths.{one}"),
+            help=t("subscriptions.depth_help"),
+        )  # fmt: skip
+    with right:
+        day = st.date_input(t("subscriptions.depth_day"), value=None, format="DD.MM.YYYY")
     return depth, day if isinstance(day, date) else None
 
 
@@ -190,7 +193,7 @@ def _requests(mine: Studio, waiting: list[SubscriptionRequest]) -> None:
         return
     zone = mine.settings.get().zone
     with st.container(border=True, key="requests"):
-        st.markdown(f"**{t('subscriptions.requests')}**")
+        st.markdown(bold(t("subscriptions.requests")))
         rows = "".join(
             f'<li><span class="ts-badge ts-{"red" if one.status == "failed" else "blue"}">'
             f"{escape(t(f'common.status.{one.status}'))}</span><b>{escape(one.reference)}</b>"

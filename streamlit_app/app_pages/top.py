@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from typing import Literal, cast
 
 import polars as pl
-import streamlit as st
 
 from streamlit_app.components.choice import address_choice
 from streamlit_app.components.figures import Figure, metric_row
@@ -14,6 +13,7 @@ from streamlit_app.components.post import post_html
 from streamlit_app.components.states import empty_state, guarded, page_head
 from streamlit_app.components.topic import topic_row
 from streamlit_app.components.why import signed, why_html
+from streamlit_app.door import st
 from streamlit_app.formats import moment, number
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio

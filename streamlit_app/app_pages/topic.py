@@ -8,16 +8,17 @@ from zoneinfo import ZoneInfo
 
 import plotly.graph_objects as go
 import polars as pl
-import streamlit as st
 
 from streamlit_app.components.figures import Figure, metric_row
 from streamlit_app.components.post import open_link, post_html
 from streamlit_app.components.states import empty_state, guarded
 from streamlit_app.components.topic import keywords_html
 from streamlit_app.components.why import why_html
+from streamlit_app.door import st
 from streamlit_app.formats import NOTHING, moment, number
 from streamlit_app.i18n import has, t
 from streamlit_app.navigation import path
+from streamlit_app.plain import in_chart
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services import Studio
@@ -105,7 +106,7 @@ def _timeline(page: TopicPage, zone: ZoneInfo) -> None:
         figure.add_bar(
             x=[hour.astimezone(zone).replace(tzinfo=None) for hour in own["hour"]],
             y=own["posts"].to_list(),
-            name=t("topic.other_channels") if name is None else name[:40],
+            name=t("topic.other_channels") if name is None else in_chart(name[:40]),
             marker_color=REST_COLOUR if name is None else COLOURS[n],
             width=3_300_000,
         )

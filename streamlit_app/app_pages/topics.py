@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import polars as pl
-import streamlit as st
 
 from streamlit_app.components.paging import page_cursor, pager
 from streamlit_app.components.states import empty_state, guarded, page_head
 from streamlit_app.components.topic import topic_row
+from streamlit_app.door import st
 from streamlit_app.formats import number
 from streamlit_app.i18n import has, t
 from streamlit_app.principal import studio

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import plotly.graph_objects as go
-import streamlit as st
 
 from streamlit_app.components.choice import address_choice
 from streamlit_app.components.figures import Figure, metric_row
 from streamlit_app.components.quotas import plan_name, quotas_html
 from streamlit_app.components.states import empty_state, guarded, page_head
-from streamlit_app.components.topic import plain
+from streamlit_app.door import st
 from streamlit_app.formats import duration, moment, number
 from streamlit_app.i18n import has, t
 from streamlit_app.principal import studio
@@ -71,7 +70,7 @@ def _runs(mine: Studio) -> None:
     except RunsError as error:
         st.info(t("usage.no_dagster"), icon=":material/cloud_off:")
         if mine.principal.role == "operator":
-            st.caption(plain(str(error)))
+            st.caption(str(error))
         return
     if not runs:
         empty_state("play_circle", t("usage.no_runs_title"), t("usage.no_runs_text"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
-import streamlit as st
+from streamlit_app.door import st
 
 T = TypeVar("T", str, int)
 

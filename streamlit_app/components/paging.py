@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
+from streamlit_app.door import st
 from streamlit_app.i18n import t
 
 _TO_TOP = '<script>document.querySelector("[data-testid=stMain]")?.scrollTo(0, 0)</script>'

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import streamlit as st
-
 from streamlit_app.components.media import media_html
+from streamlit_app.door import st
 from streamlit_app.formats import clock, long_day, moment, short
 from streamlit_app.i18n import has, t
 from tgstudio_dagster.core.text import escape

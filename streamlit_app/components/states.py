@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import quote, urlsplit
 
-import streamlit as st
-
+from streamlit_app.door import st
 from streamlit_app.formats import moment
 from streamlit_app.i18n import has, t
 from streamlit_app.navigation import path
-from tgstudio_dagster.core.errors import FloodError, QuotaError, TGStudioError
+from tgstudio_dagster.core.errors import FloodError, QuotaError, RecentSignInError, TGStudioError
 from tgstudio_dagster.core.text import escape
 
 
@@ -46,10 +46,19 @@ def error_box(error: TGStudioError) -> None:
     with st.container(key=f"error_{abs(hash(str(error)))}"):
         st.error(head, icon=":material/error:")
         st.html(f'<p class="ts-detail">{escape(str(error))}</p>')
+        if isinstance(error, RecentSignInError):
+            again = f"/login?again=true&next={quote(path_of_page(), safe='')}"
+            st.html(f'<a class="ts-link" href="{again}" target="_self">{escape(t("common.session.again"))}</a>')
         if isinstance(error, FloodError | QuotaError):
             from zoneinfo import ZoneInfo
 
             st.caption(t("common.error.until", moment=moment(error.until, ZoneInfo("UTC"))))
+
+
+def path_of_page() -> str:
+    """The path and query of the page's address, for whoever is to come back to it."""
+    parts = urlsplit(st.context.url or "/")
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
 @contextmanager

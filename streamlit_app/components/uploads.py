@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from streamlit_app.components.marks import status_badge
 from streamlit_app.components.states import go_on, guarded
+from streamlit_app.door import st
 from streamlit_app.formats import day, moment, number
 from streamlit_app.i18n import t
 from streamlit_app.principal import platform, studio

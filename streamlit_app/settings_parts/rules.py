@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import streamlit as st
 from pydantic import ValidationError
 
 from streamlit_app.components.marks import badge_markdown
 from streamlit_app.components.platforms import PLATFORM_NAMES
 from streamlit_app.components.states import empty_state, guarded
-from streamlit_app.components.topic import plain
+from streamlit_app.door import st
 from streamlit_app.formats import number
 from streamlit_app.i18n import has, t
+from streamlit_app.plain import bold, joined
 from streamlit_app.principal import studio
 from streamlit_app.settings_parts.saving import button_help, done, first_of, seed
 from tgstudio_dagster.core.errors import NotFoundError, SettingsError
@@ -52,14 +52,14 @@ def _card(mine: Studio, rule: Rule) -> None:
     may = mine.may("rules.put")
     with st.container(border=True, key=f"rule_{rule.id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"**{plain(rule.name)}**")
+            st.markdown(bold(rule.name))
             st.toggle(
                 t("settings.rules.enabled"), value=rule.enabled, key=f"rule_on_{rule.id}", disabled=not may,
                 on_change=_enable, args=(rule.id,),
             )  # fmt: skip
         with guarded():
             wish = topic_rule(rule)
-            st.markdown(" ".join(badge_markdown(one, "blue") for one in _when(wish)))
+            st.markdown(joined(*(badge_markdown(part, "blue") for part in _when(wish)), by=" "))
             st.caption(_then(wish))
         if not may:
             return
@@ -132,31 +132,38 @@ def _form(mine: Studio, rule: Rule | None) -> None:
             t("settings.rules.name"), value=rule.name if rule else "", max_chars=200, key=f"rule_name_{name}",
             placeholder=t("settings.rules.name_hint"),
         )  # fmt: skip
-        st.markdown(f"**{t('settings.rules.when')}**")
+        st.markdown(bold(t("settings.rules.when")))
         window = st.segmented_control(
             t("top.window"), ("24h", "7d"), default=wish.window, required=True, key=f"rule_window_{name}",
             format_func=lambda one: t(f"top.window_{one}"),
         )  # fmt: skip
         left, middle, right = st.columns(3, gap="small", vertical_alignment="bottom")
-        rank = left.number_input(
-            t("settings.rules.max_rank"), min_value=1, max_value=1000, value=None, step=1,
-            key=seed(f"rule_rank_{name}", wish.max_rank), placeholder=t("settings.rules.any"),
-            help=t("settings.rules.max_rank_help"),
-        )  # fmt: skip
-        score = middle.number_input(
-            t("settings.rules.min_score"), min_value=0.0, value=None, step=0.5,
-            key=seed(f"rule_score_{name}", wish.min_score),
-            placeholder=t("settings.rules.any"), help=_scores(mine),
-        )  # fmt: skip
-        channels = right.number_input(
-            t("settings.rules.min_channels"), min_value=1, value=wish.min_channels, step=1, key=f"rule_channels_{name}"
-        )
+        with left:
+            rank = st.number_input(
+                t("settings.rules.max_rank"), min_value=1, max_value=1000, value=None, step=1,
+                key=seed(f"rule_rank_{name}", wish.max_rank), placeholder=t("settings.rules.any"),
+                help=t("settings.rules.max_rank_help"),
+            )  # fmt: skip
+        with middle:
+            score = st.number_input(
+                t("settings.rules.min_score"), min_value=0.0, value=None, step=0.5,
+                key=seed(f"rule_score_{name}", wish.min_score),
+                placeholder=t("settings.rules.any"), help=_scores(mine),
+            )  # fmt: skip
+        with right:
+            channels = st.number_input(
+                t("settings.rules.min_channels"),
+                min_value=1,
+                value=wish.min_channels,
+                step=1,
+                key=f"rule_channels_{name}",
+            )
         known = [None, *LANGS, *({wish.topic_language} - {None, *LANGS})]
         lang = st.selectbox(
             t("settings.rules.topic_language"), known, index=known.index(wish.topic_language), key=f"rule_lang_{name}",
             format_func=lambda one: t("settings.rules.any_language") if one is None else _lang(one), width=260,
         )  # fmt: skip
-        st.markdown(f"**{t('settings.rules.then')}**")
+        st.markdown(bold(t("settings.rules.then")))
         made = _made(wish, name)
         per_day = st.number_input(
             t("settings.rules.per_day"), min_value=1, max_value=100, value=wish.per_day, step=1, key=f"rule_day_{name}",
@@ -191,14 +198,16 @@ def _made(wish: TopicRule, name: str) -> dict[str, Any]:
         format_func=lambda one: t(f"exclusive.goal_{one}"),
     )  # fmt: skip
     left, right = st.columns(2, gap="small")
-    language = left.segmented_control(
-        t("exclusive.language"), LANGUAGES, default=wish.language, key=f"rule_language_{name}",
-        format_func=lambda one: t(f"common.lang.{one}"), help=t("settings.rules.own_help"),
-    )  # fmt: skip
-    tone = right.segmented_control(
-        t("exclusive.tone"), TONES, default=wish.tone, key=f"rule_tone_{name}",
-        format_func=lambda one: t(f"exclusive.tone_{one}"), help=t("settings.rules.own_help"),
-    )  # fmt: skip
+    with left:
+        language = st.segmented_control(
+            t("exclusive.language"), LANGUAGES, default=wish.language, key=f"rule_language_{name}",
+            format_func=lambda one: t(f"common.lang.{one}"), help=t("settings.rules.own_help"),
+        )  # fmt: skip
+    with right:
+        tone = st.segmented_control(
+            t("exclusive.tone"), TONES, default=wish.tone, key=f"rule_tone_{name}",
+            format_func=lambda one: t(f"exclusive.tone_{one}"), help=t("settings.rules.own_help"),
+        )  # fmt: skip
     return {"platforms": tuple(platforms), "goal": goal, "language": language, "tone": tone}
 
 

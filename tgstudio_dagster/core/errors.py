@@ -99,6 +99,10 @@ class ForbiddenError(TGStudioError):
     """Who asks is known, and may not: their role, their key's scope, or where they ask from does not allow it."""
 
 
+class RecentSignInError(ForbiddenError):
+    """What was asked for opens a door, and the session signed in too long ago: the person signs in again first."""
+
+
 class QuotaError(TGStudioError):
     """A limit of a minute or a day is used up until `until`; `name` is the limit's."""
 

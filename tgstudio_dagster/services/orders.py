@@ -26,11 +26,12 @@ from tgstudio_dagster.newsroom.pipeline import draws, made_of, steps
 from tgstudio_dagster.newsroom.platforms import image_count
 from tgstudio_dagster.newsroom.sources import missing_posts, named
 from tgstudio_dagster.services.estimates import Estimate, MessageRef, estimate_order
+from tgstudio_dagster.services.order_drafts import OrderDraft, pairs
 from tgstudio_dagster.services.runs import Run, Step
 from tgstudio_dagster.services.scope import Service, does
 from tgstudio_dagster.services.topics import newest_day, title_of
 
-__all__ = ["Estimate", "MessageRef", "Order", "OrderResults", "OrderStatus", "Orders"]
+__all__ = ["Estimate", "MessageRef", "Order", "OrderDraft", "OrderResults", "OrderStatus", "Orders"]
 
 ORDER_TAG = "order"
 """`partitions.ORDER_TAG`, spelled out here: that module imports Dagster."""
@@ -100,6 +101,38 @@ class Orders(Service):
             subject=subject,
             now=now or scope.clock(),
         )
+
+    @does("orders.draft")
+    def draft(
+        self,
+        topic_id: str | None = None,
+        messages: Sequence[MessageRef] | None = None,
+        *,
+        order_id: str | None = None,
+        now: datetime | None = None,
+        day: date | None = None,
+        platforms: Sequence[PlatformName] = (),
+        language: Language | None = None,
+        tone: Tone | None = None,
+        goal: Goal = "packages",
+    ) -> OrderDraft:
+        """What `request` would ask for with these arguments (with an `order_id`: `raise_goal`), and what it would take.
+
+        Raises NotFoundError and NewsroomError as those do.
+        """
+        scope = self.scope
+        order = get_order(scope.catalog, scope.principal, order_id) if order_id is not None else None
+        if order is not None:
+            topic_id, messages, day = order.topic_id, pairs(order.messages), order.day
+            platforms, language, tone = order.platforms, order.language, order.tone
+        settings = scope.settings()
+        day, language, tone = day or newest_day(scope), language or settings.language, tone or settings.tone
+        chosen = tuple(platforms or settings.platforms)
+        estimate = self.estimate(
+            chosen, now=now, topic_id=topic_id, messages=messages, day=day, language=language, goal=goal
+        )
+        posts = tuple(messages) if messages else None
+        return OrderDraft(topic_id, posts, order_id, day, chosen, language, tone, goal, estimate)
 
     @does("orders.estimate")
     def estimate(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import ip_address, ip_network
 
 from tgstudio_dagster.catalog.database import Catalog
@@ -22,7 +23,7 @@ from tgstudio_dagster.catalog.people.models import Tenant, User
 from tgstudio_dagster.catalog.people.principals import principal_of
 from tgstudio_dagster.catalog.people.tenants import list_members
 from tgstudio_dagster.core.principal import Principal
-from tgstudio_dagster.services.scope import Service, does
+from tgstudio_dagster.services.scope import Credential, Service, does
 
 __all__ = ["Identity", "LoginSession", "People", "Tenant", "User", "identity_in", "inside", "read_session", "set_language",
            "switch_tenant", "tenants_of"]  # fmt: skip
@@ -35,6 +36,12 @@ class Identity:
     user: User
     principal: Principal
     sid: str
+    signed_in_at: datetime
+
+    @property
+    def credential(self) -> Credential:
+        """By what they ask."""
+        return Credential(None, self.signed_in_at, self.sid)
 
 
 class People(Service):
@@ -54,7 +61,7 @@ class People(Service):
 def identity_in(catalog: Catalog, session: LoginSession, sid: str) -> Identity:
     """Who a session is of, in the tenant that it works in. Raises NotFoundError for one who belongs there no more."""
     principal = principal_of(catalog, session.user_id, session.tenant or "")
-    return Identity(read_user(catalog, session.user_id), principal, sid)
+    return Identity(read_user(catalog, session.user_id), principal, sid, session.created_at)
 
 
 def inside(ip: str, networks: Iterable[str]) -> bool:

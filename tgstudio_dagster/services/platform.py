@@ -28,7 +28,7 @@ from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.services.calls import Calls
 from tgstudio_dagster.services.limits import Limiter
 from tgstudio_dagster.services.runs import RunsClient
-from tgstudio_dagster.services.scope import Scope, open_search
+from tgstudio_dagster.services.scope import COMMAND_LINE, Credential, Scope, open_search
 from tgstudio_dagster.services.sessions import Signer
 from tgstudio_dagster.services.studio import Studio
 from tgstudio_dagster.services.turns import Turns
@@ -113,7 +113,9 @@ class Platform:
         """What a session's forms carry as `csrf`, its scripts as `X-CSRF-Token`."""
         return self.signer.csrf(sid)
 
-    def studio(self, principal: Principal, scopes: Scopes | None = None) -> Studio:
+    def studio(
+        self, principal: Principal, scopes: Scopes | None = None, credential: Credential = COMMAND_LINE
+    ) -> Studio:
         """The principal's studio; `scopes` are those of who comes by a route or a tool. Raises NotFoundError."""
         slug = principal.tenant
         tenant = self.remembered.get(f"tenant {slug}", lambda: get_tenant(self.catalog, slug))
@@ -135,6 +137,7 @@ class Platform:
                 read_settings=lambda catalog, slug: self.remembered.get(
                     f"settings {slug}", lambda: tenant_settings(catalog, slug)
                 ),
+                credential=credential,
             )
         )
 

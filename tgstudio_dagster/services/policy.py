@@ -55,14 +55,15 @@ def _edits(
     confirmed: tuple[Door, ...] = (),
     quotas: tuple[str, ...] = (),
     turn: bool = False,
+    recent: bool = False,
     routes: tuple[str, ...] = (),
     tools: tuple[str, ...] = (),
     pages: tuple[str, ...] = (),
     commands: tuple[str, ...] = (),
 ) -> Action:
     return Action(
-        name, role="editor", scope=scope, what=what, confirmed=confirmed, quotas=quotas, turn=turn, routes=routes,
-        tools=tools, pages=pages, commands=commands,
+        name, role="editor", scope=scope, what=what, confirmed=confirmed, quotas=quotas, turn=turn, recent=recent,
+        routes=routes, tools=tools, pages=pages, commands=commands,
     )  # fmt: skip
 
 
@@ -187,10 +188,11 @@ _ROWS = (
     ),
     # orders
     _edits(
-        "orders.request", "order", confirmed=("tool",), quotas=("orders_per_day", "images_per_day"), routes=_ORDERED,
+        "orders.request", "order", confirmed=("route", "tool"), quotas=("orders_per_day", "images_per_day"), routes=_ORDERED,
         tools=("order_package",), pages=("exclusive",), commands=("order",),
     ),
     _edits("orders.raise_goal", "order", quotas=("images_per_day",), pages=("exclusive",)),
+    _reads("orders.draft"),
     _reads("orders.estimate", turn=True, pages=("exclusive",)),
     _reads("orders.all", commands=("orders",)),
     _reads("orders.page", routes=("GET /v1/orders",), pages=("exclusive",)),
@@ -239,10 +241,10 @@ _ROWS = (
     _edits("settings.put", "change settings", scope="admin", routes=("PUT /v1/settings",), pages=("settings",)),
     Action(
         "settings.open", role="owner", scope="admin", refusal="only an owner of the tenant may change that; ask one.",
-        pages=("settings",),
+        recent=True, pages=("settings",),
     ),
     _reads("keys.all", scope="admin", routes=("GET /v1/keys",), pages=("settings",)),
-    _edits("keys.create", "make keys", scope="admin", routes=("POST /v1/keys",), pages=("settings",)),
+    _edits("keys.create", "make keys", scope="admin", recent=True, routes=("POST /v1/keys",), pages=("settings",)),
     _edits(
         "keys.revoke", "revoke keys", scope="admin", confirmed=("page",),
         routes=("DELETE /v1/keys/{key_id}",), pages=("settings",),

@@ -71,10 +71,15 @@ _CLIENTS = TtlCache[tuple[str, str, str]](most=4)
 
 
 @router.get("/login", include_in_schema=False)
-def sign_in(request: Request, next: str = "/", lang: Lang | None = None) -> Response:  # noqa: A002 - its name in the address
-    """The sign-in page; whoever is signed in goes on at once."""
+def sign_in(
+    request: Request,
+    next: str = "/",
+    lang: Lang | None = None,
+    again: bool = False,  # noqa: A002 - its name in the address
+) -> Response:
+    """The sign-in page; whoever is signed in goes on at once, unless they are to sign in `again`."""
     platform = platform_of(request)
-    if _sid(request, platform) is not None:
+    if _sid(request, platform) is not None and not again:
         return _go(local_path(next))
     known = read_attempt(request, platform.web_settings)
     attempt = Attempt(known.secret, local_path(next)) if known else new_attempt(next)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from streamlit_app.components.choice import address_choice
+from streamlit_app.components.address import address_choice
 from streamlit_app.components.states import guarded, page_head
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio

@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from streamlit_app.components.choice import address_choice
+from streamlit_app.components.address import address_choice
 from streamlit_app.components.figures import Figure, metric_row
 from streamlit_app.components.quotas import plan_name, quotas_html
 from streamlit_app.components.states import empty_state, guarded, page_head

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from streamlit_app.components.address import address_choice
 from streamlit_app.components.marks import Color, badge_markdown
-from streamlit_app.components.paging import page_cursor, pager
+from streamlit_app.components.paging import page_at, pager
 from streamlit_app.components.states import empty_state, guarded
 from streamlit_app.components.topic import plain
 from streamlit_app.formats import day, moment, number
@@ -177,13 +178,13 @@ def _history(mine: Studio, names: dict[str, str]) -> None:
     if not mine.may("keys.calls"):
         return
     st.subheader(t("settings.keys.history"))
-    kind = st.segmented_control(
-        t("settings.keys.kind"), ("all", "api", "mcp"), default="all", required=True, key="calls_kind",
-        format_func=lambda one: t(f"settings.keys.kind_{one}"), label_visibility="collapsed",
+    kind = address_choice(
+        t("settings.keys.kind"), ("all", "api", "mcp"), name="calls", default="all", label_visibility="collapsed",
+        format_func=lambda one: t(f"settings.keys.kind_{one}"),
     )  # fmt: skip
     wanted = None if kind == "all" else cast(CallKind, kind)
-    cursor = page_cursor("calls", (mine.tenant.slug, kind))
-    found, following = mine.keys.calls(wanted, CALLS, cursor)
+    at = page_at(mine.tenant.slug, kind)
+    found, following = mine.keys.calls(wanted, CALLS, at.cursor)
     if not found:
         st.caption(t("settings.keys.no_calls"))
         return
@@ -216,4 +217,4 @@ def _history(mine: Studio, names: dict[str, str]) -> None:
         },
     )
     st.caption(t("settings.keys.kept_days", days=number(90)))
-    pager("calls", following)
+    pager(at, following, lambda cursor: mine.keys.calls(wanted, CALLS, cursor)[1])

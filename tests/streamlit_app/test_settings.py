@@ -252,7 +252,7 @@ def test_the_history_shows_the_tenants_calls_only_and_by_kind(owner: Reader) -> 
     page = part(owner, "keys")
     table = page.dataframe[0].value
     assert sorted(table["name"]) == ["GET /v1/feed", "telegram_search"] and set(table["key"]) == {"робот"}
-    page.button_group(key="calls_kind").set_value("mcp").run()
+    page.button_group(key="at_calls").set_value("mcp").run()
     assert list(page.dataframe[0].value["name"]) == ["telegram_search"]
 
 

@@ -35,7 +35,12 @@ def _answer(request: dict[str, Any]) -> bytes:
     lake = Lake(request["root"], s3=S3Options(**request["s3"]) if request["s3"] else None).tenant(request["tenant"])
     try:
         rows = run_query(
-            lake, request["sql"], max_rows=request["rows"], timeout=request["seconds"], hidden=request["hidden"]
+            lake,
+            request["sql"],
+            max_rows=request["rows"],
+            timeout=request["seconds"],
+            hidden=request["hidden"],
+            cut=request["cut"],
         )
         out = io.BytesIO()
         rows.write_ipc_stream(out)

@@ -40,6 +40,7 @@ def run_sql(
     seconds: float,
     memory: int = MEMORY,
     hidden: Collection[str] = frozenset(),
+    cut: bool = False,
 ) -> pl.DataFrame:
     """As `sandbox.run_query`, in a process that is ended when its time is up or its memory is.
 
@@ -59,6 +60,7 @@ def run_sql(
         "seconds": seconds,
         "memory": memory,
         "hidden": sorted(hidden),
+        "cut": cut,
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "tgstudio_dagster.lake.sandbox_child"],

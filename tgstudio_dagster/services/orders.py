@@ -10,6 +10,7 @@ from datetime import date, datetime
 import polars as pl
 
 from tgstudio_dagster.catalog.work.orders import (
+    MAX_MESSAGES,
     Order,
     cancel_order,
     create_order,
@@ -24,13 +25,13 @@ from tgstudio_dagster.core.vocabulary import OrderStatus as OrderState
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, IMAGE_BRIEFS, IMAGES
 from tgstudio_dagster.newsroom.pipeline import draws, made_of, steps
 from tgstudio_dagster.newsroom.platforms import image_count
-from tgstudio_dagster.newsroom.sources import missing_posts, named
+from tgstudio_dagster.newsroom.sources import missing_posts, named, source_language
 from tgstudio_dagster.services.estimates import Estimate, MessageRef, estimate_order
 from tgstudio_dagster.services.runs import Run, Step
 from tgstudio_dagster.services.scope import Service, does
 from tgstudio_dagster.services.topics import newest_day, title_of
 
-__all__ = ["Estimate", "MessageRef", "Order", "OrderResults", "OrderStatus", "Orders"]
+__all__ = ["MAX_MESSAGES", "Estimate", "MessageRef", "Order", "OrderResults", "OrderStatus", "Orders"]
 
 ORDER_TAG = "order"
 """`partitions.ORDER_TAG`, spelled out here: that module imports Dagster."""
@@ -77,7 +78,8 @@ class Orders(Service):
     ) -> Order:
         """Ask for a topic, or for chosen messages of the window that ends with `day`, to be worked up to `goal`.
 
-        The orders sensor (or the CLI) fulfils it; what is not given comes from the tenant's settings. Raises NotFoundError
+        The orders sensor (or the CLI) fulfils it; a language not given is the topic's or the posts', what else is not given
+        comes from the tenant's settings. Raises NotFoundError
         for a topic or message that is not in the window, NewsroomError for what can't be made, QuotaError where the day's
         orders or images are used up.
         """
@@ -93,7 +95,8 @@ class Orders(Service):
             messages=messages,
             day=day,
             platforms=chosen,
-            language=language or settings.language,
+            language=language
+            or source_language(scope.lake, day, topic_id=topic_id, messages=messages, otherwise=settings.language),
             tone=tone or settings.tone,
             goal=goal,
             images=image_count(chosen) if draws(goal) else 0,

@@ -102,13 +102,14 @@ class Posts(Service):
         )
 
     @does("posts.sql")
-    def sql(self, text: str, *, rows: int = SQL_ROWS, seconds: float = SQL_SECONDS) -> pl.DataFrame:
+    def sql(self, text: str, *, rows: int = SQL_ROWS, seconds: float = SQL_SECONDS, cut: bool = False) -> pl.DataFrame:
         """The result of one read-only statement on the tenant's views, run in a process of its own.
 
-        At most `rows` rows, within `seconds` and a limit of memory. Raises QueryError, which says what was refused or failed.
+        At most `rows` rows, within `seconds` and a limit of memory. With `cut`, of a longer result the first `rows` and one
+        more. Raises QueryError, which says what was refused or failed.
         """
         hidden = hidden_tables(self.scope.off())
-        return run_sql(self.scope.lake, text, rows=rows, seconds=seconds, hidden=hidden)
+        return run_sql(self.scope.lake, text, rows=rows, seconds=seconds, hidden=hidden, cut=cut)
 
     @does("posts.version")
     def version(self) -> str:

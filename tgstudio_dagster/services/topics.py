@@ -14,10 +14,10 @@ from tgstudio_dagster.lake import read_cache
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPICS
 from tgstudio_dagster.services.scope import Scope, Service, does
 from tgstudio_dagster.topics import questions, topic_page
-from tgstudio_dagster.topics.colours import WITHOUT_STORY
+from tgstudio_dagster.topics.colours import WITHOUT_STORY, story_shape
 from tgstudio_dagster.topics.topic_page import MapPage, TopicPage
 
-__all__ = ["WITHOUT_STORY", "MapPage", "TopicPage", "Topics", "newest_day"]
+__all__ = ["WITHOUT_STORY", "MapPage", "TopicPage", "Topics", "newest_day", "story_shape"]
 
 
 class Topics(Service):

@@ -20,6 +20,7 @@ from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPICS
 from tgstudio_dagster.newsroom.pipeline import draws
 from tgstudio_dagster.newsroom.platforms import image_count
+from tgstudio_dagster.newsroom.sources import written_language
 from tgstudio_dagster.orchestration.decide.rules import RankedTopic, decide
 
 
@@ -75,7 +76,8 @@ def _fire(
     )
     if not topics:
         return
-    titles = dict(lake.read(TOPICS, days=[day], columns=["topic_id", "title"]).iter_rows())
+    known = lake.read(TOPICS, days=[day], columns=["topic_id", "title", "lang"])
+    titles, langs = (dict(known.select("topic_id", name).iter_rows()) for name in ("title", "lang"))
     settings = tenant_settings(catalog, lake.tenant)
     platforms = list(wanted.platforms or settings.platforms)
     # Whoever set the rule orders by it; nobody acts by way of a rule with more than an editor's rights.
@@ -88,7 +90,7 @@ def _fire(
                 topic_id=topic,
                 day=day,
                 platforms=platforms,
-                language=wanted.language or settings.language,
+                language=wanted.language or written_language(langs.get(topic), settings.language),
                 tone=wanted.tone or settings.tone,
                 goal=wanted.goal,
                 images=image_count(platforms) if draws(wanted.goal) else 0,

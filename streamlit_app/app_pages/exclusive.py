@@ -16,6 +16,7 @@ from streamlit_app.components.address import address_choice, day_of, write
 from streamlit_app.components.chosen import posts_of
 from streamlit_app.components.figures import Figure, metric_row
 from streamlit_app.components.marks import status_badge
+from streamlit_app.components.origin import origin_text
 from streamlit_app.components.platforms import PLATFORM_NAMES
 from streamlit_app.components.progress import steps_progress
 from streamlit_app.components.states import empty_state, error_box, guarded, page_head
@@ -153,6 +154,7 @@ def _follow(mine: Studio, order_id: str) -> None:
                 status_badge(order.status)
             platforms = ", ".join(PLATFORM_NAMES[one] for one in order.platforms)
             st.caption(f"{platforms} · {moment(order.created_at, mine.settings.get().zone)}")
+            st.html(f'<p class="ts-detail">{escape(origin_text(mine, order_id))}</p>')
             steps_progress(now_at.steps, now=datetime.now(UTC))
             if order.cancel_at is not None and order.status == "running":
                 st.caption(t("exclusive.stopping"))

@@ -12,6 +12,7 @@ import streamlit as st
 
 from streamlit_app.components.address import address_choice
 from streamlit_app.components.drafts import Draft, draft_of, drop, note, unsaved_badge
+from streamlit_app.components.origin import origin_text
 from streamlit_app.components.post import open_link
 from streamlit_app.components.preview import count_html, preview_html
 from streamlit_app.components.states import empty_state, guarded, page_head
@@ -59,7 +60,9 @@ def _orders(mine: Studio, found: pl.DataFrame) -> None:
             told = t("packages.edited", count=edited) if edited else ""
             pictures = own["image_uri"].drop_nulls()
             picture = "" if pictures.is_empty() else f'<img src="/files/{quote(pictures[0])}" alt="" loading="lazy">'
-            facts = f"<span>{escape(moment(min(own['post_time']), mine.settings.get().zone))}</span><span>{escape(told)}</span>"
+            origin = escape(origin_text(mine, order))
+            when = escape(moment(min(own["post_time"]), mine.settings.get().zone))
+            facts = f"<span>{when}</span><span>{origin}</span><span>{escape(told)}</span>"
             unsaved_badge(
                 [
                     t(f"packages.names.{row['platform']}")
@@ -77,6 +80,7 @@ def _order(mine: Studio, order: str, found: pl.DataFrame) -> None:
     row = found.row(0, named=True)
     st.page_link(path("packages"), label=t("packages.all"), icon=":material/arrow_back:", query_params={})
     st.html(f'<h2 class="ts-title">{escape(row["headline"])}</h2><p class="ts-lead">{escape(row["dek"])}</p>')
+    st.html(f'<p class="ts-detail">{escape(origin_text(mine, order))}</p>')
     names = found["platform"].to_list()
     with st.container(horizontal=True, vertical_alignment="bottom", key="package_choice"):
         platform = address_choice(

@@ -66,7 +66,9 @@ def read_topic(lake: TenantLake, topic_id: str, day: date) -> TopicSource:
     representative = (pl.col("channel_id") == topic["channel_id"]) & (pl.col("msg_id") == topic["msg_id"])
     source = _source(lake, Subject(topic_id, tuple(topic["keywords"] or ())), members, ~representative, day)
     if source.messages.is_empty():
-        raise NotFoundError(f"topic {topic_id}: every post of it has been deleted since. Choose another topic.")
+        raise NotFoundError(f"topic {topic_id}: every post of it has been deleted since. Choose another topic.").coded(
+            "topic.deleted"
+        )
     return source
 
 

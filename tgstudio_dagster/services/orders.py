@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 import polars as pl
 
+from tgstudio_dagster.catalog.people.tenants import name_of
 from tgstudio_dagster.catalog.work.orders import (
     MAX_MESSAGES,
     Order,
@@ -19,6 +20,7 @@ from tgstudio_dagster.catalog.work.orders import (
     page_orders,
     requeue_order,
 )
+from tgstudio_dagster.catalog.work.rules import list_rules
 from tgstudio_dagster.core.errors import NotFoundError, RunsError
 from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.core.vocabulary import OrderStatus as OrderState
@@ -31,7 +33,7 @@ from tgstudio_dagster.services.runs import Run, Step
 from tgstudio_dagster.services.scope import Service, does
 from tgstudio_dagster.services.topics import newest_day, title_of
 
-__all__ = ["MAX_MESSAGES", "Estimate", "MessageRef", "Order", "OrderResults", "OrderStatus", "Orders"]
+__all__ = ["MAX_MESSAGES", "Estimate", "MessageRef", "Order", "OrderOrigin", "OrderResults", "OrderStatus", "Orders"]
 
 ORDER_TAG = "order"
 """`partitions.ORDER_TAG`, spelled out here: that module imports Dagster."""
@@ -48,6 +50,15 @@ class OrderStatus:
     steps: tuple[Step, ...]
     run_url: str | None
     note: str | None
+
+
+@dataclass(frozen=True)
+class OrderOrigin:
+    """The rule that ordered, by name, None where a person did; and the person (of a rule: who set it), None where nobody
+    was signed in, as at a command."""
+
+    rule: str | None
+    person: str | None
 
 
 @dataclass(frozen=True)
@@ -151,6 +162,16 @@ class Orders(Service):
         """The order. Raises NotFoundError for one that is not the tenant's."""
         return get_order(self.scope.catalog, self.scope.principal, order_id)
 
+    @does("orders.origin")
+    def origin(self, order_id: str) -> OrderOrigin:
+        """Who or what has asked for the order. Raises NotFoundError for one that is not the tenant's."""
+        order = get_order(self.scope.catalog, self.scope.principal, order_id)
+        rules = {rule.id: rule.name for rule in list_rules(self.scope.catalog, self.scope.principal)}
+        return OrderOrigin(
+            rule=rules.get(order.rule_id or ""),
+            person=None if order.created_by is None else name_of(self.scope.catalog, order.created_by),
+        )
+
     @does("orders.raise_goal")
     def raise_goal(self, order_id: str, goal: Goal, now: datetime | None = None) -> Order:
         """Work the order on to a further goal: it is queued again and only what is missing is made.
@@ -211,14 +232,16 @@ class Orders(Service):
         if topic_id is not None:
             title = title_of(self.scope, topic_id, day)
             if title is None:
-                raise NotFoundError(f"topic {topic_id}: not among the topics of {day}. `tgstudio topics` lists them.")
+                raise NotFoundError(
+                    f"topic {topic_id}: not among the topics of {day}. `tgstudio topics` lists them."
+                ).coded("topic.unknown")
             return title
         if messages:
             missing = missing_posts(lake, messages, day)
             if missing:
                 raise NotFoundError(
                     f"{named(missing)} not among the posts of the 7 days that end with {day}.", field="messages"
-                )
+                ).coded("order.posts_gone", count=len(missing))
 
         return None
 

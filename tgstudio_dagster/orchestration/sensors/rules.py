@@ -7,21 +7,20 @@ import json
 from datetime import UTC, date, datetime
 
 import dagster as dg
-import polars as pl
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.switches import NEWSROOM, tenants_with
 from tgstudio_dagster.catalog.people.tenants import list_tenants, tenant_settings
 from tgstudio_dagster.catalog.work.orders import create_order, list_orders
-from tgstudio_dagster.catalog.work.rules import Rule, TopicRule, list_rules, topic_rule
+from tgstudio_dagster.catalog.work.rules import Rule, list_rules, topic_rule
 from tgstudio_dagster.core.errors import QuotaError, SettingsError
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPICS
+from tgstudio_dagster.newsroom.firing import decide, ranked_topics
 from tgstudio_dagster.newsroom.pipeline import draws
 from tgstudio_dagster.newsroom.platforms import image_count
 from tgstudio_dagster.newsroom.sources import written_language
-from tgstudio_dagster.orchestration.decide.rules import RankedTopic, decide
 
 
 @dg.sensor(
@@ -102,16 +101,6 @@ def _fire(
             context.log.warning("tenant %s, rule %s: %s", lake.tenant, rule.name, error)
             return
         context.log.info("tenant %s, rule %s: order %s of topic %s", lake.tenant, rule.name, order.id, topic)
-
-
-def ranked_topics(lake: TenantLake, rule: TopicRule, day: date) -> list[RankedTopic]:
-    """The day's topics in the rule's window, best first."""
-    columns = ["entity_id", "rank", "score", "channels"]
-    where = [pl.col("entity_kind") == "topic", pl.col("window") == rule.window]
-    ranked = lake.read(RANKINGS, days=[day], columns=columns, where=where).rename({"entity_id": "topic_id"})
-    langs = lake.read(TOPICS, days=[day], columns=["topic_id", "lang"])
-    rows = ranked.join(langs, on="topic_id").sort("rank").iter_rows(named=True)
-    return [RankedTopic(**row) for row in rows]
 
 
 def _version(rules: list[Rule], day: date, modified: float, today: date) -> str:

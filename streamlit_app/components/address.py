@@ -93,8 +93,8 @@ def address_days(label: str, *, name: str, **shown: Any) -> tuple[date | None, d
     chosen: Any = st.date_input(label, value=cast(Any, ()), key=state, format="DD.MM.YYYY", **shown)
     days: tuple[date, ...] = tuple(chosen) if isinstance(chosen, tuple | list) else (chosen,)
     days = _keep(name, said, days, _BETWEEN.join(day.isoformat() for day in days))
-    ends: list[date | None] = [*days, None, None]
-    return ends[0], ends[1]
+    chosen_ends: list[date | None] = [*days, None, None]
+    return chosen_ends[0], chosen_ends[1]
 
 
 def day_of(text: str) -> date | None:

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -18,6 +19,7 @@ from tgstudio_dagster.core.errors import ConflictError
 from tgstudio_dagster.core.home import PROJECT, prepare_home
 from tgstudio_dagster.core.settings import ReaderSettings, Settings, WebSettings
 from tgstudio_dagster.operate.processes import HOST, LOCATION, Places, is_taken, programs
+from tgstudio_dagster.operate.standing import noted
 from tgstudio_dagster.operate.supervisor import Supervisor
 from tgstudio_dagster.web.auth.local import LocalAccounts, new_password
 
@@ -32,7 +34,11 @@ def up(settings: Settings, web: WebSettings, reader: ReaderSettings, say: Callab
     One that dies is started again, and that is said; see `supervisor.py` for how often.
     """
     home = prepare_home(settings)
-    with TemporaryDirectory(prefix="tgstudio_up_") as sockets, (home.parent / "up.log").open("ab") as log:
+    with (
+        TemporaryDirectory(prefix="tgstudio_up_") as sockets,
+        (home.parent / "up.log").open("ab") as log,
+        ExitStack() as left,
+    ):
         # A socket's path has little room: the home's may be too long.
         places = Places(settings, web, reader, Path(sockets) / "code", home / "workspace.yaml")
         for variable, port in places.ports().items():
@@ -40,6 +46,7 @@ def up(settings: Settings, web: WebSettings, reader: ReaderSettings, say: Callab
                 raise ConflictError(
                     f"{port} is taken on {HOST}. End what listens there, or set another.", field=variable
                 )
+        left.enter_context(noted(settings, places.ports()))
         for line in first_start(settings):
             say(line)
         server = {"grpc_server": {"socket": str(places.socket), "location_name": LOCATION}}

@@ -37,7 +37,7 @@ class Words(str):
         words.markdown = Markdown(markdown)
         return words
 
-    def __getnewargs__(self) -> tuple[str, str]:
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # str's has one part
         """What a copy is made of."""
         return str(self), str(self.markdown)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from streamlit_app.components.choice import address_choice
+from streamlit_app.components.address import address_choice
 from streamlit_app.components.states import guarded, page_head
 from streamlit_app.door import st
 from streamlit_app.i18n import t

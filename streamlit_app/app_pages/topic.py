@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from streamlit_app.components.figures import Figure, metric_row
+from streamlit_app.components.paging import more, shown_so_far
 from streamlit_app.components.post import open_link, post_html
 from streamlit_app.components.states import empty_state, guarded
 from streamlit_app.components.topic import keywords_html
@@ -85,8 +86,7 @@ def _make(mine: Studio, topic_id: str, day: date) -> None:
         t("topic.make"), key="make", type="primary", icon=":material/auto_awesome:", disabled=not may,
         help=None if may else t("common.viewer_note"),
     ):  # fmt: skip
-        st.session_state["exclusive"] = {"topic_id": topic_id, "day": day}
-        st.switch_page(path("exclusive"))
+        st.switch_page(path("exclusive"), query_params={"topic": topic_id, "day": day.isoformat()})
 
 
 def _timeline(page: TopicPage, zone: ZoneInfo) -> None:
@@ -135,18 +135,14 @@ def _posts(posts: pl.DataFrame, topic: dict[str, Any], zone: ZoneInfo) -> None:
     st.subheader(t("topic.messages"))
     lead = (pl.col("channel_id") == topic["channel_id"]) & (pl.col("msg_id") == topic["msg_id"])
     ordered = posts.sort(~lead, "date", "channel_id", "msg_id", maintain_order=True)
-    shown = st.session_state.setdefault(f"topic_shown_{topic['topic_id']}", POSTS)
+    shown = shown_so_far(POSTS, posts.height)
     html = []
     for n, row in enumerate(ordered.head(shown).iter_rows(named=True)):
         note = t("topic.representative") if n == 0 else None
         html.append(f"<div>{post_html(row, zone, note=note, with_day=True)}{_repeats(row['repeats'], zone)}</div>")
     st.html(f'<div class="ts-posts">{"".join(html)}</div>')
     if posts.height > shown:
-        st.button(t("top.more"), on_click=_more, args=(topic["topic_id"],), icon=":material/expand_more:")
-
-
-def _more(topic_id: str) -> None:
-    st.session_state[f"topic_shown_{topic_id}"] += POSTS
+        more(shown, POSTS)
 
 
 def _repeats(repeats: list[dict[str, Any]], zone: ZoneInfo) -> str:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 from zoneinfo import ZoneInfo
 
+from streamlit_app.components.address import address_choice
 from streamlit_app.components.marks import Color, badge_markdown
-from streamlit_app.components.paging import page_cursor, pager
+from streamlit_app.components.paging import page_at, pager
 from streamlit_app.components.states import empty_state, guarded
 from streamlit_app.door import st
 from streamlit_app.formats import day, moment, number
@@ -96,7 +97,7 @@ def _card(mine: Studio, key: ApiKey, now: datetime) -> None:
 
 def _facts(key: ApiKey, zone: ZoneInfo) -> list[str]:
     used = t("settings.keys.never") if key.last_used_at is None else moment(key.last_used_at, zone)
-    facts = [
+    facts: list[str] = [
         t("settings.keys.created", moment=moment(key.created_at, zone)),
         t("settings.keys.used", moment=used),
     ]
@@ -180,13 +181,13 @@ def _history(mine: Studio, names: dict[str, str]) -> None:
     if not mine.may("keys.calls"):
         return
     st.subheader(t("settings.keys.history"))
-    kind = st.segmented_control(
-        t("settings.keys.kind"), ("all", "api", "mcp"), default="all", required=True, key="calls_kind",
-        format_func=lambda one: t(f"settings.keys.kind_{one}"), label_visibility="collapsed",
+    kind = address_choice(
+        t("settings.keys.kind"), ("all", "api", "mcp"), name="calls", default="all", label_visibility="collapsed",
+        format_func=lambda one: t(f"settings.keys.kind_{one}"),
     )  # fmt: skip
     wanted = None if kind == "all" else cast(CallKind, kind)
-    cursor = page_cursor("calls", (mine.tenant.slug, kind))
-    found, following = mine.keys.calls(wanted, CALLS, cursor)
+    at = page_at(mine.tenant.slug, kind)
+    found, following = mine.keys.calls(wanted, CALLS, at.cursor)
     if not found:
         st.caption(t("settings.keys.no_calls"))
         return
@@ -219,4 +220,4 @@ def _history(mine: Studio, names: dict[str, str]) -> None:
         },
     )
     st.caption(t("settings.keys.kept_days", days=number(90)))
-    pager("calls", following)
+    pager(at, following, lambda cursor: mine.keys.calls(wanted, CALLS, cursor)[1])

@@ -17,13 +17,16 @@ from streamlit_app.plain import bold, joined
 from streamlit_app.principal import studio
 from streamlit_app.settings_parts.saving import button_help, done, first_of, seed
 from tgstudio_dagster.core.errors import NotFoundError, SettingsError
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.core.vocabulary import GOALS, LANGUAGES, PLATFORMS, TONES
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.services.rules import Rule, TopicRule, topic_rule
+from tgstudio_dagster.services.rules import RankedTopic, Rule, TopicRule, topic_rule
 
 _OPEN = "rule_open"
 """Key of the session's state: the id of the rule that is edited, or NEW."""
 NEW = "new"
+_CHECKED = "rule_checked"
+"""Key of the session's state: the rule that was filled in and is not set yet: its id or NEW, its name, what it says."""
 LANGS = ("ru", "en", "uk", "be", "kk", "de", "fr", "es")
 
 
@@ -81,7 +84,7 @@ def _card(mine: Studio, rule: Rule) -> None:
 
 def _when(wish: TopicRule) -> list[str]:
     """What a topic must pass, in words; all of them ours."""
-    parts = [t(f"top.window_{wish.window}")]
+    parts: list[str] = [t(f"top.window_{wish.window}")]
     if wish.max_rank is not None:
         parts.append(t("settings.rules.says_rank", rank=number(wish.max_rank)))
     if wish.min_score is not None:
@@ -105,6 +108,7 @@ def _lang(name: str) -> str:
 
 def _open(rule_id: str | None) -> None:
     st.session_state[_OPEN] = rule_id
+    st.session_state.pop(_CHECKED, None)
 
 
 def _enable(rule_id: str) -> None:
@@ -171,7 +175,7 @@ def _form(mine: Studio, rule: Rule | None) -> None:
         )  # fmt: skip
         with st.container(horizontal=True):
             sent = st.form_submit_button(
-                t("settings.save"), type="primary", icon=":material/save:", key=f"rule_save_{name}"
+                t("settings.rules.check"), type="primary", icon=":material/rule:", key=f"rule_check_{name}"
             )
             st.form_submit_button(t("settings.cancel"), on_click=_open, args=(None,), key=f"rule_close_{name}")
     if sent:
@@ -184,7 +188,11 @@ def _form(mine: Studio, rule: Rule | None) -> None:
                 "window": window, "max_rank": rank, "min_score": score, "min_channels": int(channels),
                 "topic_language": lang, "per_day": int(per_day),
             }  # fmt: skip
-            _put(mine, title, said | made, rule)
+            st.session_state[_CHECKED] = (name, title, _checked(said | made))
+    of, title, wish = st.session_state.get(_CHECKED, (None, "", None))
+    if of == name and isinstance(wish, TopicRule):
+        with guarded():
+            _confirm(mine, title, wish, rule)
 
 
 def _made(wish: TopicRule, name: str) -> dict[str, Any]:
@@ -211,15 +219,37 @@ def _made(wish: TopicRule, name: str) -> dict[str, Any]:
     return {"platforms": tuple(platforms), "goal": goal, "language": language, "tone": tone}
 
 
-def _put(mine: Studio, name: str, said: Mapping[str, Any], rule: Rule | None) -> None:
+def _checked(said: Mapping[str, Any]) -> TopicRule:
     try:
-        wish = TopicRule.model_validate(dict(said))
+        return TopicRule.model_validate(dict(said))
     except ValidationError as error:
         raise SettingsError(first_of(error)) from error
-    enabled = rule.enabled if rule else True
-    mine.rules.put(name, wish, enabled=enabled, rule_id=rule.id if rule else None)
-    _open(None)
-    done(t("settings.rules.saved"))
+
+
+def _confirm(mine: Studio, title: str, wish: TopicRule, rule: Rule | None) -> None:
+    """What the rule would order now, before it does; and the button that sets it."""
+    topics = mine.rules.preview(wish, rule_id=rule.id if rule else None)
+    with st.container(border=True, key="rule_preview"):
+        st.markdown(f"**{t('settings.rules.would', count=len(topics))}**")
+        rows = "".join(f"<li>{escape(topic.title)} <small>{escape(_figures(topic))}</small></li>" for topic in topics)
+        if rows:
+            st.html(f'<ol class="ts-detail">{rows}</ol>')
+        if st.button(
+            t("settings.rules.confirm"), type="primary", icon=":material/save:",
+            key=f"rule_save_{rule.id if rule else NEW}",
+        ):  # fmt: skip
+            mine.rules.put(title, wish, enabled=rule.enabled if rule else True, rule_id=rule.id if rule else None)
+            _open(None)
+            done(t("settings.rules.saved"))
+
+
+def _figures(topic: RankedTopic) -> str:
+    return t(
+        "settings.rules.would_be",
+        rank=number(topic.rank),
+        score=number(topic.score, 2),
+        channels=number(topic.channels),
+    )
 
 
 def _scores(mine: Studio) -> str | None:

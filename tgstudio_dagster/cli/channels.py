@@ -18,6 +18,7 @@ from tgstudio_dagster.cli.materializing import (
     stale_ranges,
 )
 from tgstudio_dagster.cli.output import (
+    Clock,
     JsonOption,
     TenantOption,
     console,
@@ -27,6 +28,7 @@ from tgstudio_dagster.cli.output import (
     parse_day,
     print_json,
     print_table,
+    read_text,
     shorten,
 )
 from tgstudio_dagster.core.errors import SourceError
@@ -102,7 +104,7 @@ def unsubscribe(
 def subscriptions(tenant: TenantOption, as_json: JsonOption = False) -> None:
     """The channels followed: status, how far they are read, what is asked for and waits."""
     studio = open_studio(tenant)
-    found, waiting = studio.follows.all(), studio.follows.requests()
+    found, waiting, clock = studio.follows.all(), studio.follows.requests(), Clock.of(studio)
     if as_json:
         fields = ("reference", "status", "error", "not_before", "created_at")
         print_json(
@@ -116,11 +118,12 @@ def subscriptions(tenant: TenantOption, as_json: JsonOption = False) -> None:
         console.print(f"Nothing followed yet: `tgstudio subscribe --tenant {tenant} @channel`.")
     if found:
         print_table(
-            ["id", "channel", "status", "", "#members", "read", "history", "error"], [_row(one) for one in found]
+            ["id", "channel", "status", "", "#members", clock.head("read"), "history", "error"],
+            [_row(one, clock) for one in found],
         )
     if waiting:
-        rows = [[one.reference, one.status, _when(one.not_before), shorten(one.error, 100)] for one in waiting]
-        print_table(["asked for", "status", "not before", "why"], rows)
+        rows = [[one.reference, one.status, _when(one.not_before, clock), shorten(one.error, 100)] for one in waiting]
+        print_table(["asked for", "status", clock.head("not before"), "why"], rows)
 
 
 def refresh(tenant: TenantOption) -> None:
@@ -173,10 +176,7 @@ def _references(
 
     wanted = list(given)
     if file is not None:
-        try:
-            wanted += [str(one) for one in parse_list(file.read_text(encoding="utf-8-sig"))]
-        except (OSError, UnicodeDecodeError) as error:
-            raise SourceError(f"{file}: can't be read as text in UTF-8: {error}.") from error
+        wanted += [str(one) for one in parse_list(read_text(file))]
     if dialogs or folder is not None:
         import asyncio
 
@@ -198,34 +198,19 @@ def _tell_troubles(studio: Studio) -> None:
     last = tenant_read(studio.scope.catalog, studio.tenant.slug)
     if last.error is not None:
         errors.print(f"[yellow]note[/] {escape(last.error)}", highlight=False, soft_wrap=True)
+    clock = Clock.of(studio)
     for one in studio.accounts.waits(datetime.now(UTC)):
         errors.print(
-            f"[yellow]waits[/] {escape(one.account)}: {one.method} until {_when(one.not_before)} UTC, as Telegram asks",
+            f"[yellow]waits[/] {escape(one.account)}: {one.method} until {clock.told(one.not_before)}, as Telegram asks",
             highlight=False,
         )
 
 
 def _print_estimate(studio: Studio, *, as_json: bool) -> None:
-    import asyncio
+    from tgstudio_dagster.services.follows import together
 
-    from tgstudio_dagster.core.days import DayRange
-    from tgstudio_dagster.core.settings import settings
-    from tgstudio_dagster.telegram.reading.estimate import together
-    from tgstudio_dagster.telegram.reading.surveying import survey_tenant
-
-    keys = open_keys(studio)
-    days = DayRange(date.fromisoformat(settings().first_day), datetime.now(UTC).date())
     with errors.status("asking Telegram"):
-        found = asyncio.run(
-            survey_tenant(
-                keys.tenant,
-                catalog=keys.catalog,
-                vault=keys.vault,
-                settings=keys.settings,
-                days=days,
-                now=lambda: datetime.now(UTC),
-            )
-        )
+        found = studio.follows.estimate()
     total = together(found.values())
     titles = {one.channel_id: one.title for one in studio.follows.all()}
     if as_json:
@@ -241,14 +226,14 @@ def _print_estimate(studio: Studio, *, as_json: bool) -> None:
     console.print(f"Together {total.messages:,} messages, {total.requests:,} requests, {total.minutes:.1f} minutes.")
 
 
-def _row(one: SubscriptionView) -> list[str]:
+def _row(one: SubscriptionView, clock: Clock) -> list[str]:
     return [
         str(one.channel_id),
         one.title if one.username is None else f"{one.title} @{one.username}",
         one.status,
         one.visibility,
         "" if one.members is None else f"{one.members:,}",
-        _when(one.read_at),
+        _when(one.read_at, clock),
         _history(one),
         shorten(one.error, 80),
     ]
@@ -262,5 +247,5 @@ def _history(one: SubscriptionView) -> str:
     return f"from {wanted}" if done else f"from {wanted}: read to {one.filled_from}"
 
 
-def _when(moment: datetime | date | None) -> str:
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
+def _when(moment: datetime | None, clock: Clock) -> str:
+    return clock.text(moment, "%Y-%m-%d %H:%M")

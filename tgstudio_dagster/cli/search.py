@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from tgstudio_dagster.cli.output import (
+    Clock,
     JsonOption,
     TenantOption,
     console,
@@ -50,26 +51,31 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Posts of the whole history that hold what is asked for, best first. Before a query with -word write `--`."""
-    page = open_studio(tenant).posts.search(
-        query,
-        by=by,
-        first=parse_day(first),
-        last=parse_day(last),
-        channels=channel or (),
-        langs=lang or (),
-        comments=comments,
-        deleted=deleted,
-        limit=limit,
-        cursor=cursor,
+    studio = open_studio(tenant)
+    page, clock = (
+        studio.posts.search(
+            query,
+            by=by,
+            first=parse_day(first),
+            last=parse_day(last),
+            channels=channel or (),
+            langs=lang or (),
+            comments=comments,
+            deleted=deleted,
+            limit=limit,
+            cursor=cursor,
+        ),
+        Clock.of(studio),
     )
     if as_json:
         print_json(page.as_json())
         return
     if page.hits:
         rows: list[list[str | Text]] = [
-            [f"{hit.date:%d.%m.%Y %H:%M}", hit.channel or hit.channel_title, _marked(hit), hit.url] for hit in page.hits
+            [clock.text(hit.date, "%d.%m.%Y %H:%M"), hit.channel or hit.channel_title, _marked(hit), hit.url]
+            for hit in page.hits
         ]
-        print_table(["date", "channel", "text", "link"], rows)
+        print_table([clock.head("date"), "channel", "text", "link"], rows)
     else:
         console.print(NOTHING[by])
     if page.related:

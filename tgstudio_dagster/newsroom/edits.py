@@ -68,19 +68,30 @@ def check_version(
     if image is not None:
         chosen = next((candidate for candidate in images if candidate.n == image), None)
         if chosen is None:
-            raise NewsroomError(f"the order has no image {image}; it has {_listed(images)}.", field="image")
+            raise NewsroomError(f"the order has no image {image}; it has {_listed(images)}.", field="image").coded(
+                "image.unknown", image=image + 1
+            )
         if refused := image_refused(chosen, target):
-            raise NewsroomError(f"{target.title} can't take image {image}: {refused}.", field="image")
+            raise NewsroomError(f"{target.title} can't take image {image}: {refused}.", field="image").coded(
+                "image.refused", image=image + 1, platform=target.title
+            )
     shown = preview(text, target, with_image=with_image or image is not None)
     if not shown.fits:
         what = "is empty" if shown.count == 0 else f"has {shown.count} of {shown.limit} {shown.unit}"
-        raise NewsroomError(f"{what}; {target.title} takes 1 to {shown.limit}.", field="text")
+        raise NewsroomError(f"{what}; {target.title} takes 1 to {shown.limit}.", field="text").coded(
+            "text.empty" if shown.count == 0 else "text.too_long",
+            count=shown.count,
+            limit=shown.limit,
+            platform=target.title,
+        )
     if bad := next((tag for tag in hashtags if not is_hashtag(tag)), None):
-        raise NewsroomError(f"{bad!r} is none; write letters, digits and _ only, not a digit first.", field="hashtags")
+        raise NewsroomError(
+            f"{bad!r} is none; write letters, digits and _ only, not a digit first.", field="hashtags"
+        ).coded("hashtag.wrong", hashtag=bad)
     if target.hashtag_limit is not None and len(hashtags) > target.hashtag_limit:
         raise NewsroomError(
             f"{len(hashtags)} are given; {target.title} takes at most {target.hashtag_limit}.", field="hashtags"
-        )
+        ).coded("hashtag.too_many", count=len(hashtags), limit=target.hashtag_limit, platform=target.title)
 
 
 def image_refused(image: Image, target: Platform) -> str | None:

@@ -21,6 +21,7 @@ from tgstudio_dagster.core.sockets import is_socket_taken
 from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.posts import CHANNEL_LINES, MESSAGES
+from tgstudio_dagster.operate.standing import ports_of_up
 from tgstudio_dagster.topics.footers import LEARNT_DAYS, add_counts, repeated
 from tgstudio_dagster.topics.sentence import DEFAULT, DEFAULT_MODEL, LEXICAL
 from tgstudio_dagster.web.auth.local import LocalAccounts
@@ -147,6 +148,8 @@ def _web(settings: Settings) -> list[Finding]:
         web, local = web_settings(), len(LocalAccounts(settings).all())
     except SettingsError as error:
         return [Finding(what="web app", status="failed", detail=str(error))]
+    # The studio of this home may listen elsewhere than this terminal's variables say.
+    web = web.model_copy(update={"port": ports_of_up(settings).get("TGSTUDIO_WEB_PORT", web.port)})
     with socket.socket() as probe:
         probe.settimeout(1)
         running = probe.connect_ex(("127.0.0.1", web.port)) == 0

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -20,6 +21,7 @@ from tgstudio_dagster.core.settings import ReaderSettings, Settings, WebSettings
 from tgstudio_dagster.core.settings.machine import DAGSTER_PATH
 from tgstudio_dagster.core.sockets import is_socket_taken
 from tgstudio_dagster.operate.processes import HOST, LOCATION, Places, is_taken, programs
+from tgstudio_dagster.operate.standing import noted
 from tgstudio_dagster.operate.supervisor import Supervisor
 from tgstudio_dagster.web.auth.local import LocalAccounts, new_password
 
@@ -34,7 +36,11 @@ def up(settings: Settings, web: WebSettings, reader: ReaderSettings, say: Callab
     One that dies is started again, and that is said; see `supervisor.py` for how often.
     """
     home = prepare_home(settings)
-    with TemporaryDirectory(prefix="tgstudio_up_") as sockets, (home.parent / "up.log").open("ab") as log:
+    with (
+        TemporaryDirectory(prefix="tgstudio_up_") as sockets,
+        (home.parent / "up.log").open("ab") as log,
+        ExitStack() as left,
+    ):
         # A socket's path has little room: the home's may be too long.
         places = Places(settings, web, reader, Path(sockets) / "code", home / "workspace.yaml")
         for variable, port in places.ports().items():
@@ -47,6 +53,7 @@ def up(settings: Settings, web: WebSettings, reader: ReaderSettings, say: Callab
                 f"{settings.dagster_socket_path} is taken: another `tgstudio up` runs in this home. End it first.",
                 field="TGSTUDIO_DAGSTER_SOCKET",
             )
+        left.enter_context(noted(settings, places.ports()))
         for line in first_start(settings):
             say(line)
         server = {"grpc_server": {"socket": str(places.socket), "location_name": LOCATION}}

@@ -118,6 +118,7 @@ _ROWS = (
     # chats
     _reads("chats.all", routes=("GET /v1/chats",), tools=("telegram_chats",), pages=("feed",)),
     _reads("chats.get"),
+    _reads("chats.imported", turn=True, pages=("subscriptions", "usage")),
     _edits("chats.sync", "ask Telegram for chats", routes=("POST /v1/sync/chats",), pages=("subscriptions",)),
     _edits("chats.draft", "post", scope="send"),
     _edits(
@@ -161,6 +162,7 @@ _ROWS = (
         "pairings.get", scope="admin", routes=("GET /v1/auth/qr/{login_id}", "GET /v1/auth/phone/{login_id}"),
         tools=("telegram_auth:pairing",),
     ),
+    _reads("pairings.lacking", scope="admin", pages=("onboarding",)),
     _reads("pairings.own", scope="admin", pages=("onboarding",)),
     _edits(
         "pairings.submit_code", _PAIR, scope="admin", routes=("POST /v1/auth/phone/{login_id}/code",),
@@ -197,6 +199,7 @@ _ROWS = (
     _reads("orders.all", commands=("orders",)),
     _reads("orders.page", routes=("GET /v1/orders",), pages=("exclusive",)),
     _reads("orders.get"),
+    _reads("orders.origin", pages=("packages", "exclusive")),
     _reads("orders.status", routes=("GET /v1/orders/{order_id}",), pages=("exclusive",)),
     _reads("orders.results"),
     _edits(
@@ -231,6 +234,7 @@ _ROWS = (
     _edits("watches.seen", "move a watch", tools=("telegram_monitor:seen",)),
     # rules
     _reads("rules.all", routes=("GET /v1/rules",), pages=("settings",), commands=("rules",)),
+    _reads("rules.preview", turn=True, pages=("settings",)),
     _edits("rules.put", "set rules", routes=("POST /v1/rules", "PUT /v1/rules/{rule_id}"), pages=("settings",)),
     _edits(
         "rules.delete", "delete rules", confirmed=("page",), routes=("DELETE /v1/rules/{rule_id}",),
@@ -320,7 +324,7 @@ def allowed(
     if RANK[principal.role] < RANK[row.role]:
         raise ForbiddenError(
             row.refusal or f"a viewer may read, not {row.what}; ask an editor or an owner of the tenant.", field="role"
-        )
+        ).coded(f"role.{row.role}")
 
 
 def may(action: str, principal: Principal, scopes: Scopes | None = None, *, off: Collection[str] = frozenset()) -> bool:

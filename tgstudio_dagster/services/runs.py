@@ -153,7 +153,7 @@ class RunsClient:
         except (httpx2.HTTPError, ValueError) as error:
             raise RunsError(
                 f"Dagster's web server does not answer ({type(error).__name__}); `tgstudio up` starts it."
-            ) from error
+            ).coded("dagster.silent") from error
         if body.get("errors") or not isinstance(body.get("data"), dict):
             reason = "; ".join(str(one.get("message")) for one in body.get("errors") or ()) or "no data"
             raise RunsError(f"Dagster refused a question: {reason}")

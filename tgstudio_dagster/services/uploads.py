@@ -55,7 +55,7 @@ class Uploads(Service):
         if extension not in EXTENSIONS:
             raise SourceError(
                 f"{file}: upload result.json of Telegram Desktop, a dump (.jsonl), or the export's folder as .zip."
-            )
+            ).coded("upload.extension", file=file)
         catalog, principal = self.scope.catalog, self.scope.principal
         refuse_over_waiting(catalog, principal)
         now, largest = utc_now(), web_settings().upload_megabytes * 2**20
@@ -90,7 +90,7 @@ class Uploads(Service):
         principal = self.scope.principal
         source = Path(path.strip()).expanduser()
         if not path.strip() or not source.exists():
-            raise SourceError(f"{path}: no such file or folder on this machine.")
+            raise SourceError(f"{path}: no such file or folder on this machine.").coded("upload.no_path", path=path)
         return create_upload(
             self.scope.catalog,
             principal,
@@ -143,4 +143,4 @@ def _refuse_larger(size: int, largest: int) -> None:
         raise LimitError(
             f"The file has more than {largest // 2**20} MB, the largest that is taken in here; split it, or have the operator "
             "import it from a path of the machine."
-        )
+        ).coded("upload.too_large", megabytes=largest // 2**20)

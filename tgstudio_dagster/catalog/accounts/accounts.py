@@ -73,7 +73,7 @@ def add_account(
                 raise LimitError(
                     f"the tenant's plan allows {limit}, and {used} are paired; remove one, or change the plan.",
                     field="accounts",
-                )
+                ).coded("limit.accounts", limit=limit, used=used)
         if account is None:
             account = TgAccount(id=new_id(), tenant=tenant, telegram_id=telegram_id)
             rows.add(account)
@@ -127,7 +127,9 @@ def session_of(catalog: Catalog, tenant: str, vault: Vault, account_id: str) -> 
     """
     account = get_account(catalog, tenant, account_id)
     if account.session_cipher is None:
-        raise ConflictError(f"Account {account_id} ({account.name}) has no session: pair it again.")
+        raise ConflictError(f"Account {account_id} ({account.name}) has no session: pair it again.").coded(
+            "account.no_session", name=account.name
+        )
     return vault.open(account.session_cipher, tenant=tenant, account_id=account_id)
 
 

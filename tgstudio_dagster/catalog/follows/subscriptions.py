@@ -298,7 +298,9 @@ def move_subscription(catalog: Catalog, principal: Principal, channel_id: int, a
         row = _known(session, principal.tenant, channel_id)
         _active_account(session, account_id)
         if row.status == "ended":
-            raise ConflictError(f"The subscription of {row.reference} has ended; subscribe anew.")
+            raise ConflictError(f"The subscription of {row.reference} has ended; subscribe anew.").coded(
+                "subscription.ended"
+            )
         detail = {"from": row.account_id, "to": account_id}
         audit(session, principal, "subscription.move", str(channel_id), detail)
         row.account_id, row.status, row.error, row.checked_at = account_id, "active", None, None
@@ -347,7 +349,7 @@ def _refuse_over_limit(session: Session, tenant: Principal | str, *, used: int) 
         raise LimitError(
             f"the tenant's plan allows {limit}, and {used} are followed or asked for; end one, or change the plan.",
             field="channels",
-        )
+        ).coded("limit.channels", limit=limit, used=used)
 
 
 def _requests(status: str | None) -> Select[SubscriptionRequest]:

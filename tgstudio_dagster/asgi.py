@@ -32,6 +32,7 @@ from tgstudio_dagster.web.api import spec
 from tgstudio_dagster.web.auth import routes as auth
 from tgstudio_dagster.web.gate import Gate
 from tgstudio_dagster.web.headers import SafeHeaders
+from tgstudio_dagster.web.limits import BodyLimits
 from tgstudio_dagster.web.shell import Shell
 
 PAGES = PROJECT / "streamlit_app" / "app.py"
@@ -64,6 +65,7 @@ def build_app(platform: Platform, *, pages: Pages | None = None) -> FastAPI:
             # Streamlit hangs its handler on it again: addresses with codes of sign-ins would be logged.
             logging.getLogger("uvicorn.access").disabled = True
             await stack.enter_async_context(server.session_manager.run())
+            await asyncio.to_thread(platform.staged.sweep, seconds=0)
             watching = asyncio.create_task(gate.watch())
             stack.callback(watching.cancel)
             outbox = dispatching(platform.catalog, platform.settings)
@@ -127,6 +129,7 @@ def _wrap(app: FastAPI, platform: Platform) -> None:
             allow_headers=["authorization", "content-type", "idempotency-key", "if-none-match", "x-request-id"],
             expose_headers=["etag", "link", "location", "retry-after", "x-request-id"],
         )
+    app.add_middleware(BodyLimits)
     app.add_middleware(metrics.Measured)
     app.add_middleware(problems.RequestIds)
     app.add_middleware(SafeHeaders, web=web)

@@ -30,6 +30,7 @@ from tgstudio_dagster.services.limits import Limiter
 from tgstudio_dagster.services.runs import RunsClient
 from tgstudio_dagster.services.scope import COMMAND_LINE, Credential, Scope, open_search
 from tgstudio_dagster.services.sessions import Signer
+from tgstudio_dagster.services.staged import StagedFiles
 from tgstudio_dagster.services.studio import Studio
 from tgstudio_dagster.services.turns import Turns
 from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
@@ -108,6 +109,11 @@ class Platform:
     def history(self) -> History:
         """Where programs' calls are noted."""
         return History(self.catalog)
+
+    @cached_property
+    def staged(self) -> StagedFiles:
+        """Files that browsers are handing in."""
+        return StagedFiles(self.settings.home.resolve() / "staged", self.web_settings.upload_megabytes * 2**20)
 
     def csrf_token(self, sid: str) -> str:
         """What a session's forms carry as `csrf`, its scripts as `X-CSRF-Token`."""

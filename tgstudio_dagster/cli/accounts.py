@@ -40,11 +40,15 @@ def login(
     """Pair a Telegram account with a tenant: scan a QR code, or enter a number and the code that Telegram sends."""
     from pydantic import SecretStr
 
+    from tgstudio_dagster.catalog.accounts.accounts import account_limit
     from tgstudio_dagster.catalog.people.principals import operator
     from tgstudio_dagster.core.settings import telegram_settings
 
     settings, vault, catalog = telegram_settings(), _vault(), _catalog()
     principal = operator(catalog, tenant)
+    taken = account_limit(catalog, principal)
+    if taken is not None:
+        errors.print(f"[yellow]{escape(taken)}[/]", highlight=False, soft_wrap=True)
     from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
 
     with PairingDesk(catalog, vault, settings) as desk:

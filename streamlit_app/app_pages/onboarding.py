@@ -105,11 +105,21 @@ def _pair(mine: Studio, way: str) -> None:
         with left:
             st.subheader(t(f"onboarding.{way}.head"), anchor=False)
             _how(way)
+            _say_limit(mine)
             with guarded():
                 _begin(mine, way)
         with right:
             st.html(f'<div class="ts-aside-note"><span class="ts-icon" aria-hidden="true">verified_user</span>'
                     f"<p>{escape(t('onboarding.safety'))}</p></div>")  # fmt: skip
+
+
+def _say_limit(mine: Studio) -> None:
+    """Before anybody scans: that all accounts of the plan are taken."""
+    paired = [account.name for account in mine.accounts.all() if account.status != "removed"]
+    limit = mine.usage.limits().accounts
+    if len(paired) >= limit:
+        names = ", ".join(_plain(name) for name in paired)
+        st.info(t("onboarding.plan_full", limit=limit, names=names), icon=":material/group:")
 
 
 def _begin(mine: Studio, way: str) -> None:

@@ -318,6 +318,21 @@ def test_failed_wishes_for_a_channel_that_is_followed_by_now_go(desk: Reads, tel
     assert left == ["@nobody_here"]
 
 
+def test_a_wish_that_waits_goes_when_its_channel_is_followed_another_way(desk: Reads, telegram: TelegramServer) -> None:
+    user = telegram.add_user()
+    desk.account(user)
+    channel = telegram.add_channel("news")
+    telegram.join(channel, user)
+    ask(desk, "@news", since=date(2026, 1, 1), comments=True)
+    telegram.fail("contacts.resolveUsername", "FLOOD_WAIT_18000")
+    settle(desk)
+    ask(desk, str(channel.id), since=date(2026, 3, 1))
+    settle(desk)
+    assert {request.status for request in requests(desk.paired.catalog, desk.tenant)} == {"done"}
+    view = desk.subscription(channel)
+    assert (view.since, view.comments) == (date(2026, 1, 1), True)
+
+
 def test_a_session_in_use_leaves_wishes_queued(desk: Reads, telegram: TelegramServer) -> None:
     telegram.add_channel("news")
     account = desk.account(telegram.add_user())

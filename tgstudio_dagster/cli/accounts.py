@@ -41,11 +41,15 @@ def login(
     """Pair a Telegram account with a tenant: scan a QR code, or enter a number and the code that Telegram sends."""
     from pydantic import SecretStr
 
+    from tgstudio_dagster.catalog.accounts.accounts import account_limit
     from tgstudio_dagster.core.settings import telegram_settings
     from tgstudio_dagster.services.accounts import Pairings
     from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
 
     scope = open_studio(tenant).scope
+    taken = account_limit(scope.catalog, scope.principal)
+    if taken is not None:
+        errors.print(f"[yellow]{escape(taken)}[/]", highlight=False, soft_wrap=True)
     with PairingDesk(scope.catalog, _vault(), telegram_settings()) as desk:
         pairings = Pairings(replace(scope, open_desk=lambda: desk))
         if phone:

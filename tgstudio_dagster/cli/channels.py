@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 AccountOption = Annotated[
     str | None, typer.Option("--account", help="Id of the account that reads; default: the first active one.")
 ]
+
+_MOST_LINES = 20
 
 
 def subscribe(
@@ -143,6 +145,7 @@ def backfill(
     from tgstudio_dagster.catalog.follows.standings import standings
     from tgstudio_dagster.core.settings import settings
     from tgstudio_dagster.reader.decide.history import decide
+    from tgstudio_dagster.telegram.reading.completeness import missing
 
     studio = open_studio(tenant)
     if estimate:
@@ -159,13 +162,34 @@ def backfill(
         days = slices[0].days
         read_telegram(studio, days)
         materialize_ranges(studio, stale_ranges(studio.scope.lake))
-        console.print(f"{days.first} … {days.last}: read")
+        active = [view for view in studio.follows.all() if view.status == "active"]
+        wholly = not any(missing(view, max(days.first, earliest)) for view in active)
+        console.print(f"{days.first} … {days.last}: {'read' if wholly else 'not wholly read'}")
     fetch_files(studio)
     _tell_troubles(studio)
-    if any(standing.unfilled for standing in found):
-        console.print("It can't go on now. Run it again later, or leave it to the reader.")
-    else:
-        console.print("All history that was asked for is read.")
+    _tell_missing(studio, earliest)
+
+
+def _tell_missing(studio: Studio, earliest: date) -> None:
+    """Whether all history that was asked for is read; what is not, channel by channel, with the reason."""
+    from tgstudio_dagster.telegram.reading.completeness import missing
+
+    lost = {account.id: account.error for account in studio.accounts.all() if account.status in ("expired", "banned")}
+    views = [
+        replace(view, error=lost.get(view.account_id or "", view.error))
+        for view in studio.follows.all()
+        if view.status != "ended"
+    ]
+    waiting = [f"{one.reference}: not followed yet" for one in studio.follows.requests() if one.status == "queued"]
+    unread = [f"{view.title}: {why}" for view in views if (why := missing(view, earliest)) is not None] + waiting
+    if not unread:
+        console.print("All history that was asked for is read." if views else "Nothing is followed that could be read.")
+        return
+    for line in unread[:_MOST_LINES]:
+        errors.print(f"[yellow]not read[/] {escape(line)}", highlight=False, soft_wrap=True)
+    if len(unread) > _MOST_LINES:
+        errors.print(f"and {len(unread) - _MOST_LINES} more", highlight=False)
+    console.print("It can't go on now. Run it again later, or leave it to the reader.")
 
 
 def _references(
@@ -183,7 +207,11 @@ def _references(
         from tgstudio_dagster.telegram.reading.listing import list_dialogs
 
         with errors.status("asking for the account's channels"):
-            wanted += asyncio.run(list_dialogs(open_keys(studio), folder=folder, account_id=account))
+            listed = asyncio.run(list_dialogs(open_keys(studio), folder=folder, account_id=account))
+        if not listed:
+            where = "among its chats" if folder is None else f"in its folder {folder!r}"
+            raise SourceError(f"The account has no channel or supergroup {where}.")
+        wanted += listed
     if not wanted:
         raise SourceError(
             "Name a channel (@name, t.me/name, an invite or an id), or give --file, --dialogs or --folder."

@@ -27,6 +27,7 @@ from tgstudio_dagster.core.principal import Principal
 
 __all__ = [
     "TgAccount",
+    "account_limit",
     "add_account",
     "erase_account",
     "get_account",
@@ -102,6 +103,21 @@ def _begin_anew(rows: Session, account_id: str) -> None:
 
 def _hashes_forgotten(account_id: str) -> Update:
     return update(AccountChannelState).where(AccountChannelState.account_id == account_id).values(access_hash=None)
+
+
+def account_limit(catalog: Catalog, tenant: Principal | str) -> str | None:
+    """What to know before somebody pairs: that the plan's accounts are all taken; None while there is room."""
+    with catalog.tenant_session(tenant) as rows:
+        limit = limits_within(rows, tenant).accounts
+        paired = list(
+            rows.scalars(select(TgAccount).where(TgAccount.status != "removed").order_by(TgAccount.created_at))
+        )
+    if len(paired) < limit:
+        return None
+    names = ", ".join(account.name for account in paired)
+    again = f" Only {names} can be paired again." if paired else ""
+    accounts, are = "account" if limit == 1 else "accounts", "is" if len(paired) == 1 else "are"
+    return f"The tenant's plan allows {limit} {accounts}, and {len(paired)} {are} paired.{again}"
 
 
 def list_accounts(catalog: Catalog, tenant: Principal | str) -> list[TgAccount]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal, TypedDict, Unpack
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from tgstudio_dagster.catalog.accounts.accounts import unknown_account
@@ -217,15 +217,8 @@ def subscribe(
             session.add(row)
         if row.status != "active":
             detail = {"reference": reference, "account_id": account_id}
-            session.add(
-                AuditEntry(
-                    tenant=tenant,
-                    user_id=created_by,
-                    action="subscription.begin",
-                    subject=str(channel_id),
-                    detail=detail,
-                )
-            )
+            begun = {"action": "subscription.begin", "subject": str(channel_id), "detail": detail}
+            session.add(AuditEntry(tenant=tenant, user_id=created_by, **begun))
         if row.status == "active" and not chosen and _is_active(session, row.account_id):
             account_id = row.account_id or account_id
         if followed:
@@ -234,19 +227,26 @@ def subscribe(
         row.account_id, row.reference, row.visibility, row.members = account_id, reference, visibility, members
         row.since = None if row.since is None or since is None else min(row.since, since)
         row.comments, row.status, row.error, row.checked_at = comments, "active", None, utc_now()
-        _grant_failed(session, channel_id, reference)
+        session.flush()
+        _grant_others(session, row, reference)
         return row
 
 
-def _grant_failed(session: Session, channel_id: int, reference: str) -> None:
-    """Wishes for the channel that have failed are granted now."""
-    username = session.scalar(select(Channel.username).where(Channel.channel_id == channel_id))
-    names = {reference, str(channel_id), *([f"@{username.lower()}"] if username else [])}
-    session.execute(
-        update(SubscriptionRequest)
-        .where(SubscriptionRequest.status == "failed", SubscriptionRequest.reference.in_(names))
-        .values(status="done", error=None, channel_id=channel_id)
+def _grant_others(session: Session, row: Subscription, reference: str) -> None:
+    """Other wishes for the channel are granted now: those that have failed, and those that wait, with what they ask for."""
+    username = session.scalar(select(Channel.username).where(Channel.channel_id == row.channel_id))
+    names = {reference, str(row.channel_id), *([f"@{username.lower()}"] if username else [])}
+    others = select(SubscriptionRequest).where(
+        SubscriptionRequest.status.in_(("queued", "failed")),
+        SubscriptionRequest.reference.in_(names),
+        SubscriptionRequest.account_id.is_(None) | (SubscriptionRequest.account_id == row.account_id),
     )
+    for request in session.scalars(others):
+        if request.status == "queued":
+            row.since = None if row.since is None or request.since is None else min(row.since, request.since)
+            row.comments = row.comments or request.comments
+        request.status, request.error, request.not_before = "done", None, None
+        request.channel_id = row.channel_id
 
 
 def list_subscriptions(catalog: Catalog, tenant: Principal | str) -> list[SubscriptionView]:

@@ -120,6 +120,10 @@ async def _work_off(
             desk = _Desk(keys, account_id, client, now)
             silent: UnreachableError | None = None
             for request in queue:
+                if not await keys.catalog.ask(_waits, keys.tenant, request.id):
+                    # Another wish for the same channel was granted before.
+                    done.append(Outcome(request.id, request.reference, "done"))
+                    continue
                 try:
                     done.append(await desk.settle(request))
                     silent = None
@@ -241,6 +245,10 @@ async def _leave(
         not_before = until or request.not_before or now
         await keys.catalog.ask(defer_request, keys.tenant, request.id, not_before=not_before, error=error)
     return Outcome(request.id, request.reference, "queued", error=error)
+
+
+def _waits(catalog: Catalog, tenant: str, request_id: str) -> bool:
+    return any(request.id == request_id for request in requests(catalog, tenant, "queued"))
 
 
 def _unusable(account: TgAccount | None) -> str:

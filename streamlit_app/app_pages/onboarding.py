@@ -118,7 +118,7 @@ def _say_limit(mine: Studio) -> None:
     paired = [account.name for account in mine.accounts.all() if account.status != "removed"]
     limit = mine.usage.limits().accounts
     if len(paired) >= limit:
-        names = ", ".join(_plain(name) for name in paired)
+        names = ", ".join(paired)
         st.info(t("onboarding.plan_full", limit=limit, names=names), icon=":material/group:")
 
 

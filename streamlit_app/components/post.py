@@ -76,7 +76,7 @@ def _head(row: Mapping[str, Any], zone: ZoneInfo, *, with_day: bool) -> str:
     posted = row["date"]
     name = f"<span>@{escape(row['channel'])}</span>" if row.get("channel") else ""
     shown = moment(posted, zone) if with_day else clock(posted, zone)
-    marks = []
+    marks: list[tuple[str, str, str, str]] = []
     if row.get("deleted_at") is not None:
         marks.append(("red", "delete", t("post.deleted"), t("post.deleted_at", moment=moment(row["deleted_at"], zone))))
     edits = row.get("edits") or (row.get("version") or 1) - 1

@@ -22,6 +22,7 @@ from tgstudio_dagster.cli import (
     mcp,
     newsroom,
     operate,
+    people,
     rank,
     read,
     search,
@@ -31,6 +32,7 @@ from tgstudio_dagster.cli import (
 )
 from tgstudio_dagster.cli.output import console, errors
 from tgstudio_dagster.core.errors import TGStudioError
+from tgstudio_dagster.core.private import keep_private
 
 app = typer.Typer(
     name="tgstudio",
@@ -92,7 +94,13 @@ app.command()(operate.up)
 app.command()(operate.demo)
 app.add_typer(evaluate.evaluate_app, name="evaluate")
 app.add_typer(tenants.tenant_app, name="tenant")
+tenants.user_app.command("disable")(people.user_disable)
+tenants.user_app.command("enable")(people.user_enable)
+tenants.user_app.command("remove")(people.user_remove)
+tenants.user_app.command("totp")(people.user_totp)
 app.add_typer(tenants.user_app, name="user")
+app.add_typer(people.member_app, name="member")
+app.command()(people.sessions)
 app.add_typer(accounts.keys_app, name="keys")
 
 for capability, commands in load_all("commands"):
@@ -101,6 +109,7 @@ for capability, commands in load_all("commands"):
 
 def main() -> None:
     """Entry point: the product's errors become one line on stderr and exit code 1."""
+    keep_private()
     try:
         app()
     except TGStudioError as error:

@@ -19,7 +19,7 @@ from tgstudio_dagster.core.home import PROJECT, prepare_home
 from tgstudio_dagster.core.settings import ReaderSettings, Settings, WebSettings
 from tgstudio_dagster.operate.processes import HOST, LOCATION, Places, is_taken, programs
 from tgstudio_dagster.operate.supervisor import Supervisor
-from tgstudio_dagster.web.auth.local import LocalAccounts, new_password
+from tgstudio_dagster.services.local_accounts import LocalAccounts, new_password
 
 FIRST_TENANT = "main"
 FIRST_LOGIN = "operator"

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import select
-
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.departures import changed_account
-from tgstudio_dagster.catalog.people.models import User
+from tgstudio_dagster.catalog.people.departures import adopt_account, changed_account, local_users
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import SettingsError
 from tgstudio_dagster.services.local_accounts import LocalAccounts
@@ -30,17 +27,14 @@ def notice_changes(catalog: Catalog, accounts: LocalAccounts) -> int:
     except SettingsError as error:
         _LOG.warning("%s", error)
         return 0
-    with catalog.reading() as session:
-        users = list(session.scalars(select(User).where(User.login.is_not(None))))
     changed = 0
-    for user in users:
+    for user in local_users(catalog):
         now_is = hashes.get(user.login or "", GONE)
         if user.account_hash == now_is:
             continue
         if user.account_hash is None and now_is != GONE:
             # From before accounts were watched: what it is now is what it was.
-            with catalog.session() as session:
-                session.get_one(User, user.id).account_hash = now_is
+            adopt_account(catalog, user.id, now_is)
             continue
         ended = changed_account(catalog, user.id, now_is, utc_now(), is_operator=user.is_operator and now_is != GONE)
         _LOG.warning("local account %s was changed or removed: %d sessions and %d keys ended", user.login, *ended)

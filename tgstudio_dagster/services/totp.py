@@ -19,7 +19,7 @@ def new_secret() -> str:
 
 def address_of(secret: str, login: str) -> str:
     """The otpauth:// address that an app reads from a QR code."""
-    return pyotp.TOTP(secret).provisioning_uri(login, issuer_name=ISSUER)
+    return pyotp.TOTP(secret).provisioning_uri(name=login, issuer_name=ISSUER)
 
 
 def step_of(secret: str, code: str, at: datetime) -> int | None:

@@ -110,6 +110,18 @@ def changed_account(
         return ended
 
 
+def local_users(catalog: Catalog) -> list[User]:
+    """The users who sign in by a local account."""
+    with catalog.reading() as session:
+        return list(session.scalars(select(User).where(User.login.is_not(None))))
+
+
+def adopt_account(catalog: Catalog, user_id: str, account_hash: str) -> None:
+    """Take a local account for what it always was: its user is from before changes were watched."""
+    with catalog.session() as session:
+        _get(session, user_id).account_hash = account_hash
+
+
 def living_sessions(catalog: Catalog, now: datetime, *, user_id: str | None = None) -> list[tuple[LoginSession, User]]:
     """The sessions that have not ended, of all people or of one, with whose they are; used last first."""
     query = (

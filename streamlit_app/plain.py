@@ -37,9 +37,9 @@ class Words(str):
         words.markdown = Markdown(markdown)
         return words
 
-    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # str's has one part
+    def __reduce__(self) -> tuple[type[Words], tuple[str, str]]:
         """What a copy is made of."""
-        return str(self), str(self.markdown)
+        return Words, (str(self), str(self.markdown))
 
 
 def plain(text: object) -> Markdown:

@@ -23,6 +23,7 @@ from tgstudio_dagster import __version__
 from tgstudio_dagster.capabilities import load_all
 from tgstudio_dagster.core.errors import TGStudioError
 from tgstudio_dagster.core.home import PROJECT
+from tgstudio_dagster.core.private import keep_private
 from tgstudio_dagster.core.settings import settings, web_settings
 from tgstudio_dagster.mcp.server import build_mcp
 from tgstudio_dagster.outbox.service import dispatching
@@ -147,6 +148,7 @@ def _streamlit() -> Pages:
 
 def main() -> None:
     """Serve until the process is asked to end."""
+    keep_private()
     try:
         web = web_settings()
         platform = Platform.open(settings(), web)

@@ -81,7 +81,9 @@ def _draw(mine: Studio, points: pl.DataFrame, day: date, tool: str) -> None:
     chosen = points.filter(pl.struct("channel_id", "msg_id").is_in([{"channel_id": c, "msg_id": m} for c, m in keys]))
     if len(keys) > MAX_MESSAGES:
         with note:
-            st.warning(t("map.too_many", count=number(len(keys)), limit=number(MAX_MESSAGES)), icon=":material/gesture:")
+            st.warning(
+                t("map.too_many", count=number(len(keys)), limit=number(MAX_MESSAGES)), icon=":material/gesture:"
+            )
     with right:
         if not keys:
             icon = '<span class="ts-icon" aria-hidden="true">touch_app</span>'

@@ -41,7 +41,31 @@ def show() -> None:
         )
         _floods(tenants, now)
         _failures(tenants)
+        _refusals(mine)
         _runs(mine)
+
+
+def _refusals(mine: Studio) -> None:
+    """Who was not let in: failed sign-ins, unknown keys, addresses that are not allowed."""
+    st.subheader(t("operator.refusals"))
+    rows = mine.machine.refusals()
+    if not rows:
+        st.caption(t("operator.no_refusals"))
+        return
+    zone = mine.settings.get().zone
+    st.dataframe(
+        [
+            {
+                t("operator.at"): moment(row.at, zone),
+                t("operator.what"): t(f"operator.{row.action.replace('.', '_')}"),
+                t("operator.subject"): row.subject or "",
+                t("operator.ip"): row.detail.get("ip", ""),
+                t("operator.why"): row.detail.get("why", ""),
+            }
+            for row in rows
+        ],
+        hide_index=True,
+    )
 
 
 def _tenant(one: TenantOverview) -> dict[str, object]:

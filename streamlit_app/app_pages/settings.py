@@ -9,7 +9,7 @@ from streamlit_app.components.states import guarded, page_head
 from streamlit_app.door import st
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
-from streamlit_app.settings_parts import access, filters, keys, models, plan, ranking, rules, texts, webhooks
+from streamlit_app.settings_parts import access, filters, keys, models, own, plan, ranking, rules, texts, webhooks
 from streamlit_app.settings_parts.saving import told
 from tgstudio_dagster.services import Studio
 
@@ -22,6 +22,7 @@ PARTS: Mapping[str, Callable[[Studio], None]] = {
     "webhooks": webhooks.show,
     "models": models.show,
     "access": access.show,
+    "own": own.show,
     "plan": plan.show,
 }
 
@@ -35,7 +36,7 @@ def show() -> None:
         format_func=lambda one: t(f"settings.parts.{one}"),
     )  # fmt: skip
     told()
-    if not mine.may("settings.put") and part not in ("plan", "models"):
+    if not mine.may("settings.put") and part not in ("plan", "models", "own"):
         st.info(t("common.viewer_note"), icon=":material/lock:")
     with guarded():
         PARTS[part](mine)

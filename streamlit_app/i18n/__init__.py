@@ -21,7 +21,7 @@ STATE = "language"
 Book = dict[str, str | dict[str, str]]
 
 
-def t(key: str, **values: object) -> Words:
+def t(key: str, **values: object) -> str:
     """The words of this key in the language of whoever looks; `count` among the values chooses the form.
 
     Raises KeyError for a key or a placeholder's value that is missing: tests find both.

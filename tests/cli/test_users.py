@@ -22,7 +22,7 @@ from tgstudio_dagster.core.errors import ConflictError, NotFoundError, SignInErr
 from tgstudio_dagster.core.settings import ReaderSettings, Settings, WebSettings, settings
 from tgstudio_dagster.core.sockets import listen
 from tgstudio_dagster.operate.up import first_start, up
-from tgstudio_dagster.web.auth.local import LocalAccounts
+from tgstudio_dagster.services.local_accounts import LocalAccounts
 
 TTL = timedelta(hours=1)
 

@@ -23,6 +23,7 @@ from tgstudio_dagster.cli import (
     mcp,
     newsroom,
     operate,
+    people,
     rank,
     read,
     search,
@@ -32,6 +33,7 @@ from tgstudio_dagster.cli import (
 )
 from tgstudio_dagster.cli.output import console, errors
 from tgstudio_dagster.core.errors import TGStudioError
+from tgstudio_dagster.core.private import keep_private
 
 app = typer.Typer(
     name="tgstudio",
@@ -68,15 +70,20 @@ _GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         *(work.order, newsroom.orders, newsroom.cancel, newsroom.packages, newsroom.edit, newsroom.explain),
         *(newsroom.rules, work.export, live.send),
     ),
-    "Operate": (materializing.materialize, newsroom.usage, mcp.mcp),
+    "Operate": (materializing.materialize, people.sessions, newsroom.usage, mcp.mcp),
 }
 """The commands as `--help` lists them."""
 for _group, _commands in _GROUPS.items():
     for _command in _commands:
         app.command(_command.__name__.rstrip("_").replace("_", "-"), rich_help_panel=_group)(_command)
+tenants.user_app.command("disable")(people.user_disable)
+tenants.user_app.command("enable")(people.user_enable)
+tenants.user_app.command("remove")(people.user_remove)
+tenants.user_app.command("totp")(people.user_totp)
 for _name, _commands_of in (
     ("tenant", tenants.tenant_app),
     ("user", tenants.user_app),
+    ("member", people.member_app),
     ("keys", accounts.keys_app),
     ("evaluate", evaluate.evaluate_app),
 ):
@@ -88,6 +95,7 @@ for capability, commands in load_all("commands"):
 
 def main() -> None:
     """Entry point: the product's errors become one line on stderr and exit code 1."""
+    keep_private()
     try:
         app()
     except TGStudioError as error:

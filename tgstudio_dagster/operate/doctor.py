@@ -15,6 +15,7 @@ from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog, without_password
 from tgstudio_dagster.catalog.people.tenants import list_tenants
 from tgstudio_dagster.core.errors import SettingsError, TGStudioError
+from tgstudio_dagster.core.private import open_entries
 from tgstudio_dagster.core.settings import Settings, telegram_settings, web_settings
 from tgstudio_dagster.core.settings.machine import DAGSTER_PATH
 from tgstudio_dagster.core.sockets import is_socket_taken
@@ -22,9 +23,9 @@ from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.posts import CHANNEL_LINES, MESSAGES
 from tgstudio_dagster.operate.standing import ports_of_up
+from tgstudio_dagster.services.local_accounts import LocalAccounts
 from tgstudio_dagster.topics.footers import LEARNT_DAYS, add_counts, repeated
 from tgstudio_dagster.topics.sentence import DEFAULT, DEFAULT_MODEL, LEXICAL
-from tgstudio_dagster.web.auth.local import LocalAccounts
 
 LOW_DISK = 2 * 2**30
 
@@ -62,6 +63,10 @@ def _home(settings: Settings) -> Finding:
     free = shutil.disk_usage(home).free
     if free < LOW_DISK:
         return Finding(what="home", status="failed", detail=f"{home}: only {free / 2**30:.1f} GiB free; make room")
+    if exposed := open_entries(home):
+        names = ", ".join(str(path.relative_to(home.parent)) for path in exposed[:3])
+        detail = f"{home}: others on this machine may read {len(exposed)} entries ({names}); `chmod -R go-rwx {home}`"
+        return Finding(what="home", status="failed", detail=detail)
     return Finding(what="home", status="ok", detail=f"{home} ({free / 2**30:.0f} GiB free)")
 
 

@@ -23,7 +23,7 @@ from tgstudio_dagster.core.sockets import is_socket_taken
 from tgstudio_dagster.operate.processes import HOST, LOCATION, Places, is_taken, programs
 from tgstudio_dagster.operate.standing import noted
 from tgstudio_dagster.operate.supervisor import Supervisor
-from tgstudio_dagster.web.auth.local import LocalAccounts, new_password
+from tgstudio_dagster.services.local_accounts import LocalAccounts, new_password
 
 FIRST_TENANT = "main"
 FIRST_LOGIN = "operator"

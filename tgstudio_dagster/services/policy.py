@@ -288,14 +288,21 @@ _ROWS = (
     # people
     Action("people.me", anybody=True, scope=None, routes=("GET /v1/me",)),
     _reads("people.members"),
+    Action("people.sessions", anybody=True, scope=None, pages=("settings",)),
+    Action("people.end_session", anybody=True, scope=None, pages=("settings",)),
+    Action("people.change_password", anybody=True, scope=None, pages=("settings",)),
     Action("people.sign_out", anybody=True, scope=None, routes=("POST /auth/logout",)),
     # this machine
     _operates("machine.tenants", pages=("operator",), commands=("tenant list",)),
+    _operates("machine.refusals", pages=("operator",)),
     _operates("machine.runs", pages=("operator",)),
     _operates("machine.add_tenant", commands=("tenant add",)),
     _operates("machine.set_tenant", commands=("tenant settings", "tenant plan", "tenant capability")),
     _operates("machine.delete_tenant", commands=("tenant delete",)),
-    _operates("machine.set_user", commands=("user add", "user password")),
+    _operates("machine.set_user", commands=(
+        "user add", "user password", "user disable", "user enable", "user remove", "user totp", "member remove",
+        "sessions",
+    )),
     _operates("machine.set_keys", commands=("keys new", "keys rotate")),
     _operates("machine.work", commands=("materialize", "export", "listen", "evaluate topics")),
     _operates("machine.serve", commands=("up", "mcp")),

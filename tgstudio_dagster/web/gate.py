@@ -37,7 +37,7 @@ from tgstudio_dagster.web.who import SAFE, Visitor, check_origin, of_session, pr
 PREFIX = b"x-tgstudio-"
 SWEEP_SECONDS = 60.0
 """How often files of sessions that have no page open any more are looked for."""
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.5
 """How long a page may outlive its session."""
 ENDED = 4401
 """A private close code (4000 to 4999): the session has ended."""
@@ -100,6 +100,7 @@ class Gate:
             if not known:
                 continue
             try:
+                await anyio.to_thread.run_sync(self._platform.notice_accounts)
                 ended = await anyio.to_thread.run_sync(ended_among, self._platform.catalog, known, utc_now())
             except Exception:  # noqa: BLE001 - whatever ails the catalog, the next look may succeed; nobody gets in meanwhile
                 _LOG.exception("sessions could not be looked up")

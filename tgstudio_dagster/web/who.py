@@ -20,6 +20,7 @@ from tgstudio_dagster.catalog.people.api_keys import ApiKey, find_key, with_pare
 from tgstudio_dagster.catalog.people.logins import own_tenant, read_session, read_user, session_hash, switch_tenant
 from tgstudio_dagster.catalog.people.models import User
 from tgstudio_dagster.catalog.people.principals import principal_of
+from tgstudio_dagster.catalog.people.refusals import ADDRESS, KEY
 from tgstudio_dagster.catalog.people.tenants import tenant_settings
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ForbiddenError, NotFoundError, SignInError
@@ -31,6 +32,7 @@ from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.services.policy import of_route
 from tgstudio_dagster.services.scope import Credential
 from tgstudio_dagster.services.sessions import session_cookie
+from tgstudio_dagster.web.refusing import address_block, refused
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "x-csrf-token"
@@ -127,8 +129,12 @@ def _identify(request: Request) -> Visitor:
             if program.key is not None and program.key.tools is not None:
                 raise ForbiddenError("this key is for language models' tools: use it at /mcp.", field="tools")
             return program
-        except SignInError:
-            platform.limiter.take("wrong_keys", ip, WRONG_KEYS)
+        except SignInError as error:
+            refused(platform, KEY, subject=secret.strip()[:10], ip=ip, error=error)
+            platform.limiter.take("wrong_keys", address_block(ip), WRONG_KEYS)
+            raise
+        except ForbiddenError as error:
+            refused(platform, ADDRESS, subject=secret.strip()[:10], ip=ip, error=error)
             raise
     sid = platform.signer.sid(request.cookies.get(session_cookie(platform.web_settings).name))
     if sid is None:
@@ -158,6 +164,7 @@ def _session(
     platform: Platform, sid: str, now: datetime, *, slide: bool
 ) -> tuple[Principal, User, tuple[str, ...], datetime]:
     """Whom a session is of, and from where the tenant lets people in."""
+    platform.notice_accounts()
     session = read_session(platform.catalog, sid, now, platform.ttl, slide=slide)
     if session is None:
         raise SignInError("This session has ended; sign in again.")
@@ -214,6 +221,7 @@ def _key(
     platform: Platform, secret: str, now: datetime
 ) -> tuple[ApiKey, Principal, User, tuple[str, ...], tuple[tuple[str, int], ...]]:
     """A key, whom it acts for, from where the tenant lets programs in, and how many calls a minute of it and of its parents."""
+    platform.notice_accounts()
     key, principal = find_key(platform.catalog, secret, now)
     allowed = tenant_settings(platform.catalog, principal.tenant).allowed_ips
     most = limits_of(platform.catalog, principal).calls_per_minute

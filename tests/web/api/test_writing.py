@@ -109,7 +109,7 @@ def test_what_is_no_key_is_refused(site: Site, key: str) -> None:
 
 
 def test_a_new_key_s_secret_is_shown_once_and_kept_nowhere(site: Site) -> None:
-    program = site.program("acme", "admin")
+    program = site.program("acme", "admin", "read")
     body = {"name": "nightly", "scopes": ["read"], "ips": ["127.0.0.1"]}
     made = keyed(program, "/v1/keys", body, "k1").json()
     assert site.program("acme").get("/v1/me").status_code == 200

@@ -173,12 +173,12 @@ def sql(
     as_json: JsonOption = False,
 ) -> None:
     """Query the tenant's own views with DuckDB: read-only, nothing else can be reached."""
-    from tgstudio_dagster.lake.sandbox import run_query
+    from tgstudio_dagster.lake.sandbox_process import TIMEOUT
 
-    lake = open_studio(tenant).scope.lake
+    posts = open_studio(tenant).posts
 
     def run(text: str) -> None:
-        frame = run_query(lake, text, max_rows=limit)
+        frame = posts.sql(text, rows=limit, seconds=TIMEOUT)
         if as_json:
             print_json(frame.to_dicts())
         else:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from streamlit_app.components.address import tell
 from streamlit_app.components.theme import theme_switch
 from streamlit_app.i18n import LANGUAGES, STATE, choose, language, t
 from streamlit_app.navigation import menu
@@ -42,6 +43,7 @@ def main() -> None:
             theme_switch()
         _sign_out(identity)
     st.html(_ONCE % (language(), _FRAME), unsafe_allow_javascript=True)
+    tell()
     page.run()
 
 

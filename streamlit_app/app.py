@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from streamlit_app.components.address import tell
 from streamlit_app.components.theme import theme_switch
 from streamlit_app.door import st
 from streamlit_app.i18n import LANGUAGES, STATE, choose, language, t
@@ -41,6 +42,7 @@ def main() -> None:
             theme_switch()
         _sign_out(identity)
     st.html(_ONCE % (language(), _FRAME), unsafe_allow_javascript=True)
+    tell()
     page.run()
 
 

@@ -104,6 +104,16 @@ def day_of(text: str) -> date | None:
         return None
 
 
+def tell() -> None:
+    """Have the browser's address say what this run was asked: a link to another address of the same page leaves it as it was
+    (Streamlit 1.67), so that the next run, a reload or Back would show another thing."""
+    codes = st.query_params.to_dict()
+    if codes:
+        st.query_params.from_dict(codes)
+    else:
+        st.query_params.clear()
+
+
 def write(**codes: str) -> None:
     """Set these in the address, all at once so that Back passes them in one step; an empty code takes its name out."""
     st.query_params.from_dict({name: code for name, code in (st.query_params.to_dict() | codes).items() if code})

@@ -46,5 +46,7 @@ def drop(package_id: str) -> None:
 
 def unsaved_badge(names: list[str]) -> None:
     """That there are changes nobody saved yet, and for which platforms; nothing where there are none."""
-    if names:
-        st.badge(t("packages.unsaved", names=", ".join(names)), icon=":material/edit_note:", color="orange")
+    # Always one element, empty or not: what stands below would be drawn anew, and lose the cursor, if it moved.
+    with st.container():
+        if names:
+            st.badge(t("packages.unsaved", names=", ".join(names)), icon=":material/edit_note:", color="orange")

@@ -31,6 +31,9 @@ CALLS = 25
 def show(mine: Studio) -> None:
     """The new key's secret, the keys, the form of another, the history."""
     st.caption(t("settings.keys.note"))
+    st.html(
+        f'<a class="ts-link" href="/v1/docs" target="_blank" rel="noopener">{escape(t("settings.keys.reference"))}</a>'
+    )
     _secret(mine)
     now = datetime.now(UTC)
     keys = mine.keys.all()

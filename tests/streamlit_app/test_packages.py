@@ -14,6 +14,8 @@ import pytest
 import streamlit as st
 
 from tests.streamlit_app.reader import Reader, Readers, shown
+from tgstudio_dagster.catalog.work.models import Order
+from tgstudio_dagster.catalog.work.rules import TopicRule
 from tgstudio_dagster.lake.tables.posts import MESSAGES
 from tgstudio_dagster.services.packages import Package
 
@@ -235,3 +237,15 @@ def test_another_tenants_order_shows_and_offers_nothing(
     page = sample_readers.of("acme").open("packages", order=order)
     assert not page.exception
     assert "Не нашлось" in shown(page) and not offered
+
+
+def test_a_package_says_which_rule_or_person_ordered_it(editor: Reader) -> None:
+    studio, day = editor.studio, editor.studio.topics.newest_day()
+    made = studio.orders.all()[0]
+    assert "Заказ сделан командой" in shown(editor.open("packages", order=made.id))
+    rule = studio.rules.put("Главное <b>", TopicRule(max_rank=1), now=NOW)
+    with editor.platform.catalog.tenant_session("demo", writing=True) as session:
+        session.get_one(Order, made.id).rule_id = rule.id
+    assert "По правилу «Главное &lt;b&gt;»" in shown(editor.open("packages", order=made.id))
+    topic = studio.topics.all(day=day, limit=1)["topic_id"][0]
+    assert studio.orders.origin(studio.orders.request(topic, platforms=["tg"], day=day).id).person == "editor of demo"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from html import escape
 from typing import Any
 
 import pytest
@@ -164,6 +165,21 @@ def test_a_rule_is_added_told_in_words_changed_switched_off_and_deleted(owner: R
     page.button(key=f"rule_gone_{rule.id}").click().run()
     assert owner.studio.rules.all() == []
     assert "Правило удалено" in shown(page)
+
+
+def test_a_rule_says_what_it_would_order_before_it_does(sample_readers: Readers) -> None:
+    owner = sample_readers.of("demo")
+    best = owner.studio.topics.top(by="topic", window="24h", day=None, limit=2)["title"]
+    page = owner.open("settings", part="rules")
+    page.button(key="rule_add").click().run()
+    page.text_input(key="rule_name_new").set_value("Главное")
+    page.number_input(key="rule_rank_new").set_value(2)
+    page.button(key="rule_check_new").click().run()
+    said = shown(page)
+    assert "Сейчас правило закажет 2 темы" in said and all(escape(title) in said for title in best)
+    assert owner.studio.rules.all() == []
+    page.button(key="rule_save_new").click().run()
+    assert [rule.name for rule in owner.studio.rules.all()] == ["Главное"]
 
 
 def test_a_rule_without_a_threshold_or_a_name_is_refused(owner: Reader) -> None:

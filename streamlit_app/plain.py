@@ -10,6 +10,7 @@ import re
 
 from tgstudio_dagster.core.text import visible
 
+_SPACES = re.compile(r"[ \t\n\r\f\v\x85\u2028\u2029]+")  # not those that hold a number together
 _ALWAYS = re.compile(r"([\\`*_{}\[\]<>~$|&])")
 _FIRST = re.compile(r"^([#+\-=:])|^(\d+)([.)])(?=\s|$)")
 _DIRECTIVE = re.compile(r":(?=[A-Za-z])")
@@ -51,7 +52,7 @@ def plain(text: object) -> Markdown:
         return text
     if isinstance(text, Words):
         return text.markdown
-    line = _ARROW.sub(lambda arrow: arrow[0][0] + _JOINER + arrow[0][1:], " ".join(visible(str(text)).split()))
+    line = _ARROW.sub(lambda arrow: arrow[0][0] + _JOINER + arrow[0][1:], _SPACES.sub(" ", visible(str(text))).strip())
     line = _BARE.sub(lambda bare: bare[0] + _JOINER, _SHORTCODE.sub(":" + _JOINER, line))
     line = _ALWAYS.sub(r"\\\1", line)
     line = _DIRECTIVE.sub(r"\\:", line)

@@ -99,7 +99,7 @@ class Clock:
         """In the zone of the studio's tenant."""
         return cls(studio.scope.settings().zone)
 
-    def text(self, moment: datetime | None, form: str = "%d.%m %H:%M") -> str:
+    def text(self, moment: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
         """The time without its zone; empty for None."""
         return "" if moment is None else f"{moment.astimezone(self.zone):{form}}"
 
@@ -182,11 +182,6 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str | Text]], *,
     for row in rows:
         table.add_row(*(_harmless(cell) for cell in row))
     console.print(table)
-
-
-def moment_text(value: datetime) -> str:
-    """A moment as people read it, with its year: 2026-03-14 15:04."""
-    return f"{value:%Y-%m-%d %H:%M}"
 
 
 def shorten(text: str | None, length: int = 90) -> str:

@@ -64,7 +64,7 @@ def topic(
         )
         return
     console.print(row["title"], style="bold", markup=False, highlight=False)
-    seen = f"{clock.text(row['first_seen'])} … {clock.told(row['last_seen'], '%d.%m %H:%M')}"
+    seen = f"{clock.text(row['first_seen'])} … {clock.told(row['last_seen'], '%Y-%m-%d %H:%M')}"
     languages = ", ".join(row["langs"] or [row["lang"]])
     for line in (
         f"{row['messages']} posts of {row['channels']} channels, {seen}; {languages}; story {row['story_id']}",
@@ -129,6 +129,6 @@ def _print_timeline(timeline: pl.DataFrame, clock: Clock) -> None:
     ordered = sorted(counts, key=lambda channel: (-sum(counts[channel]), names[channel]))
     each = "an hour" if step == 1 else f"{step} hours"
     print_table(
-        ["channel", "#posts", f"from {clock.told(first, '%d.%m %H:%M')}, {each} each"],
+        ["channel", "#posts", f"from {clock.told(first, '%Y-%m-%d %H:%M')}, {each} each"],
         [[names[channel], str(sum(counts[channel])), sparkline(counts[channel], most)] for channel in ordered],
     )

@@ -50,6 +50,8 @@ def erase_tenant(
         accounts = ()
     erased = {"objects of the lake": lake.erase(slug)}
     erased["files of the home"] = sum(_remove(folder) for folder in _folders(settings, slug))
+    for lock in settings.home.resolve().rglob(f"tenant={slug}.lock"):
+        lock.unlink(missing_ok=True)
     erased["runs"] = forget_tenant(slug)
     erased |= {f"rows of {name}": count for name, count in erase_rows(catalog, slug, now).items()}
     note_erasure(catalog, slug, erased)

@@ -57,9 +57,10 @@ def test_an_expired_account_is_to_be_paired_again(readers: Readers) -> None:
     assert "сессия истекла" in said and "Подключить снова" in said
 
 
-def test_a_viewer_may_remove_nothing(readers: Readers) -> None:
+@pytest.mark.parametrize("role", ["viewer", "editor"])
+def test_who_is_no_owner_may_remove_nothing(readers: Readers, role: str) -> None:
     one = account(readers)
-    page = readers.of("acme", "viewer").open("accounts")
+    page = readers.of("acme", role).open("accounts")
     assert "Anna" in shown(page)
     assert not [button for button in page.button if button.key == f"remove_{one.id}"]
 
@@ -76,7 +77,7 @@ def test_removing_an_account_asks_first_and_logs_it_out(
         readers.platform.catalog, "acme", readers.platform.vault, telegram_id=user.id, name="Anna", username=None,
         session=SecretStr(telegram.session(user)), paired_by=None,
     )  # fmt: skip
-    page = readers.of("acme", "editor").open("accounts")
+    page = readers.of("acme", "owner").open("accounts")
     page.button(key=f"remove_{one.id}").click().run()
     assert get_account(readers.platform.catalog, "acme", one.id).status == "active"
     page.button(key="remove_yes").click().run()

@@ -1,8 +1,8 @@
 """CSV that a spreadsheet may open: no cell of it runs as a formula.
 
 A text that begins like a formula gets an apostrophe before it (owasp.org/www-community/attacks/CSV_Injection, with the
-full-width forms, which spreadsheets take for the same); what would hide it, or turn the line's direction, goes first
-(`text.py`). Numbers and times are left as they are.
+full-width and small forms, which spreadsheets take for the same); what would hide it, or turn the line's direction, goes
+first (`text.py`). Numbers and times are left as they are.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tgstudio_dagster.core.text import HARMFUL, harmless
 
 BOM = b"\xef\xbb\xbf"
 """Begins a file that spreadsheets are to read as UTF-8."""
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫")
 _FORMULA = f"^(?:{'|'.join(map(pl.escape_regex, FORMULA_STARTS))})"
 
 

@@ -146,8 +146,9 @@ _ROWS = (
         "accounts.all", routes=("GET /v1/accounts",), tools=("telegram_auth",), pages=("accounts",), commands=("accounts",)
     ),
     _reads("accounts.waits", pages=("accounts",)),
-    _edits(
-        "accounts.remove", "remove accounts", scope="admin", confirmed=("page", "command"),
+    Action(
+        "accounts.remove", role="owner", scope="admin", confirmed=("page", "command"),
+        refusal="only an owner of the tenant may remove an account; ask one.",
         routes=("DELETE /v1/accounts/{account_id}",), pages=("accounts",), commands=("logout",),
     ),
     _edits(

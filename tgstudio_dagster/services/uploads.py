@@ -5,6 +5,8 @@ The bytes go straight to the lake and count against the tenant's day while they 
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from pathlib import Path, PurePosixPath
 
 from tgstudio_dagster.catalog.database import Catalog
@@ -33,6 +35,9 @@ QUOTA = "upload_bytes_per_day"
 BLOCK = 2**24
 """Bytes that are counted together: one transaction for each MiB would take longer than the MiB."""
 _LONGEST_NAME = 200
+_LONGEST_STEM = 150
+"""Bytes."""
+_SIGNS = re.compile(r"[^\w ()+.,-]+")
 
 
 class Uploads(Service):
@@ -70,7 +75,7 @@ class Uploads(Service):
                 catalog,
                 principal,
                 upload_id=upload_id,
-                name=file[-_LONGEST_NAME:],
+                name=plain_name(file),
                 extension=extension,
                 size=stored.size,
                 sha256=stored.sha256,
@@ -114,6 +119,17 @@ class Uploads(Service):
     def forget(self, upload_id: str) -> None:
         """Take an upload that has ended off the list; what it imported stays. Raises NotFoundError, ConflictError."""
         forget_upload(self.scope.catalog, self.scope.principal, upload_id)
+
+
+def plain_name(file: str) -> str:
+    """A file's name that names nothing else: its run makes files of this name among its own.
+
+    Of letters, digits and a few signs, with the end that says what it is, within the 255 bytes that a file system takes.
+    """
+    stem, _, extension = file.rpartition(".")
+    words = _SIGNS.sub("_", unicodedata.normalize("NFC", stem)).strip(" ._-")
+    short = words.encode()[:_LONGEST_STEM].decode(errors="ignore").strip(" ._-")
+    return f"{short or 'upload'}.{extension.lower()}"
 
 
 class _Counted:

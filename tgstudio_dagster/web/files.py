@@ -25,6 +25,8 @@ _SHOWN = re.compile(
     r"image/(?:jpeg|png|gif|webp|avif)|video/(?:mp4|webm|quicktime)|audio/(?:mpeg|mp4|ogg|wav|x-wav|webm|flac)"
 )
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+PRIVATE = {"vary": "cookie, authorization"}
+"""What a browser keeps is its session's: whoever signs in after it is asked for it anew."""
 BINARY: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file.", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
     206: {"description": "A part of it.", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
@@ -44,7 +46,7 @@ def stored(
     if is_known(request, tag):
         # Whose it is is checked all the same.
         studio.files.open(uri).stream.close()
-        return Response(status_code=304, headers=keep)
+        return Response(status_code=304, headers=keep | PRIVATE)
     return serve(request, studio.files.open(uri), keep)
 
 
@@ -52,7 +54,9 @@ def serve(request: Request, file: MediaFile, headers: dict[str, str]) -> Respons
     """The file, or the part of it that is asked for."""
     shown = "inline" if _SHOWN.fullmatch(file.mime) else "attachment"
     sent = {
+        "cache-control": "private, no-cache",
         **headers,
+        **PRIVATE,
         "accept-ranges": "bytes",
         "content-disposition": f"{shown}; filename*=utf-8''{quote(file.name)}",
         "content-security-policy": "default-src 'none'; sandbox",

@@ -32,7 +32,7 @@ from tgstudio_dagster.web.limits import UPLOADS
 from tgstudio_dagster.web.metrics import SOCKETS
 from tgstudio_dagster.web.problems import of_error, status_of
 from tgstudio_dagster.web.uploads import Uploads
-from tgstudio_dagster.web.who import SAFE, Visitor, check_origin, of_session, preferred_language
+from tgstudio_dagster.web.who import SAFE, Visitor, check_origin, of_session, outside, preferred_language
 
 PREFIX = b"x-tgstudio-"
 SWEEP_SECONDS = 60.0
@@ -56,6 +56,7 @@ class Gate:
         self._poll = poll
         self._cookie = session_cookie(platform.web_settings).name
         self._open: Counter[str] = Counter()
+        self._from: Counter[tuple[str, str]] = Counter()
         self._ended: dict[str, asyncio.Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,12 +103,20 @@ class Gate:
             try:
                 await anyio.to_thread.run_sync(self._platform.notice_accounts)
                 ended = await anyio.to_thread.run_sync(ended_among, self._platform.catalog, known, utc_now())
+                ended |= await anyio.to_thread.run_sync(outside, self._platform, self._addresses())
             except Exception:  # noqa: BLE001 - whatever ails the catalog, the next look may succeed; nobody gets in meanwhile
                 _LOG.exception("sessions could not be looked up")
                 continue
             for one in ended:
                 if one in self._ended:
                     self._ended[one].set()
+
+    def _addresses(self) -> dict[str, set[str]]:
+        """From where each session has pages open."""
+        found: dict[str, set[str]] = {}
+        for session, ip in list(self._from):
+            found.setdefault(session, set()).add(ip)
+        return found
 
     async def close(self) -> None:
         """Close the connections that are kept open."""
@@ -148,7 +157,9 @@ class Gate:
 
     async def _socket(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, session: str) -> None:
         ended = self._ended.setdefault(session, asyncio.Event())
+        place = (session, scope["client"][0] if scope.get("client") else "")
         self._open[session] += 1
+        self._from[place] += 1
         SOCKETS.inc()
         pending: asyncio.Task[Message] | None = None
         waiting = asyncio.ensure_future(ended.wait())
@@ -178,6 +189,9 @@ class Gate:
                 pending.cancel()
             SOCKETS.dec()
             self._open[session] -= 1
+            self._from[place] -= 1
+            if not self._from[place]:
+                del self._from[place]
             if not self._open[session]:
                 del self._open[session]
                 self._ended.pop(session, None)

@@ -20,6 +20,7 @@ SECONDS = Histogram(
 )
 SIGN_INS = Counter("tgstudio_sign_ins_total", "Attempts to sign in.", ["way", "result"])
 SOCKETS = Gauge("tgstudio_sockets", "Pages that are open.")
+_OF_PROXIES = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "via", "x-real-ip")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 router = APIRouter(include_in_schema=False)
 
@@ -38,8 +39,9 @@ def ready(request: Request) -> Response:
 
 
 def _may_measure(request: Request) -> None:
-    # Prometheus on this machine needs no key; through a proxy everybody would look like this machine.
-    direct = not any(name in request.headers for name in ("x-forwarded-for", "forwarded", "x-real-ip"))
+    # Prometheus on this machine needs no key; through a proxy everybody could look like this machine.
+    proxied = platform_of(request).web_settings.trusted_proxies.strip()
+    direct = not proxied and not any(name in request.headers for name in _OF_PROXIES)
     if direct and request.client is not None and request.client.host in {"127.0.0.1", "::1"}:
         return
     who = identify(request)
@@ -50,7 +52,7 @@ def _may_measure(request: Request) -> None:
 
 @router.get("/metrics", dependencies=[Depends(_may_measure)])
 def metrics() -> Response:
-    """Prometheus's text format: for this machine itself, or an operator's session or key with the scope admin."""
+    """Prometheus's format: for this machine itself where no proxy is set, or an operator (session, or key of scope admin)."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -7,7 +7,7 @@ in auth/.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -17,7 +17,14 @@ from fastapi import Request
 
 from tgstudio_dagster.catalog.money.plans import limits_of
 from tgstudio_dagster.catalog.people.api_keys import ApiKey, find_key, with_parents
-from tgstudio_dagster.catalog.people.logins import own_tenant, read_session, read_user, session_hash, switch_tenant
+from tgstudio_dagster.catalog.people.logins import (
+    own_tenant,
+    read_session,
+    read_user,
+    session_hash,
+    session_tenants,
+    switch_tenant,
+)
 from tgstudio_dagster.catalog.people.models import User
 from tgstudio_dagster.catalog.people.principals import principal_of
 from tgstudio_dagster.catalog.people.refusals import ADDRESS, KEY
@@ -232,6 +239,17 @@ def _key(
 def check_address(platform: Platform, tenant: str, ip: str) -> None:
     """Raises ForbiddenError where the tenant does not let this address in."""
     _check_inside(tenant, ip, tenant_settings(platform.catalog, tenant).allowed_ips)
+
+
+def outside(platform: Platform, addresses: Mapping[str, Collection[str]]) -> set[str]:
+    """Those of the sessions (by `session_hash`) of which an address is no longer among those their tenant lets in."""
+    tenants = session_tenants(platform.catalog, set(addresses))
+    allowed = {slug: tenant_settings(platform.catalog, slug).allowed_ips for slug in set(tenants.values())}
+    return {
+        session
+        for session, tenant in tenants.items()
+        if allowed[tenant] and not all(inside(ip, allowed[tenant]) for ip in addresses[session])
+    }
 
 
 def _check_inside(tenant: str, ip: str, allowed: tuple[str, ...]) -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "read_session",
     "read_user",
     "session_hash",
+    "session_tenants",
     "set_language",
     "sign_in_telegram",
     "switch_tenant",
@@ -211,6 +212,13 @@ def ended_among(catalog: Catalog, sid_hashes: set[str], now: datetime) -> set[st
     )
     with catalog.reading() as session:
         return sid_hashes - set(session.scalars(query))
+
+
+def session_tenants(catalog: Catalog, sid_hashes: set[str]) -> dict[str, str]:
+    """In which tenant each of the sessions (by `session_hash`) works; those that work in one."""
+    query = select(LoginSession.sid_hash, LoginSession.tenant).where(LoginSession.sid_hash.in_(sid_hashes))
+    with catalog.reading() as session:
+        return {sid_hash: tenant for sid_hash, tenant in session.execute(query) if tenant is not None}
 
 
 def switch_tenant(catalog: Catalog, sid: str, tenant: str) -> Principal:

@@ -72,8 +72,7 @@ def search(
         return
     if page.hits:
         rows: list[list[str | Text]] = [
-            [clock.text(hit.date), hit.channel or hit.channel_title, _marked(hit), hit.url]
-            for hit in page.hits
+            [clock.text(hit.date), hit.channel or hit.channel_title, _marked(hit), hit.url] for hit in page.hits
         ]
         print_table([clock.head("date"), "channel", "text", "link"], rows)
     else:

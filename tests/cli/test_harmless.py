@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 from rich.text import Text
 
-from tgstudio_dagster.cli.output import console, moment_text, print_json, print_rows, print_table
+from tgstudio_dagster.cli.output import Clock, console, print_json, print_rows, print_table
 
 EVIL = "\u202eevil\u202c \x1b[2J\x1b]0;owned\x07 \x9b31m name\r"
 SHOWN = "evil [2J]0;owned 31m name"
@@ -38,4 +39,4 @@ def test_rows_of_a_frame_and_json_are_harmless_and_json_keeps_its_values(capsys:
 
 
 def test_a_moment_has_its_year() -> None:
-    assert moment_text(datetime(2019, 3, 14, 15, 4, tzinfo=UTC)) == "2019-03-14 15:04"
+    assert Clock(ZoneInfo("UTC")).text(datetime(2019, 3, 14, 15, 4, tzinfo=UTC)) == "2019-03-14 15:04"

@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 
 from streamlit_app.i18n import Language, say
 from streamlit_app.navigation import ENTRIES
+from tests.e2e import walk
 from tests.e2e.browser import DESKTOP, PHONE, Tab, browser, lasso, sign_in
 from tests.e2e.up import PATIENCE, Up, wait_for
 from tests.servers.telegram import RemoteServer
@@ -253,6 +254,17 @@ def _look(tab: Tab, pictures: Path, name: str) -> list[str]:
     if wide := tab.too_wide():
         found.append(f"{name}: {wide} px wider than a phone")
     return found
+
+
+def test_what_only_a_browser_shows(studio: Running) -> None:
+    with studio.context("en") as context:
+        tab = studio.signed_in(context, SAMPLE, "en")
+        walk.paging_leads_to_the_top_and_back_to_the_place(tab, "en")
+        walk.a_link_within_a_page_changes_its_address(tab)
+        walk.a_draft_is_counted_as_it_is_typed(tab, "en")
+        walk.a_click_selects_on_the_map_with_every_tool(tab)
+        walk.the_drawer_of_a_phone_closes_after_a_choice(tab, "en")
+        assert tab.complaints == []
 
 
 def test_signing_out_in_one_tab_ends_the_other(studio: Running) -> None:

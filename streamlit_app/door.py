@@ -61,7 +61,9 @@ class Door:
             return getattr(streamlit, name)
         if name in MARKDOWN:
             return _guarded(name, getattr(streamlit, name))
-        raise AttributeError(f"st.{name}: list in streamlit_app/door.py which of its arguments are Markdown.")
+        raise AttributeError(
+            f"st has no {name} here; list in streamlit_app/door.py which of its arguments are Markdown."
+        )
 
 
 @lru_cache(maxsize=256)

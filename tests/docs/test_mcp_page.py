@@ -7,9 +7,9 @@ import re
 
 from tgstudio_dagster.core.home import PROJECT
 from tgstudio_dagster.core.scopes import SCOPES
-from tgstudio_dagster.services.confirmations import LASTS
 from tgstudio_dagster.mcp.envelope import MAX_CHARS, MAX_FIELD, NOTICE
 from tgstudio_dagster.mcp.registry import TOOLS
+from tgstudio_dagster.services.confirmations import LASTS
 from tgstudio_dagster.services.policy import wider_scope
 
 PAGE = (PROJECT / "docs" / "mcp.md").read_text(encoding="utf-8")

@@ -62,7 +62,7 @@ class Door:
         if name in MARKDOWN:
             return _guarded(name, getattr(streamlit, name))
         raise AttributeError(
-            f"`{name}` is not let through: list in streamlit_app/door.py which of its arguments are Markdown."
+            f"st has no {name} here; list in streamlit_app/door.py which of its arguments are Markdown."
         )
 
 

@@ -129,6 +129,7 @@ ELSEWHERE = {
     "GET /login": "everybody's",
     "GET /auth/style.css": "everybody's",
     "POST /auth/local": "whoever knows a password: test_local_sign_in.py",
+    "POST /auth/code": "whoever knew the password a moment ago: test_sign_in_attacks.py",
     "GET /auth/telegram/start": "everybody's",
     "GET /auth/telegram/callback": "whom Telegram vouches for: test_telegram_sign_in.py",
     "GET /auth/logout": "a session's: test_local_sign_in.py",

@@ -17,7 +17,7 @@ from streamlit_app.plain import bold
 from streamlit_app.principal import platform, studio
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import SettingsError
-from tgstudio_dagster.core.text import escape
+from tgstudio_dagster.core.text import escape, visible
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.follows import Estimate, SubscriptionRequest, SubscriptionView, parse_list, together
 
@@ -251,7 +251,7 @@ def _table(mine: Studio, followed: list[SubscriptionView]) -> None:
     frame = pl.DataFrame(
         [
             {
-                "channel": one.title if one.username is None else f"{one.title} @{one.username}",
+                "channel": visible(one.title if one.username is None else f"{one.title} @{one.username}"),
                 "status": t(f"common.status.{one.status}"),
                 "history": 100 * _share(one),
                 "read": one.read_at.astimezone(zone).replace(tzinfo=None) if one.read_at else None,

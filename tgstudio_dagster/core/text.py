@@ -28,7 +28,7 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     text = harmless(text).replace("\r", "")
-    return _HALVES.sub("\N{REPLACEMENT CHARACTER}", _TAGS.sub(lambda found: found.group(1) or "", text))
+    return _HALVES.sub("\N{REPLACEMENT CHARACTER}", _TAGS.sub(lambda match: match.group(1) or "", text))
 
 
 def harmless(text: str) -> str:
@@ -43,4 +43,4 @@ def escape(text: str, quote: bool = True) -> str:
 
 def visible_json(document: str) -> str:
     """A JSON document with the same values in which such characters stand as escapes."""
-    return _IN_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", document)
+    return _IN_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", document)

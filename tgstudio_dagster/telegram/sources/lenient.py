@@ -81,11 +81,11 @@ def _fit_plainly(value: Any, kind: kinds.Type, path: str) -> Any:
 
 def _fit_one_of(value: Any, kind: kinds.UnionType, path: str, dropped: Counter[str]) -> Any:
     """As the first of the types that the value is of, else as the first that it can be taken for."""
-    exact = [one for one in kind.types if _is_of(value, one)]
-    for one in exact or kind.types:
+    exact = [alternative for alternative in kind.types if _is_of(value, alternative)]
+    for alternative in exact or kind.types:
         inner: Counter[str] = Counter()
         try:
-            fitted = _fit(value, one, path, inner)
+            fitted = _fit(value, alternative, path, inner)
         except UnfitError:
             continue
         dropped.update(inner)

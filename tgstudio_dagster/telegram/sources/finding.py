@@ -6,7 +6,7 @@ Which files may hold messages is decided here by name; what they are, by content
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +50,7 @@ class FoundFile:
         return text.replace(str(self.root), self.shown)
 
 
-def files_of(path: Path, shown: str, scratch: Path | None, tick: Callable[[], None]) -> Iterator[FoundFile]:
+def files_of(path: Path, shown: str, scratch: Path | None, tick: Callable[[], None]) -> Generator[FoundFile]:
     """The files of a path, packed ones unpacked below `scratch` while they are looked at.
 
     `tick` is called for each file that is unpacked; it may raise. Where no name says that there may be messages, some of

@@ -60,14 +60,17 @@ class _Line(msgspec.Struct):
 
 
 def form_of(path: Path) -> Form | None:
-    """The form that the file's beginning shows, None for one that is not read; raises SourceError where it is no text."""
+    """The form that the file's beginning shows, None for one that is not read.
+
+    Raises SourceError for a text that is no UTF-8, and for a file that can't be opened.
+    """
     head = _head(path)
     if head.startswith(b"PK\x03\x04"):
         return "zip"
     if head.startswith(b"\x1f\x8b"):
         return "gzip"
-    if (binary := _binary(head)) is not None:
-        raise SourceError(f"{path}: {binary}. {UNDERSTOOD}")
+    if _binary(head) is not None:
+        return None
     try:
         text = check_encoding(head).lstrip()
     except SourceError as error:

@@ -104,7 +104,7 @@ def _note(seen: Survey, entry: Entry, zone: tzinfo, now: datetime) -> None:
         moment = parse_moment(entry.moment, zone)
     except ValueError:
         return
-    if len(seen.sample) < _SAMPLE:
+    if entry.message_id is not None and len(seen.sample) < _SAMPLE:
         seen.sample[entry.message_id] = moment
     if to_micros(moment) <= to_micros(now) + DAY and (seen.newest is None or moment > seen.newest):
         seen.newest = moment.astimezone(UTC)

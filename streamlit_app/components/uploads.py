@@ -109,6 +109,10 @@ def _reasons(upload: Upload) -> None:
         with st.expander(t("onboarding.import.reasons")):
             rows = "".join(f"<li>{escape(reason)}: {escape(number(count))}</li>" for reason, count in reasons)
             st.html(f'<ul class="ts-detail">{rows}</ul>')
+    if upload.dropped_by:
+        fields = sorted(upload.dropped_by.items(), key=lambda item: (-item[1], item[0]))
+        named = ", ".join(f"{name} {number(count)}" for name, count in fields)
+        st.html(f'<p class="ts-detail">{escape(t("onboarding.import.dropped", fields=named))}</p>')
 
 
 def _what_next(mine: Studio, upload: Upload) -> None:

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tgstudio_dagster.core.errors import SourceError
-from tgstudio_dagster.telegram.sources import json_stream
-from tgstudio_dagster.telegram.sources.json_stream import Bad, Index, check_encoding, decode_elements, scan, scan_lines
+from tgstudio_dagster.telegram.sources import decoding, json_stream
+from tgstudio_dagster.telegram.sources.decoding import Bad, decode_elements
+from tgstudio_dagster.telegram.sources.json_stream import Index, check_encoding, scan, scan_lines
 
 texts = st.text(st.sampled_from('ab"\\{}[],: \n\tйё👍/'), max_size=12)
 values = st.recursive(
@@ -28,7 +29,7 @@ _ONE = msgspec.json.Decoder(Any)
 
 def read(data: bytes, index: Index, size: int = 3) -> list[list[Any]]:
     stream = io.BytesIO(data)
-    return [[item for _, item in decode_elements(stream, array, _MANY, _ONE, size=size)] for array in index.arrays]
+    return [[item for _, item, _ in decode_elements(stream, array, _MANY, _ONE, size=size)] for array in index.arrays]
 
 
 @settings(max_examples=150, deadline=None)
@@ -93,7 +94,7 @@ def test_resuming_in_the_middle_gives_the_rest() -> None:
     data = json.dumps({"messages": items}).encode()
     (array,) = scan(io.BytesIO(data)).arrays
     for first in (0, 1, 7, 24, 25):
-        rest = [item for _, item in decode_elements(io.BytesIO(data), array, _MANY, _ONE, first=first, size=4)]
+        rest = [item for _, item, _ in decode_elements(io.BytesIO(data), array, _MANY, _ONE, first=first, size=4)]
         assert rest == items[first:]
 
 
@@ -105,8 +106,8 @@ def test_one_bad_element_costs_no_other() -> None:
     (array,) = scan(io.BytesIO(data)).arrays
     many, one = msgspec.json.Decoder(list[Item]), msgspec.json.Decoder(Item)
     got = [pair for pair in decode_elements(io.BytesIO(data), array, many, one)]  # noqa: C416
-    assert [item.id for _, item in got if isinstance(item, Item)] == [1, 3]
-    assert len([item for _, item in got if isinstance(item, Bad)]) == 3
+    assert [item.id for _, item, _ in got if isinstance(item, Item)] == [1, 3]
+    assert len([item for _, item, _ in got if isinstance(item, Bad)]) == 3
 
 
 def test_the_control_characters_that_desktop_writes_are_read() -> None:
@@ -144,7 +145,7 @@ def test_a_json_file_without_messages_is_given_up_early(monkeypatch: pytest.Monk
 
 
 def test_an_element_beyond_all_bounds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_stream, "MAX_ELEMENT", 100)
+    monkeypatch.setattr(decoding, "MAX_ELEMENT", 100)
     data = json.dumps({"messages": [{"t": "x" * 500}]}).encode()
     (got,) = read(data, scan(io.BytesIO(data)))
     assert isinstance(got[0], Bad)

@@ -24,7 +24,12 @@ from tgstudio_dagster.cli.output import (
 )
 from tgstudio_dagster.core.errors import ConflictError
 
+MOST_NAMED = 12
+"""Reasons that a summary names."""
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tgstudio_dagster.telegram.sources.importer import ImportSummary
 
 
@@ -133,11 +138,20 @@ def describe(summary: ImportSummary) -> str:
         (summary.rejected, "rejected", summary.rejected_by),
     ):
         if count:
-            named = "; ".join(f"{reason}: {number}" for reason, number in sorted(reasons.items()))
-            parts.append(f"{count} {word}" + (f" ({named})" if named else ""))
+            parts.append(f"{count} {word}" + (f" ({counted(reasons)})" if reasons else ""))
+    if summary.dropped:
+        parts.append(f"fields that could not be read, their messages kept ({counted(summary.dropped)})")
     if summary.ignored:
         parts.append(f"{len(summary.ignored)} other JSON files ignored")
     return ", ".join(parts)
+
+
+def counted(numbers: Mapping[str, int]) -> str:
+    """Reasons or fields with their counts, most first; after MOST_NAMED only how many more there are."""
+    ordered = sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{shorten(name, 120)}: {number}" for name, number in ordered[:MOST_NAMED]]
+    rest = len(ordered) - len(named)
+    return "; ".join([*named, f"and {rest} more"] if rest else named)
 
 
 def order(

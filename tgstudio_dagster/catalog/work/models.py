@@ -165,6 +165,7 @@ class Upload(TenantOwned, Base):
     rejected: Mapped[int] = mapped_column(BigInteger, default=0)
     filtered_by: Mapped[dict[str, Any]] = mapped_column(default=dict)
     rejected_by: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    dropped_by: Mapped[dict[str, Any]] = mapped_column(default=dict)
     skipped_files: Mapped[int] = mapped_column(default=0)
     first_day: Mapped[date | None]
     last_day: Mapped[date | None]

@@ -62,6 +62,7 @@ class UploadProgress:
     rejected: int = 0
     filtered_by: dict[str, int] = field(default_factory=dict)
     rejected_by: dict[str, int] = field(default_factory=dict)
+    dropped_by: dict[str, int] = field(default_factory=dict)
     skipped_files: int = 0
     first_day: date | None = None
     last_day: date | None = None

@@ -25,8 +25,9 @@ from tgstudio_dagster.catalog.follows.channels import ChannelSeen
 from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.posts import normalize
 from tgstudio_dagster.posts.shape import ALBUM_LIMIT, Post, fold_album, landing_frame
+from tgstudio_dagster.telegram.sources.decoding import Bad, decode_elements, decode_skeleton
 from tgstudio_dagster.telegram.sources.desktop_message import ONE, RUN, Int64, Reader
-from tgstudio_dagster.telegram.sources.json_stream import Bad, Index, decode_elements, decode_skeleton
+from tgstudio_dagster.telegram.sources.json_stream import Index
 from tgstudio_dagster.telegram.sources.source import BATCH, Batch, Span, Stretch, media_files
 
 NAME = "desktop_export"
@@ -127,12 +128,16 @@ class DesktopExport:
                 channel = self._seen(chat, chat.id)
                 reader = Reader(channel.channel_id, channel.username, channel.title, self.span, topics)
                 seen[channel.channel_id] = channel
-                for local, message in decode_elements(stream, elements, RUN, ONE, first=first):
+                for local, message, dropped in decode_elements(stream, elements, RUN, ONE, first=first):
                     post = message if isinstance(message, Bad) else reader.post(message)
                     if stretch.read >= self.batch and not _continues(stretch, post):
                         yield self._made(stretch, seen, offset + local, topics)
                         stretch, seen = Stretch(), {channel.channel_id: channel}
                     stretch.read += 1
+                    if dropped or reader.dropped:
+                        stretch.dropped.update(dropped)
+                        stretch.dropped.update(reader.dropped)
+                        reader.dropped.clear()
                     if isinstance(post, Post):
                         stretch.posts.append(post)
                         stretch.positions.append(offset + local)
@@ -170,6 +175,7 @@ class DesktopExport:
             state=msgspec.json.encode(_State(sorted(topics))).decode(),
             read=stretch.read,
             filtered=dict(stretch.filtered),
+            dropped=dict(stretch.dropped),
             files=media_files(posts),
         )
 

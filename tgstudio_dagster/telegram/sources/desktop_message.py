@@ -6,6 +6,7 @@ Only the fields of a message belong here (Desktop's writer: export_output_json.c
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -14,7 +15,8 @@ from msgspec import UNSET, UnsetType, field
 
 from tgstudio_dagster.posts import normalize
 from tgstudio_dagster.posts.shape import Attachment, Post
-from tgstudio_dagster.telegram.sources.json_stream import Bad
+from tgstudio_dagster.telegram.sources.decoding import Bad
+from tgstudio_dagster.telegram.sources.lenient import UnfitError, convert
 from tgstudio_dagster.telegram.sources.source import Span
 
 _KINDS = {
@@ -42,7 +44,7 @@ class _Entity(msgspec.Struct, gc=False):
 
 
 class _Reaction(msgspec.Struct, gc=False):
-    count: Count = 0
+    count: Count | None = None
     type: str = "emoji"
     emoji: str | None = None
     document_id: str | int | None = None
@@ -87,10 +89,10 @@ class Message(msgspec.Struct, gc=False):
     duration_seconds: float | None = None
     reactions: list[_Reaction] | None = None
     poll: _Poll | None = None
-    location_information: dict[str, Any] | None = None
-    contact_information: dict[str, Any] | None = None
+    location_information: Any = None
+    contact_information: Any = None
     game_title: str | None = None
-    invoice_information: dict[str, Any] | None = None
+    invoice_information: Any = None
 
 
 RUN = msgspec.json.Decoder(list[Message])
@@ -110,6 +112,7 @@ class Reader:
         self._title = title
         self._topics = topics
         self._span = span
+        self.dropped: Counter[str] = Counter()
         self._earliest, self._latest = span.earliest, span.latest
         self._observed = normalize.to_micros(span.observed_at)
 
@@ -119,21 +122,18 @@ class Reader:
             self._topics.add((self.channel_id, post.msg_id))
 
     def post(self, message: Message) -> Post | Bad:
-        """The post of one message, or why there is none."""
-        try:
-            date = _time(message.date_unixtime, message.date)
-            edited = (
-                _time(message.edited_unixtime, message.edited) if message.edited_unixtime or message.edited else None
-            )
-            text, hashtags, links, mentions = _text(message)
-        except (ValueError, msgspec.DecodeError) as error:
-            return Bad(str(error), str(message.text))
+        """The post of one message, or why there is none. Fields that cannot be read are counted in `dropped`."""
+        text, hashtags, links, mentions = self._text(message)
+        date = self._date(message)
         if date is None:
-            return Bad("no date", str(message.text))
+            return Bad("no date", text)
         if not self._earliest <= date <= self._latest:
             return Bad(self._span.complaint(date), text)
         if message.id <= 0:
-            return Bad(f"message id {message.id} is not positive", text)
+            return Bad(f"not a positive id: {message.id}", text)
+        edited = None
+        if message.edited_unixtime or message.edited:
+            edited = self._time("edited_unixtime", message.edited_unixtime) or self._time("edited", message.edited)
         service = message.type == "service"
         sender_id = _peer(message.actor_id if service else message.sender_id)
         # Posts of the channel itself are signed with `author` at most; `from` repeats the title.
@@ -175,24 +175,64 @@ class Reader:
             self._observed,
         )
 
+    def _date(self, message: Message) -> int | None:
+        """Microseconds of `date_unixtime`; of `date` where that is missing, odd, or no time that a message can have."""
+        unix = message.date_unixtime
+        if type(unix) is str and len(unix) == 10 and unix.isdecimal():  # nearly always: spelled out for speed
+            date: int | None = int(unix) * 1_000_000
+        else:
+            date = self._time("date_unixtime", unix)
+        if date is not None and self._earliest <= date <= self._latest:
+            return date
+        local = self._time("date", message.date)
+        if local is None or not self._earliest <= local <= self._latest:
+            return local if date is None else date
+        if date is not None:
+            self.dropped["date_unixtime"] += 1
+        return local
 
-def _time(unix: str | int | None, local: str | None) -> int | None:
-    """Microseconds of `date_unixtime`; of `date`, taken as UTC, where an old export has no other."""
-    if type(unix) is str and len(unix) == 10 and unix.isdecimal():  # nearly always: spelled out for speed
-        return int(unix) * 1_000_000
-    return normalize.parse_time(unix) or normalize.parse_time(local)
+    def _time(self, name: str, value: str | int | None) -> int | None:
+        """Microseconds of a field; None, and counted as dropped, where it is no time."""
+        try:
+            return normalize.parse_time(value)
+        except ValueError:
+            self.dropped[name] += 1
+            return None
+
+    def _text(self, message: Message) -> tuple[str, list[str], list[str], list[str]]:
+        """Text, hashtags, links and mentions; the text is that of the entities where the message has no other."""
+        text = message.text
+        if text is UNSET:
+            text = self._entities(message.text_entities)
+        if isinstance(text, str):
+            if not text and message.poll is not None:
+                text = "\n".join([message.poll.question, *(f"• {answer.text}" for answer in message.poll.answers)])
+            text = normalize.clean(text)
+            if "#" in text or "@" in text or "://" in text or "www." in text or "t.me/" in text:
+                return text, *normalize.found_in(text)
+            return text, _NONE, _NONE, _NONE
+        return _of_parts(text)
+
+    def _entities(self, raw: Any) -> str | list[str | _Entity]:
+        """The parts of `text_entities`: undecoded, or (in a message that was read leniently) plain."""
+        if not isinstance(raw, msgspec.Raw):
+            plain = raw
+        elif not bytes(raw):
+            return ""
+        else:
+            try:
+                return _ENTITIES.decode(raw)
+            except msgspec.DecodeError:
+                plain = msgspec.json.decode(raw)
+        try:
+            parts, dropped = convert(plain, str | list[str | _Entity], "text_entities")
+        except UnfitError:
+            parts, dropped = "", Counter({"text_entities": 1})
+        self.dropped.update(dropped)
+        return parts  # type: ignore[no-any-return]
 
 
-def _text(message: Message) -> tuple[str, list[str], list[str], list[str]]:
-    text = message.text
-    if text is UNSET:
-        text = _ENTITIES.decode(message.text_entities) if len(bytes(message.text_entities)) else ""
-    if isinstance(text, str):
-        if not text and message.poll is not None:
-            text = "\n".join([message.poll.question, *(f"• {answer.text}" for answer in message.poll.answers)])
-        if "#" in text or "@" in text or "://" in text or "www." in text or "t.me/" in text:
-            return text, *normalize.found_in(text)
-        return text, _NONE, _NONE, _NONE
+def _of_parts(text: list[str | _Entity]) -> tuple[str, list[str], list[str], list[str]]:
     hashtags = links = mentions = _NONE
     parts: list[str] = []
     for part in text:
@@ -210,7 +250,12 @@ def _text(message: Message) -> tuple[str, list[str], list[str], list[str]]:
             links = [*links, normalize.link(part.href or "")]
         elif kind == "mention":
             mentions = [*mentions, normalize.mention(part.text)]
-    return "".join(parts), normalize.unique(hashtags), normalize.unique(links), normalize.unique(mentions)
+    return (
+        normalize.clean("".join(parts)),
+        normalize.unique(hashtags),
+        normalize.unique(links),
+        normalize.unique(mentions),
+    )
 
 
 _NONE: list[str] = []
@@ -225,16 +270,18 @@ def _peer(value: str | int | None) -> int | None:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
 
 
-def _reactions(reactions: list[_Reaction]) -> tuple[list[tuple[str, int]], int]:
-    """Counts by emoji, most first, and their sum."""
+def _reactions(reactions: list[_Reaction]) -> tuple[list[tuple[str, int]], int | None]:
+    """Counts by emoji, most first, and their sum: None where none of the counts can be read."""
     counted: list[tuple[str, int]] = []
     total = 0
     for item in reactions:
+        if item.count is None:
+            continue
         counted.append((item.emoji or ("⭐" if item.type == "paid" else "custom"), item.count))
         total += item.count
     if len(counted) > 1:
         counted.sort(key=_most_first)
-    return counted, total
+    return counted, total if counted else None
 
 
 def _most_first(pair: tuple[str, int]) -> tuple[int, str]:

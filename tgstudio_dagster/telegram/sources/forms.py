@@ -16,8 +16,9 @@ import msgspec
 
 from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.telegram.sources.json_stream import check_encoding
+from tgstudio_dagster.telegram.sources.telethon_dump import is_dump, is_element
 
-Form = Literal["export", "html", "tdl", "lines", "array", "pyrogram_lines", "pyrogram", "zip", "gzip"]
+Form = Literal["export", "html", "tdl", "lines", "array", "page", "pyrogram_lines", "pyrogram", "zip", "gzip"]
 PACKED: tuple[Form, ...] = ("zip", "gzip")
 UNDERSTOOD = (
     "Understood are a Telegram Desktop export (result.json, or messages.html), dumps of messages by Telethon or Pyrogram "
@@ -49,14 +50,12 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 _MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _OWN_KEY = re.compile(rb'"(?:messages|chats|left_chats)"\s*:')
 _TYPE_KEY = re.compile(rb'"_"\s*:\s*"')
+# Telethon before 0.18 wrote no `_`.
+_PEER_KEY = re.compile(rb'"(?:to_id|peer_id)"\s*:\s*\{\s*"channel_id"\s*:')
 _HTML = re.compile(rb"\A\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|div)\b", re.IGNORECASE | re.DOTALL)
 _HTML_MESSAGES = re.compile(rb'\bclass\s*=\s*["\']message[\s"\']')
 _JAVASCRIPT = re.compile(rb"\A(?:(?:var|let|const)\s+)?[\w$.]{1,80}\s*=\s*[\[{]")
 _FIRST_MESSAGE = re.compile(rb'\A\s*\{(?P<head>[^\[\]{}]*)"messages"\s*:\s*\[\s*(?P<rest>\{.*)', re.DOTALL)
-
-
-class _Line(msgspec.Struct):
-    kind: str = msgspec.field(name="_")
 
 
 def form_of(path: Path) -> Form | None:
@@ -130,15 +129,18 @@ def _text_form(text: bytes) -> Form | None:
     if _HTML.match(text):
         return "html" if _HTML_MESSAGES.search(text) else None
     if text.startswith(b"["):
-        if not _TYPE_KEY.search(text) and text[1:].strip() not in (b"]", b""):
+        if not _TYPE_KEY.search(text) and not _PEER_KEY.search(text) and text[1:].strip() not in (b"]", b""):
             return None
         return "pyrogram" if _is_pyrogram(_first_element(text[1:])) else "array"
-    for line in text.splitlines()[:_LINES_LOOKED_AT]:
-        try:
-            if msgspec.json.decode(line, type=_Line).kind:
-                return "pyrogram_lines" if _is_pyrogram(_decoded(line)) else "lines"
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
+    lines = [line for line in text.splitlines()[:_LINES_LOOKED_AT] if line.strip()]
+    if any(_is_pyrogram(_decoded(line)) for line in lines[:3]):
+        return "pyrogram_lines"
+    if len(lines) > 1 and any(map(is_element, lines)):
+        return "lines"
+    if text.startswith(b"{") and is_dump(text):
+        return "page"
+    if lines and is_element(lines[0]):
+        return "lines"
     if not text.startswith(b"{") or not (_OWN_KEY.search(text) or len(text) > _HEAD // 2):
         return None
     return "tdl" if _is_tdl(text) else "export"
@@ -147,7 +149,7 @@ def _text_form(text: bytes) -> Form | None:
 def _is_pyrogram(element: dict[str, Any]) -> bool:
     """Pyrogram writes the chat into each message, where Telethon has the ids of peers."""
     chat = element.get("chat")
-    return isinstance(chat, dict) and "id" in chat and not {"peer_id", "to_id"} & element.keys()
+    return "_" in element and isinstance(chat, dict) and "id" in chat and not {"peer_id", "to_id"} & element.keys()
 
 
 def _is_tdl(text: bytes) -> bool:

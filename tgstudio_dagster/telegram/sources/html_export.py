@@ -24,10 +24,10 @@ from tgstudio_dagster.catalog.follows.channels import ChannelSeen
 from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.posts.normalize import to_micros
 from tgstudio_dagster.posts.shape import Post, landing_frame
+from tgstudio_dagster.telegram.sources.decoding import Bad
 from tgstudio_dagster.telegram.sources.desktop_export import fold_by_time
 from tgstudio_dagster.telegram.sources.html_message import HtmlReader, has_zone, parse_moment
 from tgstudio_dagster.telegram.sources.html_page import Entry, Head, Lost, read_page
-from tgstudio_dagster.telegram.sources.json_stream import Bad
 from tgstudio_dagster.telegram.sources.source import BATCH, DAY, Batch, Span, Stretch, media_files
 from tgstudio_dagster.telegram.sources.telethon_dump import Known
 

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta, timezone, tzinfo
 
 from tgstudio_dagster.posts import normalize
 from tgstudio_dagster.posts.shape import Attachment, Post
+from tgstudio_dagster.telegram.sources.decoding import Bad
 from tgstudio_dagster.telegram.sources.html_page import Entry, Link, Medium, Poll
-from tgstudio_dagster.telegram.sources.json_stream import Bad
 from tgstudio_dagster.telegram.sources.source import Span
 
 _MOMENT = re.compile(

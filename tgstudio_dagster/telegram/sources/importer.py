@@ -57,9 +57,9 @@ class Progress:
 class ImportSummary:
     """What an import did. `read` counts messages, `landed` posts (an album is one), `days` those that got landings.
 
-    `skipped_files` were imported before, `landed_before` are posts of an import
-    that this one went on with, `ignored` are files of a folder that hold no messages.
-    `untitled` are ids of channels whose title neither the file nor the catalog tells.
+    `skipped_files` were imported before, `landed_before` are posts of an import that this one went on with, `ignored` are
+    files of a folder that hold no messages. `dropped` are the fields that could not be read in messages that landed without
+    them, by name, `untitled` the ids of channels whose title neither the file nor the catalog tells.
     """
 
     files: int = 0
@@ -72,6 +72,7 @@ class ImportSummary:
     days: list[date] = field(default_factory=list)
     filtered_by: dict[str, int] = field(default_factory=dict)
     rejected_by: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
     untitled: list[int] = field(default_factory=list)
 
@@ -96,6 +97,7 @@ class _State(msgspec.Struct):
     observed_at: datetime
     source: str = ""
     filtered: dict[str, int] = msgspec.field(default_factory=dict)
+    dropped: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 def import_path(
@@ -237,17 +239,18 @@ class _Import:
 
     def _land(self, source: Source, state: ImportState, kept: _State) -> None:
         read, landed, rejected = state.read, state.landed, state.rejected
-        filtered = Counter(kept.filtered)
+        filtered, dropped = Counter(kept.filtered), Counter(kept.dropped)
         days = set(self.summary.days)
         for batch in source.batches(state.position, kept.source):
             self.held.check()
             batch = self._titled(batch)  # noqa: PLW2901
             frame, reasons = self._chosen(batch)
             filtered.update(reasons)
+            dropped.update(batch.dropped)
             remember_channels(self.catalog, self.tenant, batch.channels)
             days.update(landing.day for landing in self.lake.land(frame))
             read, landed, rejected = read + batch.read, landed + frame.height, rejected + len(batch.rejects)
-            kept = _State(kept.observed_at, batch.state, dict(filtered))
+            kept = _State(kept.observed_at, batch.state, dict(filtered), dict(dropped))
             checkpoint(
                 self.catalog,
                 state.id,
@@ -313,6 +316,7 @@ class _Import:
         summary.landed += landed
         summary.filtered += reasons.total()
         summary.rejected += len(batch.rejects)
+        summary.dropped = dict(Counter(summary.dropped) + Counter(batch.dropped))
         summary.filtered_by = dict(Counter(summary.filtered_by) + reasons)
         summary.rejected_by = dict(
             Counter(summary.rejected_by) + Counter(reject.reason.partition(":")[0] for reject in batch.rejects)

@@ -1,6 +1,6 @@
 """Find the elements of the big arrays of a JSON file without decoding it: a small index, then runs of elements.
 
-Only bytes and offsets belong here; what an element means is the business of `desktop_export.py` and `telethon_dump.py`.
+Only bytes and offsets belong here; elements are decoded in `decoding.py`.
 
 One pass reads the file in chunks. Unescaped quotes say by parity which brackets stand outside strings, and a running sum
 of those brackets is the depth; an element ends where the depth returns to its array's. The index costs eight bytes an
@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,17 +23,8 @@ from tgstudio_dagster.core.errors import SourceError
 CHUNK = 4 * 2**20
 # What is outside the arrays is kept in memory: the headers of the chats, contacts and the like.
 MAX_SKELETON = 64 * 2**20
-# Telegram's texts end at 4,096 characters; no message comes near this.
-MAX_ELEMENT = 32 * 2**20
-
 _ARRAY_KEY = re.compile(rb'(?<!\\)"messages"\s*:\s*\[\Z')
-# Telegram Desktop writes control characters as \x1f, which is not JSON (its SerializeString, export_output_json.cpp).
-_HEX_ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*)\\x([0-9A-Fa-f]{2})")
-_JUNK = b" \t\r\n,"
-
-_RAW = msgspec.json.Decoder(list[msgspec.Raw])
-
-T = TypeVar("T")
+JUNK = b" \t\r\n,"
 
 
 @dataclass(frozen=True)
@@ -177,7 +167,7 @@ class _Scanner:
             cursor = int(places[stop])
             # Something that is neither an object nor an array after the last one that is.
             left = chunk[max(self._last - offset, self._start - offset, 0) : cursor]
-            if left.strip(_JUNK):
+            if left.strip(JUNK):
                 self._ends.append(np.array([cursor + offset], dtype=np.int64))
             self._close_array()
             at = stop
@@ -238,85 +228,7 @@ def read_run(stream: BinaryIO, elements: Elements, first: int, last: int) -> byt
     start, stop = elements.span(first, last)
     stream.seek(start)
     data = stream.read(stop - start)
-    return data if elements.lines else b"".join((b"[", data.lstrip(_JUNK), b"]"))
-
-
-@dataclass(frozen=True)
-class Bad:
-    """Why an element could not be decoded."""
-
-    reason: str
-    excerpt: str
-
-
-def decode_elements(
-    stream: BinaryIO,
-    elements: Elements,
-    decoder: msgspec.json.Decoder[list[T]],
-    one: msgspec.json.Decoder[T],
-    *,
-    first: int = 0,
-    size: int = 1000,
-) -> Iterator[tuple[int, T | Bad]]:
-    """Decode the elements from `first` on; yields (position, value or why there is none), in order.
-
-    A run that fails is decoded one by one, so that one bad element costs no other. Blank lines yield nothing.
-    """
-    while first < len(elements):
-        last = min(first + size, len(elements))
-        # Runs are also bounded in bytes: an element may be many times the usual size.
-        fits = int(np.searchsorted(elements.ends, elements.span(first, last)[0] + CHUNK, side="right"))
-        last = min(last, max(fits, first + 1))
-        start, stop = elements.span(first, last)
-        if stop - start > MAX_ELEMENT:
-            yield first, Bad(f"element of {stop - start:,} bytes; a message is never so large", "")
-        else:
-            data = read_run(stream, elements, first, last)
-            try:
-                values = one.decode_lines(data) if elements.lines else decoder.decode(data)
-                whole = len(values) == last - first
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                whole = False
-            if whole:
-                yield from zip(range(first, last), values, strict=True)
-            else:
-                yield from _one_by_one(stream, elements, first, last, one)
-        first = last
-
-
-def _one_by_one(
-    stream: BinaryIO, elements: Elements, first: int, last: int, one: msgspec.json.Decoder[T]
-) -> Iterator[tuple[int, T | Bad]]:
-    for position in range(first, last):
-        start, stop = elements.span(position, position + 1)
-        stream.seek(start)
-        raw = _HEX_ESCAPE.sub(rb"\1\\u00\2", stream.read(stop - start).strip(_JUNK))
-        if not raw:
-            continue
-        try:
-            # What is neither an object nor an array is not parted from the element that follows it.
-            items = [bytes(item) for item in _RAW.decode(b"[" + raw + b"]")]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            items = [raw]
-        bad = None
-        for item in items:
-            try:
-                yield position, one.decode(item)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                bad = bad or Bad(f"cannot be read: {error}", item[:200].decode("utf-8", errors="replace"))
-        if bad:
-            yield position, bad
-
-
-def decode_skeleton(data: bytes, kind: type[T]) -> T:
-    """The skeleton as `kind`; raises SourceError if it is not that."""
-    try:
-        return msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        try:
-            return msgspec.json.decode(_HEX_ESCAPE.sub(rb"\1\\u00\2", data.removeprefix(codecs.BOM_UTF8)), type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise SourceError(f"The file is not a JSON document of a known shape: {error}.") from error
+    return data if elements.lines else b"".join((b"[", data.lstrip(JUNK), b"]"))
 
 
 def _unescaped(codes: NDArray[np.uint8], quotes: NDArray[np.intp]) -> NDArray[np.intp]:

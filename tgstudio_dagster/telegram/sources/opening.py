@@ -18,10 +18,11 @@ from tgstudio_dagster.catalog.follows.channels import ChannelSeen
 from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.posts import normalize
 from tgstudio_dagster.telegram.sources import desktop_export, html_export, pyrogram_message, tdl_message, telethon_dump
+from tgstudio_dagster.telegram.sources.decoding import decode_elements, decode_skeleton
 from tgstudio_dagster.telegram.sources.desktop_export import DesktopExport
 from tgstudio_dagster.telegram.sources.forms import PACKED, UNDERSTOOD, Form, describe, form_of
 from tgstudio_dagster.telegram.sources.html_export import HtmlExport
-from tgstudio_dagster.telegram.sources.json_stream import Index, decode_elements, decode_skeleton, scan, scan_lines
+from tgstudio_dagster.telegram.sources.json_stream import Index, scan, scan_lines
 from tgstudio_dagster.telegram.sources.source import NewestDate, Source, Span
 from tgstudio_dagster.telegram.sources.telethon_dump import Known, TelethonDump
 from tgstudio_dagster.telegram.sources.translated_dump import TranslatedDump
@@ -122,7 +123,7 @@ def _refuse_without_contents(path: Path, index: Index) -> None:
     """tdl writes ids and names of files only, unless it is told to write more."""
     with path.open("rb") as stream:
         elements = index.arrays[0]
-        messages = (value for _, value in decode_elements(stream, elements, _ANY_RUN, _ANY))
+        messages = (value for _, value, _ in decode_elements(stream, elements, _ANY_RUN, _ANY))
         first = next((value for value in messages if isinstance(value, dict)), {"date": 0})
     if "date" not in first and "raw" not in first:
         raise SourceError("an export of tdl without texts and dates; make it anew by `tdl chat export --with-content`")

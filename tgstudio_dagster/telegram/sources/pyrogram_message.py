@@ -19,14 +19,14 @@ _ENTITIES = {
     "hashtag": "MessageEntityHashtag",
     "mention": "MessageEntityMention",
 }
-_DOCUMENTS: dict[str, list[dict[str, Any]]] = {
-    "animation": [{"_": "DocumentAttributeAnimated"}],
-    "sticker": [{"_": "DocumentAttributeSticker"}],
-    "video": [{"_": "DocumentAttributeVideo"}],
-    "video_note": [{"_": "DocumentAttributeVideo", "round_message": True}],
-    "voice": [{"_": "DocumentAttributeAudio", "voice": True}],
-    "audio": [{"_": "DocumentAttributeAudio"}],
-    "document": [],
+_DOCUMENTS: dict[str, dict[str, Any]] = {
+    "animation": {"_": "DocumentAttributeAnimated"},
+    "sticker": {"_": "DocumentAttributeSticker"},
+    "video": {"_": "DocumentAttributeVideo"},
+    "video_note": {"_": "DocumentAttributeVideo", "round_message": True},
+    "voice": {"_": "DocumentAttributeAudio", "voice": True},
+    "audio": {"_": "DocumentAttributeAudio"},
+    "document": {"_": "DocumentAttributeFilename"},
 }
 _OTHERS = {
     "venue": "MessageMediaVenue",
@@ -189,19 +189,18 @@ def _media(message: Mapping[str, Any]) -> dict[str, Any] | None:
     if photo:
         size = {"w": photo.get("width") or 0, "h": photo.get("height") or 0, "size": photo.get("file_size")}
         return {"_": "MessageMediaPhoto", "photo": {"sizes": [size]}}
-    for name, attributes in _DOCUMENTS.items():
+    for name, attribute in _DOCUMENTS.items():
         document = _mapping(message.get(name))
         if document:
-            shape = {"w": document.get("width") or document.get("length"), "h": document.get("height")}
-            named = {"_": "", "file_name": document.get("file_name"), "duration": document.get("duration"), **shape}
-            return {
-                "_": "MessageMediaDocument",
-                "document": {
-                    "mime_type": document.get("mime_type"),
-                    "size": document.get("file_size"),
-                    "attributes": [*attributes, {key: value for key, value in named.items() if value is not None}],
-                },
+            told = {
+                "file_name": document.get("file_name"),
+                "duration": document.get("duration"),
+                "w": document.get("width") or document.get("length"),
+                "h": document.get("height"),
             }
+            told = {key: value for key, value in told.items() if value is not None}
+            file = {"mime_type": document.get("mime_type"), "size": document.get("file_size")}
+            return {"_": "MessageMediaDocument", "document": {**file, "attributes": [{**attribute, **told}]}}
     poll = _mapping(message.get("poll"))
     if poll:
         answers = [{"text": _plain(_mapping(option).get("text"))} for option in poll.get("options") or ()]

@@ -40,7 +40,8 @@ class Batch:
     """Landing rows of one stretch of a source.
 
     `position` is where the next batch begins; `state` (JSON) is what else resuming needs. `read` counts elements that
-    stand for messages, `filtered` those left out by the source itself, by reason.
+    stand for messages, `filtered` those left out by the source itself, by reason, `dropped` the fields that could not be
+    read in messages that were, by name.
     """
 
     frame: pl.DataFrame
@@ -50,6 +51,7 @@ class Batch:
     state: str
     read: int = 0
     filtered: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
     files: list[MediaFile] = field(default_factory=list)
 
 
@@ -128,8 +130,10 @@ class Stretch:
     positions: list[int] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     filtered: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
     read: int = 0
     size: int = 0
+    last: int = -1
 
     def reject(self, position: int, message_id: int | None, reason: str, excerpt: str = "") -> None:
         """Record what could not be taken."""

@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
-from tgstudio_dagster.telegram.sources.json_stream import Bad, decode_elements
+from tgstudio_dagster.telegram.sources.decoding import Bad, Dropped, decode_elements, decode_nested
 from tgstudio_dagster.telegram.sources.telethon_dump import TelethonDump
-from tgstudio_dagster.telegram.sources.telethon_message import Item, item_of
+from tgstudio_dagster.telegram.sources.telethon_message import Item
 
 Translate = Callable[[Mapping[str, Any]], list[dict[str, Any]]]
-_RUN = msgspec.json.Decoder(list[Any])
-_ONE = msgspec.json.Decoder(Any)
+_ANY_RUN = msgspec.json.Decoder(list[Any])
+_ANY = msgspec.json.Decoder(Any)
+_ITEM = msgspec.json.Decoder(Item)
 
 
 def _unchanged(element: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -31,20 +32,16 @@ class TranslatedDump(TelethonDump):
 
     translate: Translate = _unchanged
 
-    def _items(self, start: int = 0) -> Iterator[tuple[int, Item | Bad]]:
+    def _items(self, start: int = 0) -> Iterator[tuple[int, Item | Bad, Dropped]]:
         base = 0
         with self.path.open("rb") as stream:
             for elements in self.index.arrays:
                 first, offset, base = max(start - base, 0), base, base + len(elements)
-                for local, element in decode_elements(stream, elements, _RUN, _ONE, first=first):
-                    for item in self._translated(element):
-                        yield offset + local, item
-
-    def _translated(self, element: Any) -> Iterator[Item | Bad]:
-        if isinstance(element, Bad):
-            yield element
-        elif not isinstance(element, dict):
-            yield Bad("not an object", str(element)[:200])
-        else:
-            for words in self.translate(element):
-                yield item_of(words)
+                for local, element, dropped in decode_elements(stream, elements, _ANY_RUN, _ANY, first=first):
+                    if isinstance(element, Bad):
+                        yield offset + local, element, dropped
+                    elif not isinstance(element, dict):
+                        yield offset + local, Bad("not an object", str(element)[:200]), dropped
+                    else:
+                        for words in self.translate(element):
+                            yield offset + local, *decode_nested(words, _ITEM)

@@ -134,6 +134,7 @@ class _Noted:
             rejected=counts.rejected,
             filtered_by=counts.filtered_by,
             rejected_by=counts.rejected_by,
+            dropped_by=counts.dropped_by,
             skipped_files=skipped_files,
             first_day=known[0] if known else None,
             last_day=known[-1] if known else None,

@@ -113,6 +113,9 @@ def _reasons(upload: Upload) -> None:
         fields = sorted(upload.dropped_by.items(), key=lambda item: (-item[1], item[0]))
         named = ", ".join(f"{name} {number(count)}" for name, count in fields)
         st.html(f'<p class="ts-detail">{escape(t("onboarding.import.dropped", fields=named))}</p>')
+    if upload.local_times:
+        zone = t("onboarding.import.local_times", count=number(upload.local_times), zone=upload.time_zone)
+        st.html(f'<p class="ts-detail">{escape(zone)}</p>')
 
 
 def _what_next(mine: Studio, upload: Upload) -> None:

@@ -147,7 +147,7 @@ def test_an_archive_may_not_reach_out_of_its_folder(ticks: Importing, tmp_path: 
         (
             "private.json",
             desktop_export(2).replace(b"public_channel", b"personal_chat"),
-            "Nothing landed of 2 messages (chat of",
+            "Nothing landed of 2 messages (",
         ),
         ("empty.json", desktop_export(0), "holds no messages"),
     ],
@@ -189,8 +189,8 @@ def test_what_is_left_out_is_told_with_its_reasons(ticks: Importing) -> None:
     upload = ticks.hand_in(export)
     ticks.work()
     row = ticks.row(upload)
-    assert (row.read, row.landed, row.rejected) == (3, 2, 1)
-    assert sum(row.rejected_by.values()) == 1
+    assert (row.read, row.landed, row.filtered, row.rejected) == (3, 2, 1, 0)
+    assert sum(row.filtered_by.values()) == 1
 
 
 def test_the_same_file_again_lands_nothing_new(ticks: Importing) -> None:

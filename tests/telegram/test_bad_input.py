@@ -126,7 +126,7 @@ def test_dates_long_after_a_given_observation_are_rejected(desk: Desk, tmp_path:
 @pytest.mark.parametrize(
     "given",
     [
-        {"id": "seven"}, {"id": 2**70}, {"id": -4}, {"id": ...}, {"id": None},
+        {"id": "seven"}, {"id": 2**70}, {"id": -(2**40)}, {"id": ...}, {"id": None},
         {"date_unixtime": ..., "date": ...}, {"date_unixtime": str(10**15), "date": "soon"},
     ],
 )  # fmt: skip

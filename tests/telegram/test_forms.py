@@ -27,7 +27,9 @@ EXPORT = json.dumps(chat([message(1), message(2)])).encode()
     [
         (EXPORT, "export"),
         (b"\xef\xbb\xbf" + EXPORT, "export"),
+        (b"window.data = " + EXPORT + b";", "export"),
         (json.dumps(telethon(1)).encode(), "lines"),
+        (json.dumps({"messages": [telethon(1)], "chats": []}).encode(), "page"),
         (json.dumps([telethon(1)]).encode(), "array"),
         (b"[]", "array"),
         (page(entry(1, "a")).encode(), "html"),
@@ -62,7 +64,7 @@ def test_a_form_is_known_by_its_content(tmp_path: Path, content: bytes, form: st
         (b"id,date,text\n1,2024-01-01,hello\n", "CSV table with the columns id, date, text"),
         (b"id;date;text\n1;2024-01-01;hello\n", "CSV table"),
         (b"id\tdate\n1\t2024-01-01\n", "TSV table"),
-        (b'window.data = {"name": "News"};', "JavaScript (window.data = …)"),
+        (b'window.data = {"name": "News"};', "the keys name"),
         (b"<!DOCTYPE html><html><body>hello</body></html>", "no page of a Telegram Desktop export"),
         (b'<?xml version="1.0"?><rss/>', "HTML or XML"),
         (b"%PDF-1.7 ...", "a PDF document"),

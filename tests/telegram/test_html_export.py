@@ -242,10 +242,11 @@ def test_service_messages_have_their_sentence_and_the_day_of_their_divider(desk:
     ]  # fmt: skip
 
 
-def test_times_without_a_zone_are_those_of_the_tenants(desk: Desk, tmp_path: Path) -> None:
-    path = write_page(tmp_path, entry(1, "a", at="09.03.2026 14:00:00"))
-    desk.load(path)
-    assert desk.rows()["date"].to_list() == [datetime(2026, 3, 9, 14, tzinfo=UTC)]
+def test_times_without_a_zone_are_of_the_given_one_and_are_counted(desk: Desk, tmp_path: Path) -> None:
+    path = write_page(tmp_path, service(-1, "9 March 2026"), entry(1, "a", at="09.03.2026 14:00:00"), service(2, "x"))
+    got = desk.load(path, time_zone="Europe/Moscow")
+    assert desk.rows()["date"].to_list() == [datetime(2026, 3, 9, 11, tzinfo=UTC)] * 2
+    assert (got.local_times, got.time_zone) == (1, "Europe/Moscow")
 
 
 def test_a_bad_message_costs_only_itself(desk: Desk, tmp_path: Path) -> None:

@@ -116,12 +116,29 @@ def test_the_control_characters_that_desktop_writes_are_read() -> None:
     assert read(data, scan(io.BytesIO(data))) == [[{"t": "a\x0bb"}, {"t": "c\\x0b"}]]
 
 
-def test_a_second_document_behind_the_first_is_noticed() -> None:
-    data = b'{"messages": [{}]} {"messages": [{}]}'
+@pytest.mark.parametrize("between", [b" ", b"\n", b"", b";\n", b","])
+def test_documents_behind_each_other_are_all_read(between: bytes) -> None:
+    data = between.join([b'{"id": 1, "messages": [{}]}', b'{"id": 2, "messages": [{"a": 1}]}', b'[{"b": 2}]'])
     for chunk in (1, 5, 100):
         index = scan(io.BytesIO(data), chunk_size=chunk)
-        assert index.broken_at is not None
+        assert index.broken_at is None
+        assert read(data, index) == [[{}], [{"a": 1}], [{"b": 2}]]
+        assert index.roots == [b'{"id": 1, "messages": [0]}', b'{"id": 2, "messages": [1]}', b"[2]"]
+
+
+def test_what_is_no_document_behind_the_first_is_noticed() -> None:
+    data = b'{"messages": [{}]} and {"messages": [{"a": 1}]}'
+    for chunk in (1, 5, 100):
+        index = scan(io.BytesIO(data), chunk_size=chunk)
+        assert index.broken_at == 18
         assert read(data, index) == [[{}]]
+
+
+@pytest.mark.parametrize("prefix", [b"window.data = ", b"var a=", b'window["x [1]"] =\n', b"\xef\xbb\xbfYTD.part0 = "])
+def test_a_script_around_the_document_is_passed_over(prefix: bytes) -> None:
+    data = prefix + b'{"messages": [{"a": 1}]};\n'
+    index = scan(io.BytesIO(data))
+    assert (index.broken_at, read(data, index)) == (None, [[{"a": 1}]])
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "cp1251"])

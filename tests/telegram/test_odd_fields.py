@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.telegram.conftest import Desk
 from tests.telegram.exports import NOW, START, chat, lines, message, telethon, write
+from tgstudio_dagster.catalog.follows.channels import ChannelSeen
 from tgstudio_dagster.cli.work import describe
 from tgstudio_dagster.lake.tables.posts import LANDING
 from tgstudio_dagster.posts.normalize import to_micros
@@ -24,7 +25,8 @@ from tgstudio_dagster.telegram.sources import desktop_message
 from tgstudio_dagster.telegram.sources.decoding import decode_elements
 from tgstudio_dagster.telegram.sources.json_stream import scan
 from tgstudio_dagster.telegram.sources.source import Span
-from tgstudio_dagster.telegram.sources.telethon_message import Item, Messages
+from tgstudio_dagster.telegram.sources.telethon_item import Item
+from tgstudio_dagster.telegram.sources.telethon_message import Messages
 
 SPAN = Span(date(2013, 8, 1), NOW)
 MOMENT = START + 60
@@ -127,7 +129,7 @@ def test_any_optional_field_of_a_telethon_message_may_be_anything(place: tuple[A
 def test_any_optional_field_of_a_desktop_message_may_be_anything(place: tuple[Any, ...], value: Any) -> None:
     # Another time that a message may have is no fault that can be seen.
     assume(place != ("date_unixtime",) or not (str(value).strip("-.").isdecimal() and abs(float(value)) > 10**9))
-    reader = desktop_message.Reader(1001, None, "World", SPAN, set())
+    reader = desktop_message.Reader(ChannelSeen(1001, None, "World", "channel"), SPAN)
     post = reader.post(decoded(replaced(DESKTOP, place, value), desktop_message.Message))
     assert isinstance(post, Post), post
     assert (post.msg_id, post.text, post.date) == (1, TEXT, MOMENT * 1_000_000)

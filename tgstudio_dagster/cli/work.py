@@ -30,7 +30,7 @@ MOST_NAMED = 12
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tgstudio_dagster.telegram.sources.importer import ImportSummary
+    from tgstudio_dagster.telegram.sources.summary import ImportSummary
 
 
 def import_(
@@ -42,6 +42,12 @@ def import_(
     observed_at: Annotated[
         datetime | None, typer.Option("--observed-at", help="When it was read (UTC); default: its newest date.")
     ] = None,
+    time_zone: Annotated[
+        str | None,
+        typer.Option(
+            "--time-zone", help="Of local times in exports of before 2021, as Europe/Moscow; default: the tenant's."
+        ),
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Import a file that was imported before.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,8 +55,8 @@ def import_(
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from tgstudio_dagster.core.settings import settings
-    from tgstudio_dagster.telegram.sources.importer import Progress as Step
     from tgstudio_dagster.telegram.sources.importer import import_path
+    from tgstudio_dagster.telegram.sources.summary import Progress as Step
 
     studio = open_studio(tenant)
     bar = Progress(
@@ -86,6 +92,7 @@ def import_(
             first_day=date.fromisoformat(settings().first_day),
             now=datetime.now(UTC),
             again=again,
+            time_zone=time_zone,
         )
     if as_json:
         print_json(asdict(summary))
@@ -141,6 +148,11 @@ def describe(summary: ImportSummary) -> str:
             parts.append(f"{count} {word}" + (f" ({counted(reasons)})" if reasons else ""))
     if summary.dropped:
         parts.append(f"fields that could not be read, their messages kept ({counted(summary.dropped)})")
+    if summary.local_times:
+        parts.append(
+            f"{summary.local_times} messages have a local time without a zone, read as {summary.time_zone} "
+            "(--time-zone names another)"
+        )
     if summary.ignored:
         parts.append(f"{len(summary.ignored)} other JSON files ignored")
     return ", ".join(parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path, PurePosixPath
 
 # Telegram for Desktop and Bot API ids put -100 before a channel's own id (core.telegram.org/api/bots/ids).
@@ -77,8 +77,8 @@ def utf16_slice(encoded: bytes, offset: int, length: int) -> str:
     return encoded[2 * offset : 2 * (offset + length)].decode("utf-16-le", errors="ignore")
 
 
-def parse_time(value: str | int | float | None) -> int | None:
-    """Microseconds since 1970 of an epoch (number or digits) or an ISO 8601 time, UTC where it names no zone.
+def parse_time(value: str | int | float | None, zone: tzinfo = UTC) -> int | None:
+    """Microseconds since 1970 of an epoch (number or digits) or an ISO 8601 time, of `zone` where it names none.
 
     An epoch of 12 to 14 digits is of milliseconds, as data frames write it. None, 0 and the empty string are no
     time. Raises ValueError, naming the value, for anything else.
@@ -93,7 +93,10 @@ def parse_time(value: str | int | float | None) -> int | None:
         moment = datetime.fromisoformat(value)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"date {str(value)[:40]!r} is neither an ISO 8601 time nor seconds since 1970") from error
-    return to_micros(moment)
+    try:
+        return to_micros(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+    except OverflowError as error:
+        raise ValueError(f"date {value[:40]!r} is none of this calendar") from error
 
 
 def to_micros(moment: datetime) -> int:

@@ -49,7 +49,8 @@ class Reject:
 class ImportCounts:
     """Messages read, posts landed, filtered and rejected, and the reasons of the latter two.
 
-    `dropped_by` are fields that could not be read in messages that landed without them, by name.
+    `dropped_by` are fields that could not be read in messages that landed without them, by name; `local_times` are the
+    messages whose time names no zone, and was taken to be of `time_zone`.
     """
 
     read: int = 0
@@ -59,6 +60,8 @@ class ImportCounts:
     filtered_by: dict[str, int] = field(default_factory=dict)
     rejected_by: dict[str, int] = field(default_factory=dict)
     dropped_by: dict[str, int] = field(default_factory=dict)
+    local_times: int = 0
+    time_zone: str = ""
 
 
 def begin_import(
@@ -181,8 +184,8 @@ def imported_by(catalog: Catalog, tenant: str, upload_id: str, *, reasons: bool 
         rejected_by = Counter(text.partition(":")[0] for text in texts)
     filtered_by: Counter[str] = Counter()
     dropped_by: Counter[str] = Counter()
-    for row in rows:
-        state = json.loads(row.state)
+    states = [json.loads(row.state) for row in rows]
+    for state in states:
         filtered_by.update(state.get("filtered", {}))
         dropped_by.update(state.get("dropped", {}))
     return ImportCounts(
@@ -193,6 +196,8 @@ def imported_by(catalog: Catalog, tenant: str, upload_id: str, *, reasons: bool 
         filtered_by=dict(filtered_by),
         rejected_by=dict(rejected_by),
         dropped_by=dict(dropped_by),
+        local_times=sum(state.get("local_times", 0) for state in states),
+        time_zone=next((state["time_zone"] for state in states if state.get("local_times")), ""),
     )
 
 

@@ -63,6 +63,8 @@ class UploadProgress:
     filtered_by: dict[str, int] = field(default_factory=dict)
     rejected_by: dict[str, int] = field(default_factory=dict)
     dropped_by: dict[str, int] = field(default_factory=dict)
+    local_times: int = 0
+    time_zone: str = ""
     skipped_files: int = 0
     first_day: date | None = None
     last_day: date | None = None

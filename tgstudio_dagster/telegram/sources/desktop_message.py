@@ -7,15 +7,19 @@ Only the fields of a message belong here (Desktop's writer: export_output_json.c
 from __future__ import annotations
 
 from collections import Counter
-from functools import lru_cache
-from typing import Annotated, Any
+from collections.abc import Mapping
+from datetime import UTC, tzinfo
+from typing import Annotated, Any, BinaryIO
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
+from tgstudio_dagster.catalog.follows.channels import ChannelSeen
 from tgstudio_dagster.posts import normalize
 from tgstudio_dagster.posts.shape import Attachment, Post
-from tgstudio_dagster.telegram.sources.decoding import Bad
+from tgstudio_dagster.telegram.sources.decoding import Bad, decode_elements
+from tgstudio_dagster.telegram.sources.desktop_ids import peer_id
+from tgstudio_dagster.telegram.sources.json_stream import Elements
 from tgstudio_dagster.telegram.sources.lenient import UnfitError, convert
 from tgstudio_dagster.telegram.sources.source import Span
 
@@ -35,6 +39,13 @@ _ABSENT = {
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
+
+
+OF_BASIC_GROUP = "messages of the basic group that became this supergroup: their ids are of another chat"
+_MIGRATED = -1_000_000_000
+"""Desktop adds this to the ids of an upgraded group's old messages (kMigratedMessagesIdShift)."""
+_NO_TIME = 2 * 86_400_000_000
+"""The zero of 1970, in whatever zone."""
 
 
 class _Entity(msgspec.Struct, gc=False):
@@ -75,6 +86,7 @@ class Message(msgspec.Struct, gc=False):
     forwarded_from: str | UnsetType | None = UNSET
     forwarded_from_id: str | None = None
     reply_to_message_id: Int64 | None = None
+    reply_to_peer_id: str | Int64 | None = None
     text: str | list[str | _Entity] | UnsetType = UNSET
     text_entities: msgspec.Raw = msgspec.Raw(b"")
     photo: str | None = None
@@ -100,48 +112,85 @@ ONE = msgspec.json.Decoder(Message)
 _ENTITIES = msgspec.json.Decoder(list[str | _Entity])
 
 
-class Reader:
-    """Makes posts of the messages of one chat."""
+class _Answering(msgspec.Struct, gc=False):
+    """What tells the forum topic of a message."""
 
-    def __init__(
-        self, channel_id: int, username: str | None, title: str, span: Span, topics: set[tuple[int, int]]
-    ) -> None:
-        """`topics` are the forum topics known so far, as (channel, message id)."""
-        self.channel_id = channel_id
-        self._username = username
-        self._title = title
-        self._topics = topics
-        self._span = span
+    id: Int64 = 0
+    action: str | None = None
+    reply_to_message_id: Int64 | None = None
+    reply_to_peer_id: str | Int64 | None = None
+
+
+_RUN_OF_ANSWERS = msgspec.json.Decoder(list[_Answering])
+_ONE_ANSWER = msgspec.json.Decoder(_Answering)
+
+
+class Reader:
+    """Makes posts of the messages of one chat, in the order of the file. `zone` is that of local times."""
+
+    def __init__(self, channel: ChannelSeen, span: Span, *, zone: tzinfo = UTC, old: bool = False) -> None:
+        """`old` says that the file is of before 2021, with shifted ids and no times but local ones."""
+        self.channel_id = channel.channel_id
         self.dropped: Counter[str] = Counter()
+        self.local_times = 0
+        self._username = channel.username
+        self._title = channel.title
+        # Of every message that stands in a forum topic, the topic: its root's id.
+        self._topics: dict[int, int] = {}
+        self._span = span
+        self._zone = zone
+        self._old = old
         self._earliest, self._latest = span.earliest, span.latest
         self._observed = normalize.to_micros(span.observed_at)
 
-    def remember(self, post: Post) -> None:
-        """Take note of a forum topic's root."""
-        if post.service_action == "topic_created":
-            self._topics.add((self.channel_id, post.msg_id))
+    def follow(self, stream: BinaryIO, elements: Elements, stop: int) -> None:
+        """Learn the forum topics of the messages before `stop`, which were read before the import was cut short."""
+        if not stop:
+            return
+        for at, message, _ in decode_elements(stream, elements, _RUN_OF_ANSWERS, _ONE_ANSWER):
+            if at >= stop:
+                return
+            if isinstance(message, _Answering):
+                self._note_topic(message.id, message.action, self._answered(message))
 
-    def post(self, message: Message) -> Post | Bad:
-        """The post of one message, or why there is none. Fields that cannot be read are counted in `dropped`."""
+    def take_notes(self, dropped: Counter[str], more: Mapping[str, int]) -> int:
+        """Add the fields dropped of the last message, and `more` of them; returns how many local times were read in it."""
+        if not (more or self.dropped or self.local_times):
+            return 0
+        dropped.update(more)
+        dropped.update(self.dropped)
+        self.dropped.clear()
+        times, self.local_times = self.local_times, 0
+        return times
+
+    def post(self, message: Message) -> Post | Bad | str:
+        """The post of one message; why there is none (`Bad`: it can't be read); why it is left out (a text)."""
         text, hashtags, links, mentions = self._text(message)
         date = self._date(message)
         if date is None:
             return Bad("no date", text)
         if not self._earliest <= date <= self._latest:
             return Bad(self._span.complaint(date), text)
+        if _MIGRATED <= message.id < 0:
+            return OF_BASIC_GROUP
         if message.id <= 0:
             return Bad(f"not a positive id: {message.id}", text)
         edited = None
         if message.edited_unixtime or message.edited:
             edited = self._time("edited_unixtime", message.edited_unixtime) or self._time("edited", message.edited)
+            if edited is not None and edited < date:  # an old export writes 1970 for "never"
+                edited = None
         service = message.type == "service"
-        sender_id = _peer(message.actor_id if service else message.sender_id)
-        # Posts of the channel itself are signed with `author` at most; `from` repeats the title.
-        own = sender_id is None or sender_id == self.channel_id
+        sender_id = peer_id(message.actor_id if service else message.sender_id, old=self._old)
         name = message.actor if service else message.sender
-        reply, topic = message.reply_to_message_id, None
-        if reply is not None and (self.channel_id, reply) in self._topics:
-            reply, topic = None, reply
+        # Posts of the channel itself are signed with `author` at most; `from` repeats its title.
+        own = sender_id == self.channel_id
+        if own or (sender_id is None and name == self._title):
+            name = None
+        reply = self._answered(message)
+        topic = self._note_topic(message.id, message.action, reply)
+        if reply is not None and reply == topic:
+            reply = None
         kind, attachments = ("service", ()) if service else _media(message)
         forwarded = message.forwarded_from
         reactions, total = _reactions(message.reactions) if message.reactions else ((), None)
@@ -154,7 +203,7 @@ class Reader:
             self._username,
             self._title,
             edited,
-            message.author or (None if own and name == self._title else name),
+            message.author or name,
             None if own else sender_id,
             (message.action or "unknown") if service else None,
             hashtags,
@@ -175,6 +224,23 @@ class Reader:
             self._observed,
         )
 
+    def _answered(self, message: Message | _Answering) -> int | None:
+        """The message of this chat that is answered."""
+        chat = message.reply_to_peer_id
+        if chat is not None and peer_id(chat, old=self._old) != self.channel_id:
+            return None
+        reply = message.reply_to_message_id
+        return reply if reply is not None and reply > 0 else None
+
+    def _note_topic(self, message_id: int, action: str | None, reply: int | None) -> int | None:
+        """The forum topic that a message stands in, along the chain of answers; a topic's root opens it."""
+        topic = self._topics.get(reply) if self._topics and reply is not None else None
+        if action == "topic_created":
+            self._topics[message_id] = message_id
+        elif topic is not None:
+            self._topics[message_id] = topic
+        return topic
+
     def _date(self, message: Message) -> int | None:
         """Microseconds of `date_unixtime`; of `date` where that is missing, odd, or no time that a message can have."""
         unix = message.date_unixtime
@@ -185,16 +251,19 @@ class Reader:
         if date is not None and self._earliest <= date <= self._latest:
             return date
         local = self._time("date", message.date)
+        if local is not None and local < _NO_TIME:
+            local = None
         if local is None or not self._earliest <= local <= self._latest:
             return local if date is None else date
         if date is not None:
             self.dropped["date_unixtime"] += 1
+        self.local_times += 1
         return local
 
     def _time(self, name: str, value: str | int | None) -> int | None:
         """Microseconds of a field; None, and counted as dropped, where it is no time."""
         try:
-            return normalize.parse_time(value)
+            return normalize.parse_time(value, self._zone)
         except ValueError:
             self.dropped[name] += 1
             return None
@@ -259,15 +328,6 @@ def _of_parts(text: list[str | _Entity]) -> tuple[str, list[str], list[str], lis
 
 
 _NONE: list[str] = []
-
-
-@lru_cache(maxsize=65536)
-def _peer(value: str | int | None) -> int | None:
-    """The id in `user123`, `channel123` or 123; None for a deleted account or anything else."""
-    if isinstance(value, int):
-        return normalize.channel_id(value)
-    digits = (value or "").removeprefix("user").removeprefix("channel").removeprefix("chat")
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
 
 
 def _reactions(reactions: list[_Reaction]) -> tuple[list[tuple[str, int]], int | None]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from tgstudio_dagster.core.errors import SourceError
-from tgstudio_dagster.telegram.sources.json_stream import check_encoding
+from tgstudio_dagster.telegram.sources.json_stream import check_encoding, script_prefix
 from tgstudio_dagster.telegram.sources.telethon_dump import is_dump, is_element
 
 Form = Literal["export", "html", "tdl", "lines", "array", "page", "pyrogram_lines", "pyrogram", "zip", "gzip"]
@@ -54,7 +54,6 @@ _TYPE_KEY = re.compile(rb'"_"\s*:\s*"')
 _PEER_KEY = re.compile(rb'"(?:to_id|peer_id)"\s*:\s*\{\s*"channel_id"\s*:')
 _HTML = re.compile(rb"\A\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|div)\b", re.IGNORECASE | re.DOTALL)
 _HTML_MESSAGES = re.compile(rb'\bclass\s*=\s*["\']message[\s"\']')
-_JAVASCRIPT = re.compile(rb"\A(?:(?:var|let|const)\s+)?[\w$.]{1,80}\s*=\s*[\[{]")
 _FIRST_MESSAGE = re.compile(rb'\A\s*\{(?P<head>[^\[\]{}]*)"messages"\s*:\s*\[\s*(?P<rest>\{.*)', re.DOTALL)
 
 
@@ -71,10 +70,10 @@ def form_of(path: Path) -> Form | None:
     if _binary(head) is not None:
         return None
     try:
-        text = check_encoding(head).lstrip()
+        text = check_encoding(head)
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from error
-    return _text_form(text)
+    return _text_form(text[script_prefix(text) :].lstrip())
 
 
 def describe(path: Path) -> str:
@@ -85,16 +84,14 @@ def describe(path: Path) -> str:
     if (binary := _binary(head)) is not None:
         return binary
     try:
-        text = check_encoding(head).strip()
+        text = check_encoding(head)
+        text = text[script_prefix(text) :].strip()
     except SourceError as error:
         return str(error).rstrip(".")
     if not text:
         return "the file is empty"
     if _HTML.match(text) or text.startswith(b"<"):
         return "HTML or XML, but no page of a Telegram Desktop export with messages"
-    if _JAVASCRIPT.match(text):
-        name = text.partition(b"=")[0].decode(errors="replace").strip()
-        return f"JavaScript ({name} = …), no JSON; keep only what stands between its outer brackets"
     if text[:1] in (b"{", b"["):
         return _json(text)
     return _table(text) or f"plain text, no JSON (it begins with {text[:20].decode(errors='replace')!r})"

@@ -25,7 +25,8 @@ from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.posts.normalize import to_micros
 from tgstudio_dagster.posts.shape import Post, landing_frame
 from tgstudio_dagster.telegram.sources.decoding import Bad
-from tgstudio_dagster.telegram.sources.desktop_export import fold_by_time
+from tgstudio_dagster.telegram.sources.desktop_albums import fold_by_time, follows
+from tgstudio_dagster.telegram.sources.desktop_export import NEITHER
 from tgstudio_dagster.telegram.sources.html_message import HtmlReader, has_zone, parse_moment
 from tgstudio_dagster.telegram.sources.html_page import Entry, Head, Lost, read_page
 from tgstudio_dagster.telegram.sources.source import BATCH, DAY, Batch, Span, Stretch, media_files
@@ -35,8 +36,6 @@ NAME = "desktop_html"
 _PAGE = re.compile(r"messages(\d*)\.html?\Z", re.IGNORECASE)
 _SAMPLE = 200
 """Messages whose dates are compared with those of a known channel of the same title."""
-_TOGETHER = 2_000_000
-"""Microseconds within which the messages of an album follow each other: no batch ends between them."""
 
 
 def page_number(name: str) -> int | None:
@@ -61,7 +60,6 @@ class Survey:
     title: str = ""
     total: int = 0
     newest: datetime | None = None
-    zoned: bool = True
     authors: set[str] = field(default_factory=set)
     sample: dict[int, datetime] = field(default_factory=dict)
 
@@ -99,7 +97,6 @@ def _note(seen: Survey, entry: Entry, zone: tzinfo, now: datetime) -> None:
         return
     if entry.sender and len(seen.authors) < 3:
         seen.authors.add(entry.sender)
-    seen.zoned = seen.zoned and (has_zone(entry.moment) or not entry.moment)
     try:
         moment = parse_moment(entry.moment, zone)
     except ValueError:
@@ -160,7 +157,7 @@ class HtmlExport:
         """Batches from `position` on, which is a number of messages; none cuts an album. `state` is not needed."""
         if self.chat.kind == "personal_chat":
             left = self.total - position
-            reason = "chat of type personal_chat: only channels and supergroups are imported"
+            reason = f"chat of type personal_chat: {NEITHER}"
             yield self._batch(Stretch(read=left, filtered=Counter({reason: left})), self.total)
             return
         stretch, at = Stretch(), 0
@@ -179,6 +176,7 @@ class HtmlExport:
                 if isinstance(post, Post):
                     stretch.posts.append(post)
                     stretch.positions.append(at)
+                    stretch.local_times += not has_zone(entry.moment) and not entry.service
                 elif post is not None:
                     stretch.reject(at, entry.message_id, post.reason, post.excerpt)
             at += 1
@@ -205,6 +203,7 @@ class HtmlExport:
             state="",
             read=stretch.read,
             filtered=dict(stretch.filtered),
+            local_times=stretch.local_times,
             files=media_files(posts),
         )
 
@@ -213,4 +212,4 @@ def _continues(stretch: Stretch, post: Post | Bad | None) -> bool:
     """Whether the post may belong to an album with the last one: a batch must not end between them."""
     if not stretch.posts or not isinstance(post, Post) or stretch.read > 2 * BATCH:
         return False
-    return abs(post.date - stretch.posts[-1].date) <= _TOGETHER
+    return follows(stretch.posts[-1], post)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import polars as pl
@@ -36,59 +37,7 @@ from tgstudio_dagster.telegram.sources.forms import PACKED, UNDERSTOOD, describe
 from tgstudio_dagster.telegram.sources.html_export import pages_from
 from tgstudio_dagster.telegram.sources.opening import Given, open_source
 from tgstudio_dagster.telegram.sources.source import BATCH, Batch, Source
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an import is: of the file `done` of `total` elements, and the counts of the whole command so far."""
-
-    path: Path
-    done: int
-    total: int
-    summary: ImportSummary
-
-    @property
-    def read(self) -> int:
-        """Messages read."""
-        return self.summary.read
-
-
-@dataclass
-class ImportSummary:
-    """What an import did. `read` counts messages, `landed` posts (an album is one), `days` those that got landings.
-
-    `skipped_files` were imported before, `landed_before` are posts of an import that this one went on with, `ignored` are
-    files of a folder that hold no messages. `dropped` are the fields that could not be read in messages that landed without
-    them, by name, `untitled` the ids of channels whose title neither the file nor the catalog tells.
-    """
-
-    files: int = 0
-    read: int = 0
-    landed: int = 0
-    filtered: int = 0
-    rejected: int = 0
-    skipped_files: int = 0
-    landed_before: int = 0
-    days: list[date] = field(default_factory=list)
-    filtered_by: dict[str, int] = field(default_factory=dict)
-    rejected_by: dict[str, int] = field(default_factory=dict)
-    dropped: dict[str, int] = field(default_factory=dict)
-    ignored: list[str] = field(default_factory=list)
-    untitled: list[int] = field(default_factory=list)
-
-    @property
-    def nothing_landed(self) -> bool:
-        """Whether nothing of what was read is in the lake, now or since an earlier import."""
-        return not self.landed and not self.skipped_files and not self.landed_before
-
-    @property
-    def why_nothing(self) -> str:
-        """Why nothing landed, in a sentence; only where nothing did."""
-        if not self.read:
-            return "Nothing landed: the file holds no messages."
-        reasons = sorted((self.filtered_by | self.rejected_by).items(), key=lambda item: (-item[1], item[0]))
-        named = "; ".join(f"{reason[:120]}: {count}" for reason, count in reasons[:5])
-        return f"Nothing landed of {self.read} messages ({named})."
+from tgstudio_dagster.telegram.sources.summary import ImportSummary, Progress
 
 
 class _State(msgspec.Struct):
@@ -98,6 +47,8 @@ class _State(msgspec.Struct):
     source: str = ""
     filtered: dict[str, int] = msgspec.field(default_factory=dict)
     dropped: dict[str, int] = msgspec.field(default_factory=dict)
+    local_times: int = 0
+    time_zone: str = ""
 
 
 def import_path(
@@ -118,6 +69,7 @@ def import_path(
     again: bool = False,
     batch: int = BATCH,
     upload: str | None = None,
+    time_zone: str | None = None,
     shown: str | None = None,
     scratch: Path | None = None,
     tick: Callable[[], None] = lambda: None,
@@ -129,11 +81,13 @@ def import_path(
     `now`. `channel` is the username of a file with one channel, `title` its title where the file tells none (`ask_title` is
     asked for it by id otherwise), `usernames` those of several by id; what the catalog knows is used too. `batch` is how
     many messages go into one checkpoint. `upload` is the id of the upload that brought the files, `shown` what its path is
-    called for a person; archives are unpacked below `scratch`, and `tick` is called meanwhile. Raises SourceError for what
-    is no export or dump (after all that can be imported is), LeaseHeldError while another import of this tenant runs.
+    called for a person; archives are unpacked below `scratch`, and `tick` is called meanwhile. `time_zone` (IANA) is
+    that of times that name none, by default the tenant's. Raises SourceError for what is no export or dump (after all that
+    can be imported is), LeaseHeldError while another import of this tenant runs.
     """
     name = _username(channel)
-    summary = ImportSummary()
+    zone = _zone(time_zone or settings.time_zone)
+    summary = ImportSummary(time_zone=zone.key)
     errors: list[str] = []
     others: list[str] = []
     with (
@@ -147,7 +101,19 @@ def import_path(
                     others.append(f"{file.relative} ({describe(file.path)})")
                     continue
                 job = _Import(
-                    file, tenant, catalog, lake, settings, summary, progress, held, batch, upload, title, ask_title
+                    file,
+                    tenant,
+                    catalog,
+                    lake,
+                    settings,
+                    summary,
+                    progress,
+                    held,
+                    batch,
+                    upload,
+                    zone,
+                    title,
+                    ask_title,
                 )
                 job.run(first_day, now, name, observed_at, usernames or {}, again=again)
                 summary.files += 1
@@ -177,6 +143,7 @@ class _Import:
     held: Lease
     batch: int
     upload: str | None
+    zone: ZoneInfo
     title: str | None
     ask_title: Callable[[int], str | None]
     _named: set[int] = field(default_factory=set)
@@ -204,7 +171,7 @@ class _Import:
             return
         self.summary.landed_before += state.landed
         try:
-            known = _State(observed_at) if observed_at else None
+            known = _State(observed_at, time_zone=self.zone.key) if observed_at else None
             kept = msgspec.json.decode(state.state, type=_State) if state.position else known
             seen = list_channels(self.catalog, self.tenant)
             given = Given(
@@ -216,12 +183,12 @@ class _Import:
                 usernames={row.channel_id: row.username for row in seen if row.username} | dict(usernames),
                 titles={row.channel_id: row.title for row in seen if row.title},
                 known_dates=self._known_dates,
-                zone=self.settings.zone,
                 batch=self.batch,
+                zone=ZoneInfo(kept.time_zone) if kept and kept.time_zone else self.zone,
             )
             source, observed = open_source(self.path, given)
             with _without_gc():
-                self._land(source, state, kept or _State(observed))
+                self._land(source, state, kept or _State(observed, time_zone=self.zone.key))
         except TGStudioError as error:
             finish_import(self.catalog, state.id, error=self.file.words(str(error)))
             raise
@@ -250,7 +217,8 @@ class _Import:
             remember_channels(self.catalog, self.tenant, batch.channels)
             days.update(landing.day for landing in self.lake.land(frame))
             read, landed, rejected = read + batch.read, landed + frame.height, rejected + len(batch.rejects)
-            kept = _State(kept.observed_at, batch.state, dict(filtered), dict(dropped))
+            local_times = kept.local_times + batch.local_times
+            kept = _State(kept.observed_at, batch.state, dict(filtered), dict(dropped), local_times, kept.time_zone)
             checkpoint(
                 self.catalog,
                 state.id,
@@ -316,6 +284,7 @@ class _Import:
         summary.landed += landed
         summary.filtered += reasons.total()
         summary.rejected += len(batch.rejects)
+        summary.local_times += batch.local_times
         summary.dropped = dict(Counter(summary.dropped) + Counter(batch.dropped))
         summary.filtered_by = dict(Counter(summary.filtered_by) + reasons)
         summary.rejected_by = dict(
@@ -362,6 +331,15 @@ def _without_gc() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SourceError(
+            f"--time-zone: {name[:60]!r} is no IANA time zone; write for example Europe/Moscow."
+        ) from error
 
 
 def _username(channel: str | None) -> str | None:

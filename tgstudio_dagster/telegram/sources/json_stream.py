@@ -13,6 +13,7 @@ import codecs
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -25,6 +26,11 @@ CHUNK = 4 * 2**20
 MAX_SKELETON = 64 * 2**20
 _ARRAY_KEY = re.compile(rb'(?<!\\)"messages"\s*:\s*\[\Z')
 JUNK = b" \t\r\n,"
+# Between documents, and behind a script.
+_BETWEEN = b" \t\r\n,;"
+_SCRIPT = re.compile(
+    rb'(?:\xef\xbb\xbf)?\s*(?:(?:var|let|const)\s+)?[A-Za-z_$][\w$.]*(?:\["[^"\n]*"\])?\s*=\s*(?=[{\[])'
+)
 
 
 @dataclass(frozen=True)
@@ -45,12 +51,18 @@ class Elements:
 
 @dataclass(frozen=True)
 class Index:
-    """A scanned file. `skeleton` is its JSON with every array of messages replaced by `[<number in arrays>]`."""
+    """A scanned file. `roots` are its documents, one or several behind each other, each as JSON with every array of
+    messages replaced by `[<number in arrays>]`."""
 
-    skeleton: bytes
+    roots: list[bytes]
     arrays: list[Elements]
     size: int
     broken_at: int | None
+
+    @property
+    def skeleton(self) -> bytes:
+        """The first document."""
+        return self.roots[0] if self.roots else b""
 
     @property
     def total(self) -> int:
@@ -84,7 +96,7 @@ def scan_lines(stream: BinaryIO, *, look: Callable[[bytes], None] | None = None,
     if last not in (b"", b"\n"):
         ends.append(np.array([offset], dtype=np.int64))
     start = _bom(stream)
-    return Index(b"", [Elements(start, _joined(ends), lines=True)], offset, None)
+    return Index([], [Elements(start, _joined(ends), lines=True)], offset, None)
 
 
 def scan(stream: BinaryIO, *, look: Callable[[bytes], None] | None = None, chunk_size: int = CHUNK) -> Index:
@@ -102,16 +114,23 @@ def scan(stream: BinaryIO, *, look: Callable[[bytes], None] | None = None, chunk
         chunk = held + read
         if not chunk or (scanner.done is not None and not read):
             break
+        if not offset:
+            start = script_prefix(chunk)
+            chunk = b" " * start + chunk[start:]
         # A backslash at the end of a chunk would be parted from what it escapes.
         slashes = len(chunk) - len(chunk.rstrip(b"\\"))
         held = chunk[-1:] if read and slashes % 2 else b""
         chunk = chunk[: len(chunk) - len(held)]
         if scanner.done is None:
             scanner.feed(chunk, offset)
-        elif scanner.done == -1 and chunk.strip():
-            scanner.done = offset
         offset += len(chunk)
     return scanner.finish(offset)
+
+
+def script_prefix(head: bytes) -> int:
+    """How many bytes stand before the JSON of a file that is a script: `window.data = {…};`."""
+    prefix = _SCRIPT.match(head)
+    return prefix.end() if prefix else 0
 
 
 class _Scanner:
@@ -121,6 +140,7 @@ class _Scanner:
         self.skeleton = bytearray()
         self.arrays: list[Elements] = []
         self.done: int | None = None
+        self._roots: list[int] = []
         self._sound = (0, 0)
         self._open: list[int] = []
         self._sound_open: list[int] = []
@@ -171,17 +191,19 @@ class _Scanner:
                 self._ends.append(np.array([cursor + offset], dtype=np.int64))
             self._close_array()
             at = stop
-        if self.done == -1 and chunk[cursor:].strip():
-            self.done = offset + cursor
 
     def _outside(self, chunk: bytes, offset: int, places: NDArray[np.intp], at: int, cursor: int) -> tuple[int, int]:
         """Walk the brackets outside arrays; returns the next bracket and the next byte to look at."""
         while at < len(places):
             for place in places[at : at + 256].tolist():
                 at += 1
-                self.skeleton += chunk[cursor : place + 1]
+                self.skeleton += chunk[cursor:place]
                 cursor = place + 1
                 bracket = chunk[place]
+                if self._is_behind_the_end():
+                    self.done = self._sound[1]
+                    return at, cursor
+                self.skeleton.append(bracket)
                 if bracket in b"{[":
                     root = bracket == 0x5B and not self._open
                     self._open.append(0x7D if bracket == 0x7B else 0x5D)
@@ -194,7 +216,7 @@ class _Scanner:
                     del self.skeleton[-1:]
                     return at, cursor
                 elif not self._open:
-                    self.done = -1
+                    self._roots.append(len(self.skeleton))
                 self._sound, self._sound_open = (len(self.skeleton), offset + cursor), list(self._open)
                 if self._array is not None or self.done is not None:
                     return at, cursor
@@ -210,17 +232,24 @@ class _Scanner:
         self.arrays.append(Elements(self._start, _joined(self._ends)))
         self._ends, self._array = [], None
 
+    def _is_behind_the_end(self) -> bool:
+        """Whether something else than a further document stands behind one."""
+        return bool(self._roots and not self._open and self.skeleton[self._sound[0] :].strip(_BETWEEN))
+
     def finish(self, size: int) -> Index:
         """The index, with a sound skeleton even if the file breaks off."""
-        if self.done == -1:
-            return Index(bytes(self.skeleton), self.arrays, size, None)
+        broken: int | None = None
         if self._array is not None:
             broken = self._last
             self._close_array()
-        else:
+        elif self.done is not None or self._open or not self._roots or self._is_behind_the_end():
             broken = self._sound[1] if self.done is None else self.done
-        sound = bytes(self.skeleton[: self._sound[0]]) + bytes(reversed(self._sound_open))
-        return Index(sound, self.arrays, size, broken)
+        starts = [0, *self._roots]
+        roots = [bytes(self.skeleton[start:end]).strip(_BETWEEN) for start, end in pairwise(starts)]
+        if self._sound_open:
+            rest = bytes(self.skeleton[starts[-1] : self._sound[0]]).strip(_BETWEEN)
+            roots.append(rest + bytes(reversed(self._sound_open)))
+        return Index(roots, self.arrays, size, broken)
 
 
 def read_run(stream: BinaryIO, elements: Elements, first: int, last: int) -> bytes:

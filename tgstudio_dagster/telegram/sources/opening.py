@@ -85,7 +85,7 @@ def _html(path: Path, given: Given) -> tuple[Source, datetime]:
 
 def _json(path: Path, form: Form, given: Given) -> tuple[Source, datetime]:
     patterns = [desktop_export.NEWEST, desktop_export.NEWEST_OLD] if form == "export" else [telethon_dump.NEWEST]
-    looks = [NewestDate(pattern, given.now) for pattern in patterns]
+    looks = [NewestDate(pattern, given.now, given.zone) for pattern in patterns]
     with path.open("rb") as stream:
         index = scan_lines(stream, look=looks[0]) if form in _LINES else scan(stream, look=looks[0])
         if given.observed_at is None and looks[0].newest is None:
@@ -93,7 +93,9 @@ def _json(path: Path, form: Form, given: Given) -> tuple[Source, datetime]:
     observed = given.observed_at or looks[0].time() or looks[-1].time() or given.now
     span = Span(given.first_day, observed)
     if form == "export":
-        return DesktopExport(path, index, span, given.usernames, given.channel, given.batch), observed
+        old = looks[0].newest is None
+        known = (given.usernames, given.channel, given.batch, given.titles, given.zone, old)
+        return DesktopExport(path, index, span, *known), observed
     if not index.arrays:
         raise SourceError(f"no list of messages. {UNDERSTOOD}")
     common = (path, index, span, given.usernames, given.titles, given.known_dates, given.channel, given.batch)

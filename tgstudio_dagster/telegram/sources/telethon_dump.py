@@ -31,7 +31,8 @@ from tgstudio_dagster.posts.shape import Post, fold_albums, landing_frame
 from tgstudio_dagster.telegram.sources.decoding import Bad, Dropped, decode_elements, decode_nested, decode_skeleton
 from tgstudio_dagster.telegram.sources.json_stream import Index, scan
 from tgstudio_dagster.telegram.sources.source import BATCH, Batch, Span, Stretch, media_files
-from tgstudio_dagster.telegram.sources.telethon_message import ENTITIES, MESSAGES, Item, Messages, channel_of
+from tgstudio_dagster.telegram.sources.telethon_item import ENTITIES, MESSAGES, Item, channel_of
+from tgstudio_dagster.telegram.sources.telethon_message import Messages
 
 NAME = "telethon_dump"
 NEWEST = re.compile(
@@ -90,8 +91,9 @@ class TelethonDump:
 
     def _prepare(self) -> None:
         """Read the entities, which may stand behind the messages, and the dates of what is proved deleted."""
-        for entity in _entities_of(self.index.skeleton):
-            self._messages.meet(entity)
+        for root in self.index.roots:
+            for entity in _entities_of(root):
+                self._messages.meet(entity)
         wanted: set[tuple[int, int]] = set()
         for _, item, _ in self._items():
             if isinstance(item, Bad):
@@ -146,7 +148,7 @@ class TelethonDump:
         if self.index.broken_at is not None:
             stretch.reject(
                 self.total, None,
-                f"the file breaks off, or is no JSON, from byte {self.index.broken_at:,} of {self.index.size:,} on; "
+                f"the file breaks off, or is no JSON: from byte {self.index.broken_at:,} of {self.index.size:,} on; "
                 "what stands before is imported",
             )  # fmt: skip
         if stretch.size or stretch.rejects:
@@ -174,25 +176,23 @@ class TelethonDump:
 
 def is_dump(head: bytes) -> bool:
     """Whether a file that begins so is one object (a page of results) whose `messages` are Telethon's."""
-    return any(
-        isinstance(item, Item) and item.kind in MESSAGES
-        for elements in scan(BytesIO(head)).arrays[:1]
-        for _, item, _ in islice(decode_elements(BytesIO(head), elements, _RUN, _ONE), 3)
-    )
+    for elements in scan(BytesIO(head)).arrays[:1]:
+        decoded = decode_elements(BytesIO(head), elements, _RUN, _ONE)
+        for _, item, _ in islice(decoded, 3):
+            if not isinstance(item, Bad) and item.kind in MESSAGES:
+                return True
+    return False
 
 
 def is_element(data: bytes) -> bool:
     """Whether a line, or an element of an array, is something of Telethon's."""
-    try:
-        item = _ONE.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return bool(item.kind)
+    item = decode_nested(msgspec.Raw(data), _ONE)[0]
+    return not isinstance(item, Bad) and bool(item.kind)
 
 
-def _entities_of(skeleton: bytes) -> Iterator[dict[str, Any]]:
+def _entities_of(root: bytes) -> Iterator[dict[str, Any]]:
     """The entities that stand beside the messages of a page of results."""
-    beside = decode_skeleton(skeleton, dict[str, Any]) if skeleton.lstrip().startswith(b"{") else {}
+    beside = decode_skeleton(root, dict[str, Any]) if root.lstrip().startswith(b"{") else {}
     for value in beside.values():
         for entity in value if isinstance(value, list) else [value]:
             if isinstance(entity, dict) and entity.get("_") in ENTITIES:

@@ -10,10 +10,9 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import field
 
 from tgstudio_dagster.catalog.follows.channels import ChannelSeen
 from tgstudio_dagster.posts import normalize
@@ -21,121 +20,25 @@ from tgstudio_dagster.posts.shape import Post
 from tgstudio_dagster.telegram.sources.decoding import Bad
 from tgstudio_dagster.telegram.sources.lenient import UnfitError, convert
 from tgstudio_dagster.telegram.sources.source import Span
-from tgstudio_dagster.telegram.sources.telethon_media import Media, attachments_of, caption_of, kind_of, poll_text
+from tgstudio_dagster.telegram.sources.telethon_item import (
+    MESSAGES,
+    Entity,
+    Forward,
+    Item,
+    Moment,
+    Peer,
+    Reaction,
+    Reply,
+    channel_of,
+    id_of,
+)
+from tgstudio_dagster.telegram.sources.telethon_media import attachments_of, caption_of, kind_of, poll_text
 
 if TYPE_CHECKING:
     from tgstudio_dagster.telegram.mtproto.messages import Page
 
 _LOG = logging.getLogger(__name__)
-MESSAGES = ("Message", "MessageService", "MessageEmpty")
-ENTITIES = ("Channel", "ChannelForbidden", "Chat", "ChatForbidden", "User")
-Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
-Moment = str | int | float | None
 _MOMENTS = ("date", "edit_date", "observed_at")
-
-
-class _Peer(msgspec.Struct, gc=False):
-    kind: str = field(default="", name="_")
-    channel_id: Int64 | None = None
-    chat_id: Int64 | None = None
-    user_id: Int64 | None = None
-
-
-class _Entity(msgspec.Struct, gc=False):
-    kind: str = field(default="", name="_")
-    offset: int = 0
-    length: int = 0
-    url: str | None = None
-
-
-class _Forward(msgspec.Struct, gc=False):
-    # A user's id, and `channel_id` for a channel's post, in Telethon before 1.17.
-    from_id: _Peer | Int64 | None = None
-    from_name: str | None = None
-    channel_id: Int64 | None = None
-
-
-class _Reply(msgspec.Struct, gc=False):
-    reply_to_msg_id: Int64 | None = None
-    reply_to_top_id: Int64 | None = None
-    forum_topic: bool | None = None
-    reply_to_peer_id: _Peer | Int64 | None = None
-
-
-class _Replies(msgspec.Struct, gc=False):
-    replies: Count = 0
-
-
-class _Reaction(msgspec.Struct, gc=False):
-    kind: str = field(default="", name="_")
-    emoticon: str | None = None
-    document_id: Int64 | None = None
-
-
-class _Counted(msgspec.Struct, gc=False):
-    # Telethon 1.25 wrote the emoji itself.
-    reaction: _Reaction | str | None = None
-    count: Count | None = None
-
-
-class _Reactions(msgspec.Struct, gc=False):
-    results: list[_Counted] = field(default_factory=list)
-
-
-class _Action(msgspec.Struct, gc=False):
-    kind: str = field(default="", name="_")
-
-
-class _Username(msgspec.Struct, gc=False):
-    username: str = ""
-    active: bool | None = None
-
-
-class Item(msgspec.Struct, gc=False):
-    """A message or an entity, by `_`: the fields of `to_dict()` that are used, and two of a dump's own.
-
-    Telethon before 1.17 (2020) wrote `to_id`, `reply_to_msg_id` and plain ids of users; before 0.18 (2018) no `_`. A page
-    of results (`messages.ChannelMessages` …) has `messages`, `chats` and `users`.
-    """
-
-    kind: str = field(default="", name="_")
-    id: Int64 = 0
-    peer_id: _Peer | Int64 | None = None
-    to_id: _Peer | Int64 | None = None
-    date: Moment = None
-    message: str | None = None
-    from_id: _Peer | Int64 | None = None
-    reply_to_msg_id: Int64 | None = None
-    post_author: str | None = None
-    edit_date: Moment = None
-    fwd_from: _Forward | None = None
-    reply_to: _Reply | None = None
-    media: Media | None = None
-    entities: list[_Entity] | None = None
-    views: Count | None = None
-    forwards: Count | None = None
-    replies: _Replies | None = None
-    reactions: _Reactions | None = None
-    grouped_id: Int64 | None = None
-    action: _Action | None = None
-    observed_at: Moment = None
-    file: str | None = None
-    # Of entities:
-    title: str | None = None
-    username: str | None = None
-    usernames: list[_Username] | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-    megagroup: bool | None = None
-    # Of a page of results:
-    messages: list[msgspec.Raw] | None = None
-    chats: list[msgspec.Raw] | None = None
-    users: list[msgspec.Raw] | None = None
-
-    def __post_init__(self) -> None:
-        if not self.kind:
-            self.kind = _kind_by_fields(self)
 
 
 class Messages:
@@ -203,7 +106,7 @@ class Messages:
         channel_id = channel_of(item)
         if channel_id is None:
             peer = item.peer_id or item.to_id
-            if isinstance(peer, _Peer) and (peer.chat_id or peer.user_id):
+            if isinstance(peer, Peer) and (peer.chat_id or peer.user_id):
                 return (
                     f"{'basic group' if peer.chat_id else 'private chat'}: only channels and supergroups are imported"
                 )
@@ -226,6 +129,8 @@ class Messages:
             return Bad(self._span.complaint(date), item.message or "")
         if item.id <= 0:
             return Bad(f"not a positive id: {item.id}", item.message or "")
+        if edited is not None and edited < date:  # no edit: a zero of some writer's
+            edited = None
         seen = self.seen(channel_id)
         post = Post(channel_id, item.id, date, "", "deleted", seen.username, seen.title, observed_at=observed)
         if item.kind == "MessageEmpty":
@@ -282,7 +187,7 @@ class Messages:
             post.hashtags, post.links, post.mentions = _entities(post.text, item.entities)
         else:
             post.hashtags, post.links, post.mentions = normalize.found_in(post.text)
-        sender = _id_of(item.from_id)
+        sender = id_of(item.from_id)
         post.sender_id = None if sender is None or sender == post.channel_id else sender
         post.author = item.post_author or (self._names.get(post.sender_id) if post.sender_id is not None else None)
         post.reply_to, post.forum_topic = (
@@ -301,10 +206,10 @@ class Messages:
                 post.reactions = sum(count for _, count in counted)
         post.attachments = attachments_of(post.msg_id, media, item.file, absent=self._absent)
 
-    def _origin(self, header: _Forward | None) -> str | None:
+    def _origin(self, header: Forward | None) -> str | None:
         if header is None:
             return None
-        origin = header.channel_id or _id_of(header.from_id)
+        origin = header.channel_id or id_of(header.from_id)
         return header.from_name or (self._names.get(origin) if origin else None) or str(origin or "unknown")
 
 
@@ -341,30 +246,7 @@ def posts_of(
     return posts
 
 
-def channel_of(item: Item) -> int | None:
-    """The id of the channel that a message stands in; None for any other peer."""
-    peer = item.peer_id if item.peer_id is not None else item.to_id
-    if isinstance(peer, int):
-        return normalize.channel_id(peer) if normalize.is_marked(peer) else None
-    return None if peer is None or peer.channel_id is None else normalize.channel_id(peer.channel_id)
-
-
-def _id_of(peer: _Peer | int | None) -> int | None:
-    if peer is None or isinstance(peer, int):
-        return None if peer is None else normalize.channel_id(peer)
-    return peer.channel_id or peer.user_id or peer.chat_id
-
-
-def _kind_by_fields(item: Item) -> str:
-    """The class of what Telethon before 0.18 wrote without `_`; empty for what is nothing of Telethon's."""
-    if item.peer_id is not None or item.to_id is not None:
-        return "Message" if item.action is None else "MessageService"
-    if item.title is not None and item.date is not None:
-        return "Channel" if item.megagroup is not None else "Chat"
-    return "User" if item.first_name is not None else ""
-
-
-def _entities(text: str, entities: list[_Entity]) -> tuple[list[str], list[str], list[str]]:
+def _entities(text: str, entities: list[Entity]) -> tuple[list[str], list[str], list[str]]:
     """Hashtags, links and mentions; offsets count UTF-16 units of the text."""
     encoded = text.encode("utf-16-le", errors="replace")
     hashtags: list[str] = []
@@ -382,19 +264,19 @@ def _entities(text: str, entities: list[_Entity]) -> tuple[list[str], list[str],
     return normalize.unique(hashtags), normalize.unique(links), normalize.unique(mentions)
 
 
-def _reply(reply: _Reply, channel_id: int) -> tuple[int | None, int | None]:
+def _reply(reply: Reply, channel_id: int) -> tuple[int | None, int | None]:
     """What is answered, and the forum topic: the header of a plain post in a topic names the topic's root only.
 
     An answer to a message of another chat answers none of this one.
     """
-    elsewhere = reply.reply_to_peer_id is not None and _id_of(reply.reply_to_peer_id) != channel_id
+    elsewhere = reply.reply_to_peer_id is not None and id_of(reply.reply_to_peer_id) != channel_id
     to = None if elsewhere else reply.reply_to_msg_id
     if not reply.forum_topic:
         return to, None
     return (None, to) if reply.reply_to_top_id is None else (to, reply.reply_to_top_id)
 
 
-def _emoji(reaction: _Reaction | str | None) -> str:
+def _emoji(reaction: Reaction | str | None) -> str:
     if reaction is None or isinstance(reaction, str):
         return reaction or "unknown"
     if reaction.emoticon:

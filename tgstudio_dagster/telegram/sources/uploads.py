@@ -32,7 +32,8 @@ from tgstudio_dagster.catalog.work.uploads import (
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import LeaseHeldError, NotFoundError, SourceError, StoppedError, TGStudioError
 from tgstudio_dagster.lake.store import TenantLake
-from tgstudio_dagster.telegram.sources.importer import Progress, import_path
+from tgstudio_dagster.telegram.sources.importer import import_path
+from tgstudio_dagster.telegram.sources.summary import Progress
 
 _PROGRESS_SECONDS = 0.5
 _ORPHAN_SECONDS = 24 * 3600
@@ -91,6 +92,7 @@ def _import(catalog: Catalog, lake: TenantLake, upload: Upload, run_id: str, fol
             shown=upload.name,
             scratch=folder,
             tick=partial(progress.tick, [], 0),
+            time_zone=options.get("time_zone"),
         )
     counts = progress.now(summary.days, summary.skipped_files, reasons=True)
     if summary.nothing_landed:
@@ -135,6 +137,8 @@ class _Noted:
             filtered_by=counts.filtered_by,
             rejected_by=counts.rejected_by,
             dropped_by=counts.dropped_by,
+            local_times=counts.local_times,
+            time_zone=counts.time_zone,
             skipped_files=skipped_files,
             first_day=known[0] if known else None,
             last_day=known[-1] if known else None,

@@ -123,7 +123,8 @@ class Uploads(Service):
 
 
 def _options(title: str) -> dict[str, Any]:
-    return {"title": title.strip()[:_LONGEST_TITLE]} if title.strip() else {}
+    """A file that is given a title for its channel is read anew: it may have been imported without."""
+    return {"title": title.strip()[:_LONGEST_TITLE], "again": True} if title.strip() else {}
 
 
 class _Counted:

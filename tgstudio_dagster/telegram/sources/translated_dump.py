@@ -14,7 +14,7 @@ import msgspec
 
 from tgstudio_dagster.telegram.sources.decoding import Bad, Dropped, decode_elements, decode_nested
 from tgstudio_dagster.telegram.sources.telethon_dump import TelethonDump
-from tgstudio_dagster.telegram.sources.telethon_message import Item
+from tgstudio_dagster.telegram.sources.telethon_item import Item
 
 Translate = Callable[[Mapping[str, Any]], list[dict[str, Any]]]
 _ANY_RUN = msgspec.json.Decoder(list[Any])

@@ -40,7 +40,7 @@ def main(home: str, seconds: float = 300) -> None:
         after, passed = _times(up.pid), time.monotonic() - began
         _print(up.pid, before, after, passed)
     finally:
-        up.send_signal(signal.SIGINT)
+        up.send_signal(signal.SIGTERM)
         up.wait(60)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
 from streamlit_app.components.marks import status_badge
@@ -11,6 +9,7 @@ from streamlit_app.components.states import go_on, guarded
 from streamlit_app.formats import day, moment, number
 from streamlit_app.i18n import t
 from streamlit_app.principal import platform, studio
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.uploads import EXTENSIONS, Upload
 

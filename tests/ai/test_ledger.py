@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 import tgstudio_dagster
 from tests.ai.calls import KEPT, RESERVED, USED, Paid, ask, claims, ordered, replace_fails, rows
 from tests.builders import make_tenant
-from tgstudio_dagster.ai.ledger import Keeping, Ledger, call_key
+from tgstudio_dagster.ai.ledger import Keeping, Ledger, call_key, trim
 from tgstudio_dagster.ai.protocols import ModelError, ModerateRequest, ModerateResult, Reply, Usage
 from tgstudio_dagster.catalog.money.usage import model_uses
 from tgstudio_dagster.catalog.work.orders import Order
@@ -79,6 +80,18 @@ def test_an_answer_that_is_gone_is_asked_for_again(ledger: Ledger) -> None:
     ask(ledger, model)
     assert ask(ledger, model, keeping=Keeping(KEPT.dump, lambda _: None)) == "call 2"
     assert ask(ledger, model) == "call 2"
+
+
+def test_answers_are_deleted_when_they_are_old_and_calls_whose_end_nobody_knows_are_not(ledger: Ledger) -> None:
+    ask(ledger, Paid())
+    lost = Paid(fails=[KeyboardInterrupt()])
+    with pytest.raises(KeyboardInterrupt):
+        ask(ledger, lost, "another text")
+    before = utc_now()
+    assert trim(ledger.catalog, before - timedelta(minutes=1)) == 0
+    assert trim(ledger.catalog, before + timedelta(minutes=1)) == 1
+    assert [claim.state for claim in claims(ledger.catalog)] == ["unknown"]
+    assert len(rows(ledger.catalog)) == 2, "what was used stays"
 
 
 def test_answers_that_their_caller_keeps_are_asked_for_each_time(ledger: Ledger) -> None:

@@ -263,3 +263,30 @@ def test_the_database_itself_refuses_another_tenants_account(catalog: Catalog, a
     with pytest.raises(IntegrityError), catalog.tenant_session("demo", writing=True) as session:
         row = Subscription(tenant="demo", channel_id=9, account_id=theirs.id, reference="9", visibility="private")
         session.add(row)
+
+
+def test_following_again_switches_nothing_off(catalog: Catalog, account: TgAccount) -> None:
+    other = make_account(catalog, telegram_id=77)
+    make_subscription(catalog, other, 5, comments=True)
+    _follow(catalog, account, reference="https://t.me/+AbCdEf", chosen=True)
+    _follow(catalog, account, reference="5", chosen=True)
+    (view,) = list_subscriptions(catalog, "demo")
+    assert (view.comments, view.reference, view.account_id) == (True, "https://t.me/+AbCdEf", account.id)
+    _follow(catalog, other, reference="5", chosen=False)
+    (view,) = list_subscriptions(catalog, "demo")
+    assert view.account_id == account.id
+    mark_account(catalog, "demo", account.id, "expired")
+    _follow(catalog, other, reference="5", chosen=False)
+    (view,) = list_subscriptions(catalog, "demo")
+    assert view.account_id == other.id
+    end_subscription(catalog, ANN, 5)
+    _follow(catalog, other, reference="5", chosen=False)
+    (view,) = list_subscriptions(catalog, "demo")
+    assert (view.status, view.comments, view.reference) == ("active", False, "5")
+
+
+def _follow(catalog: Catalog, account: TgAccount, *, reference: str, chosen: bool) -> None:
+    subscribe(
+        catalog, "demo", channel_id=5, account_id=account.id, reference=reference, visibility="private", members=None,
+        since=None, comments=False, created_by=None, chosen=chosen,
+    )  # fmt: skip

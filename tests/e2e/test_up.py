@@ -219,6 +219,8 @@ def test_a_paired_tenant_is_read_its_history_filled_and_a_live_hint_followed(
     wait_for(lambda: telegram.calls("updates.getState") != [], "nobody listens")
     seconds = []
     for number in range(5):
+        # At rest: a post that comes while the tenant's topics are computed waits for that run's end.
+        wait_for(lambda: up.all_succeeded(READER), "a run did not succeed")
         telegram.post(tenants.channel, f"breaking {number}")
         posted = time_module.monotonic()
         wait_for(lambda number=number: f"breaking {number}" in texts(), "what was heard was not read")

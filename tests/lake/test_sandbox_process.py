@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from tests.lake.sandbox_lakes import Root, fill
 from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.lake.sandbox import run_query
-from tgstudio_dagster.lake.sandbox_process import run_sql
+from tgstudio_dagster.lake.sandbox_process import _FEW_THREADS, ENVIRONMENT, run_sql
 from tgstudio_dagster.lake.store import Lake, S3Options, TenantLake
 
 
@@ -72,22 +74,33 @@ def test_a_query_that_takes_too_long_is_ended_and_leaves_no_process(acme: Tenant
 
 
 def test_the_process_knows_none_of_this_one_s_secrets(acme: TenantLake, monkeypatch: pytest.MonkeyPatch) -> None:
-    environment: dict[str, str] = {}
-    import subprocess
+    names = ("SESSION_KEY_1", "TELEGRAM_API_HASH", "TGSTUDIO_S3_SECRET_ACCESS_KEY", "TGSTUDIO_DATABASE_URL")
+    others = ("POSTGRES_PASSWORD", "S3_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "OPENAI_API_KEY", "ANYTHING_ELSE")
+    for name in (*names, *others):
+        monkeypatch.setenv(name, f"secret {name}")
+    seen: list[dict[str, str]] = []
+    asking = threading.Thread(
+        target=lambda: run_sql(acme, "SELECT sum(range) FROM range(3000000000)", rows=1, seconds=30)
+    )
+    asking.start()
+    while asking.is_alive() and not seen:
+        for child in psutil.Process().children():
+            with contextlib.suppress(psutil.Error):
+                if "tgstudio_dagster.lake.sandbox_child" in child.cmdline():
+                    seen.append(child.environ())
+    asking.join()
+    assert seen and set(seen[0]) <= ENVIRONMENT | set(_FEW_THREADS)
+    assert not [value for value in seen[0].values() if value.startswith("secret")]
 
-    popen = subprocess.Popen
 
-    def spy(*args: object, env: dict[str, str], **given: object) -> object:
-        environment.update(env)
-        return popen(*args, env=env, **given)  # type: ignore[call-overload]
+def test_a_query_too_long_to_parse_in_time_is_refused(acme: TenantLake) -> None:
+    with pytest.raises(QueryError, match="characters long"):
+        run_sql(acme, "SELECT 1 FROM messages WHERE " + " OR ".join(["views = 1"] * 5_000), rows=1, seconds=5)
 
-    monkeypatch.setenv("SESSION_KEY_1", "secret")
-    monkeypatch.setenv("TELEGRAM_API_HASH", "secret")
-    monkeypatch.setenv("TGSTUDIO_S3_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setattr("tgstudio_dagster.lake.sandbox_process.subprocess.Popen", spy)
-    run_sql(acme, "SELECT 1 AS one", rows=1, seconds=30)
-    assert "PATH" in environment
-    assert "secret" not in environment.values()
+
+def test_half_a_character_is_no_fault(acme: TenantLake) -> None:
+    with pytest.raises(QueryError, match="not text"):
+        run_sql(acme, "SELECT '\ud800'", rows=1, seconds=5)
 
 
 def test_limits_below_one_are_refused(acme: TenantLake) -> None:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import func, select
 
 from tests.builders import make_tenant
@@ -47,6 +48,20 @@ def receiver() -> Iterator[Receiver]:
 
 def dispatcher(catalog: Catalog, subscriber: Subscriber | None = None) -> Dispatcher:
     return Dispatcher(catalog, {"webhook": subscriber or webhooks(catalog)}, keep=KEEP, poll=0.05)
+
+
+def test_deliveries_are_counted_by_kind_and_result(catalog: Catalog, receiver: Receiver) -> None:
+    def counted(result: str) -> float:
+        return REGISTRY.get_sample_value("tgstudio_deliveries_total", {"kind": "webhook", "result": result}) or 0.0
+
+    make_tenant(catalog)
+    hook(catalog, receiver.url)
+    before = counted("ok")
+    happen(catalog, happened(1), happened(2))
+    with running(dispatcher(catalog)):
+        receiver.wait_for(2)
+        until(lambda: not lanes_to_serve(catalog, utc_now()))
+    assert counted("ok") == before + 2
 
 
 def test_what_happened_is_posted_in_order_and_only_once(catalog: Catalog, receiver: Receiver) -> None:

@@ -129,6 +129,16 @@ def test_parts_of_an_album_become_one_post_under_the_lowest_id() -> None:
     equal(merged(landing(late, early)), merged(landing(early), landing(late)))
 
 
+def test_a_part_of_an_album_takes_no_caption_from_the_whole_but_may_change_one() -> None:
+    whole = row(1, 10, grouped_id=5, album=[10, 11, 12], type="album", text="first\n\nsecond")
+    part = row(2, 11, grouped_id=5, album=[11, 12], type="album", text="second")
+    for rows in ((whole, part), (part, whole)):
+        state = merged(*(landing(each) for each in rows))
+        assert (only(state)["text"], state.versions["text"].to_list()[-1]) == ("first\n\nsecond", "first\n\nsecond")
+    edited = row(3, 11, grouped_id=5, album=[11, 12], type="album", text="second, corrected")
+    assert only(merged(landing(whole), landing(edited)))["text"] == "second, corrected"
+
+
 def test_counters_of_an_album_are_never_added_up() -> None:
     members = [row(1, n, grouped_id=5, type="photo", views=100 + n) for n in (10, 11, 12)]
     assert only(merged(landing(*members)))["views"] == 112

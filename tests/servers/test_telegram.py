@@ -63,6 +63,23 @@ async def test_an_access_hash_is_of_one_account_only(telegram: TelegramServer) -
 
 
 @in_loop
+async def test_an_access_hash_is_of_one_session_only(telegram: TelegramServer) -> None:
+    alice, channel = telegram.add_user(), telegram.add_channel("news")
+    telegram.post(channel, "one", media=telegram.add_file(b"x" * 9000, dc=4))
+    async with open_client(telegram, telegram.session(alice)) as client:
+        former = await client.get_input_entity("news")
+        message = (await client.get_messages(former))[0]
+        # Another data centre lets the session in by a ticket: it is the same session there.
+        assert await client.download_media(message, file=bytes) == b"x" * 9000
+    async with open_client(telegram, telegram.session(alice)) as client:
+        with pytest.raises(errors.ChannelInvalidError):
+            await client.get_messages(former)
+        with pytest.raises(errors.LocationInvalidError):
+            await client.download_media(message, file=bytes)
+        assert (await client.get_input_entity("news")).access_hash == telegram.access_hash(channel, alice)
+
+
+@in_loop
 async def test_dialogs_and_folders_list_what_a_user_joined(telegram: TelegramServer) -> None:
     alice = telegram.add_user()
     channels = [telegram.add_channel(f"c{number}", f"C{number}") for number in range(130)]

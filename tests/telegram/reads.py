@@ -13,7 +13,6 @@ from sqlalchemy import delete
 
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import Channel, User
-from tests.servers.telegram.tl import access_hash
 from tests.telegram.paired import Paired, paired
 from tgstudio_dagster.catalog.accounts.accounts import TgAccount
 from tgstudio_dagster.catalog.accounts.models import AccountWait
@@ -82,7 +81,7 @@ class Reads:
         self.telegram.join(channel, account.telegram_id or 0)
         kind = "supergroup" if channel.megagroup else "channel"
         remember_channels(catalog, self.tenant, [ChannelSeen(channel.id, name, channel.title, kind)])
-        own = access_hash("channel", channel.id, account.telegram_id or 0) if key == -1 else key
+        own = self.telegram.access_hash(channel, account.telegram_id or 0) if key == -1 else key
         remember_peer(catalog, self.tenant, account.id, channel.id, own)
         subscribe(
             catalog, self.tenant, channel_id=channel.id, account_id=account.id,

@@ -218,6 +218,29 @@ def test_a_file_with_one_fault_lands_whole(desk: Desk, case: str, texts: list[st
     assert set(desk.rows()["channel_id"]) == {1234567890}
 
 
+@pytest.mark.parametrize("indent", [1, None])
+@pytest.mark.parametrize(
+    "texts", [('5" pipe',), ('5" pipe', "plain", 'he said "no'), ('a "b", "c" d',), ('end "',), ('"{[',)]
+)
+def test_quotes_that_were_not_escaped_cost_no_message(
+    desk: Desk, tmp_path: Path, texts: tuple[str, ...], indent: int | None
+) -> None:
+    marks = [f"MARK{n}" for n in range(len(texts))]
+    messages = [message(n, text) for n, text in enumerate(["before", *marks, "after", "last"], 1)]
+    data = json.dumps(chat(messages), indent=indent)
+    for mark, text in zip(marks, texts, strict=True):
+        data = data.replace(mark, text)
+    path = tmp_path / "result.json"
+    path.write_text(data)
+    got = desk.load(path)
+    landed = desk.rows()["text"].to_list()
+    # Without lines nothing tells where a message with an odd quote ends, unless a second one closes it.
+    if indent is not None or data.count('"') % 2 == 0:
+        assert landed == ["before", *texts, "after", "last"]
+    else:
+        assert "before" in landed and (got.rejected or got.dropped)
+
+
 def test_a_message_nested_beyond_reason_keeps_its_text(desk: Desk, tmp_path: Path) -> None:
     deep = (
         '{"_": "Message", "id": 2, "peer_id": {"_": "PeerChannel", "channel_id": 1001}, "date": 1773057720, "media": '

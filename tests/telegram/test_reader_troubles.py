@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.servers.telegram import TelegramServer
-from tests.servers.telegram.tl import access_hash
 from tests.telegram.reads import Reads, fill, posted, reads
 from tgstudio_dagster.catalog.accounts.accounts import get_account, session_lease
 from tgstudio_dagster.catalog.accounts.waits import list_waits
@@ -272,10 +271,11 @@ def test_a_key_of_another_account_is_refused_and_found_again_by_name(desk: Reads
     channel = telegram.add_channel("news")
     telegram.post(channel, "one")
     account = desk.account(mine)
-    desk.follow(account, channel, key=access_hash("channel", channel.id, other.id))
+    telegram.session(other)
+    desk.follow(account, channel, key=telegram.access_hash(channel, other))
     desk.read()
     assert desk.texts(channel) == {1: "one"}
-    assert desk.cursor(account, channel).access_hash == access_hash("channel", channel.id, mine.id)
+    assert desk.cursor(account, channel).access_hash == telegram.access_hash(channel, mine)
     desk.read()
     assert len(telegram.calls("contacts.resolveUsername")) == 1
 
@@ -299,7 +299,7 @@ def test_another_account_takes_a_private_channel_over_where_the_first_stopped(
     assert report.total("landed") == 30
     assert not telegram.calls(user=first)
     assert desk.texts(channel) == posted(telegram, channel)
-    assert desk.cursor(accounts[1], channel).access_hash == access_hash("channel", channel.id, second.id)
+    assert desk.cursor(accounts[1], channel).access_hash == telegram.access_hash(channel, second)
 
 
 def test_an_account_that_never_saw_the_channel_cannot_take_it_over(desk: Reads, telegram: TelegramServer) -> None:

@@ -238,9 +238,9 @@ def test_a_private_chat_is_named_by_the_id_that_the_account_knows(
     desk: Paired, telegram: TelegramServer, account: TgAccount, alice: User
 ) -> None:
     team = telegram.add_channel(None, "Team", megagroup=True, private=True)
-    desk.subscription(account, team, alice)
     with pytest.raises(ChannelLostError, match="has met it"):
         _draft(desk, str(team.id))
+    desk.subscription(account, team, alice)
     invited = _draft(desk, f"t.me/+{team.invite}")
     remember_peer(desk.catalog, desk.tenant, account.id, team.id, invited.peer.access_hash)
     sent = _send(desk, _draft(desk, f"https://t.me/c/{team.id}/1"))

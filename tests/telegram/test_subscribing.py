@@ -9,7 +9,6 @@ from itertools import pairwise
 import pytest
 
 from tests.servers.telegram import TelegramServer
-from tests.servers.telegram.tl import access_hash
 from tests.telegram.reads import Reads, fill
 from tgstudio_dagster.catalog.accounts.accounts import TgAccount, mark_account, session_lease
 from tgstudio_dagster.catalog.follows.subscriptions import (
@@ -144,7 +143,7 @@ def test_an_id_opens_only_what_is_among_the_accounts_dialogs(desk: Reads, telegr
     outcomes = settle(desk)
     assert [outcome.status for outcome in outcomes] == ["done", "failed"]
     assert "join" in (outcomes[1].error or "")
-    assert desk.cursor(account, inside).access_hash == access_hash("channel", inside.id, user.id)
+    assert desk.cursor(account, inside).access_hash == telegram.access_hash(inside, user)
     assert len(telegram.calls("messages.getDialogs")) <= 2
 
 

@@ -185,3 +185,13 @@ def test_a_comment_stays_one_whichever_observation_says_so() -> None:
     state = merge(both, *empty)
     assert state.messages.select("comment_on", "comment_channel").row(0) == (7, 1002)
     assert state.messages.height == 1
+
+
+def test_an_album_keeps_every_caption_with_its_hashtags_and_links(telegram: TelegramServer, read: Reading) -> None:
+    world = telegram.add_channel("world")
+    files = [telegram.add_file(b"x", kind="photo") for _ in range(5)]
+    captions = ["Morning #dawn", "", "Noon https://example.org/noon", "Morning #dawn", "Night @owls"]
+    telegram.post_album(world, files, captions, date=POSTED)
+    (album,) = fold_albums(posts_of(read(everything), mapping(), NOW))
+    assert album.text == "Morning #dawn\n\nNoon https://example.org/noon\n\nNight @owls"
+    assert (album.hashtags, album.links, album.mentions) == (["dawn"], ["https://example.org/noon"], ["owls"])

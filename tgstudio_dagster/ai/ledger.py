@@ -30,9 +30,11 @@ from tgstudio_dagster.ai.protocols import Model, ModelError, Reply, Usage, Value
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.holders import heartbeat, this_process
 from tgstudio_dagster.catalog.money import ledger as rows
-from tgstudio_dagster.catalog.money.ledger import Call, Claimed, Held, Kept, Lost, Purpose, Used
+from tgstudio_dagster.catalog.money.ledger import Call, Claimed, Held, Kept, Lost, Purpose, Used, trim
 from tgstudio_dagster.catalog.work.models import Order
 from tgstudio_dagster.core.errors import ConflictError, TGStudioError, UnknownOutcomeError
+
+__all__ = ["Keeping", "Ledger", "call_key", "trim"]
 
 _LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 0.2

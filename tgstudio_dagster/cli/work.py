@@ -178,8 +178,7 @@ def describe(summary: ImportSummary) -> str:
         parts.append(f"fields that could not be read, their messages kept ({counted(summary.dropped)})")
     if summary.local_times:
         parts.append(
-            f"{summary.local_times} messages have a local time without a zone, read as {summary.time_zone} "
-            "(--time-zone names another)"
+            f"local times without a zone: {summary.local_times}, read as {summary.time_zone} (--time-zone names another)"
         )
     if summary.ignored:
         parts.append(f"{len(summary.ignored)} other files ignored")

@@ -22,6 +22,9 @@ from tgstudio_dagster.lake.store import TenantLake, partition_columns
 
 MEMORY = "1GB"
 THREADS = 2
+MAX_DEPTH = 8
+"""Levels of lists and structs that a result keeps."""
+_NESTED = frozenset({"list", "array", "struct", "map", "union"})
 _NO_ARROW = re.compile(r"INTERVAL|UNION|BIGNUM|BIT\b|ENUM|TIME WITH TIME ZONE|VARIANT|GEOMETRY")
 _GLOB = re.compile(r"[*?\[\]{}]")
 
@@ -85,12 +88,13 @@ def fetch(
 ) -> pl.DataFrame:
     """The result of a SELECT, at most `limit` rows of it. Raises duckdb.Error.
 
-    Types that Polars has not (intervals, unions, bit strings) come as text, very large integers as 64 bits, and a
+    Types that Polars has not (intervals, unions, bit strings), and lists and structs within each other deeper than
+    MAX_DEPTH, whose readers would run out of stack, come as text, very large integers as 64 bits, and a
     column name that comes twice gets a number.
     """
     shape = connection.sql(sql, params=dict(parameters or {}))
     names = _unique(shape.columns)
-    casts = ", ".join(_cast(f'"{name}"', str(dtype)) for name, dtype in zip(names, shape.types, strict=True))
+    casts = ", ".join(_cast(f'"{name}"', dtype) for name, dtype in zip(names, shape.types, strict=True))
     aliases = ", ".join(f'"{name}"' for name in names)
     wrapped = f"SELECT {casts} FROM (\n{sql}\n) AS result({aliases})"  # noqa: S608 the caller's own statement
     if limit is not None:
@@ -117,10 +121,20 @@ class _Stream:
         return self._source.__arrow_c_stream__(requested_schema)
 
 
-def _cast(column: str, dtype: str) -> str:
-    if dtype in {"HUGEINT", "UHUGEINT"}:
+def _cast(column: str, dtype: Any) -> str:
+    if _is_deep(dtype, MAX_DEPTH):
+        return f"{column}::VARCHAR AS {column}"
+    name = str(dtype)
+    if name in {"HUGEINT", "UHUGEINT"}:
         return f"{column}::BIGINT AS {column}"
-    return f"{column}::VARCHAR AS {column}" if _NO_ARROW.search(dtype) else column
+    return f"{column}::VARCHAR AS {column}" if _NO_ARROW.search(name) else column
+
+
+def _is_deep(dtype: Any, levels: int) -> bool:
+    """Whether the type has more levels of lists and structs than these."""
+    if dtype.id not in _NESTED:
+        return False
+    return not levels or any(_is_deep(child, levels - 1) for _, child in dtype.children)
 
 
 def _unique(names: Sequence[str]) -> list[str]:

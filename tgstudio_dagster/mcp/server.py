@@ -49,6 +49,7 @@ from tgstudio_dagster.core.errors import (
 from tgstudio_dagster.core.ids import new_id
 from tgstudio_dagster.mcp.door import Door, visitor_of
 from tgstudio_dagster.mcp.envelope import NOTICE, Answer, neutral, seal
+from tgstudio_dagster.mcp.places import Places
 from tgstudio_dagster.mcp.registry import TOOLS
 from tgstudio_dagster.mcp.tool import Arguments, Call, Tool
 from tgstudio_dagster.services import policy
@@ -57,8 +58,6 @@ from tgstudio_dagster.web.problems import status_of
 from tgstudio_dagster.web.who import Visitor, count_call, of_key
 
 MAX_BODY = 256 * 2**10
-_AT_ONCE = 16
-"""Calls at work at once; the others wait. Not the threads of the rest of the app: a call may wait for Telegram."""
 _LOG = logging.getLogger(__name__)
 _LONGEST_NOTED = 200
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -120,7 +119,7 @@ def build_server(platform: Platform, who: Who) -> Server[Any]:
         version=__version__,
         instructions=_INSTRUCTIONS,
         on_list_tools=partial(_list, platform, who),
-        on_call_tool=partial(_call, platform, who, anyio.CapacityLimiter(_AT_ONCE)),
+        on_call_tool=partial(_call, platform, who, Places()),
         get_tool_input_schema=_no_headers,
     )
 
@@ -174,26 +173,30 @@ async def _list(
 async def _call(
     platform: Platform,
     who: Who,
-    threads: anyio.CapacityLimiter,
+    places: Places,
     context: ServerRequestContext[Any, Any],
     params: CallToolRequestParams,
 ) -> CallToolResult:
     given = params.arguments or {}
-    with platform.catalog.one_look_up():
-        return await anyio.to_thread.run_sync(_answer, platform, who, context, params.name, given, limiter=threads)
+    try:
+        # Who it is first: of whom too many calls wait is told so, and nobody else waits for them.
+        visitor = await anyio.to_thread.run_sync(who, context)
+        async with places.take(visitor.principal.tenant):
+            with platform.catalog.one_look_up():
+                return await anyio.to_thread.run_sync(
+                    _answer, platform, visitor, params.name, given, limiter=places.threads
+                )
+    except TGStudioError as error:
+        return _failed(str(error), status_of(error), own=isinstance(error, _OWN_WORDS))
 
 
-def _answer(
-    platform: Platform, who: Who, context: ServerRequestContext[Any, Any], name: str, given: Mapping[str, Any]
-) -> CallToolResult:
+def _answer(platform: Platform, visitor: Visitor, name: str, given: Mapping[str, Any]) -> CallToolResult:
     """Run the tool, if this key may; count and note the call. Every error becomes a tool's error that says the mend."""
     begun = time.monotonic()
-    visitor: Visitor | None = None
     tool = TOOLS.get(name)
     status, results = 200, None
     try:
-        # Who it is first, then the count: a call that is over the limit is noted as its key's.
-        visitor, now = who(context), utc_now()
+        now = utc_now()
         count_call(platform, visitor, "mcp_calls_per_day", now)
         call = Call(platform, visitor, _key(visitor), now)
         usable = visible(visitor, platform.off(visitor.principal.tenant))
@@ -219,20 +222,19 @@ def _answer(
             f"Something went wrong inside; the log has it as fault {fault}. Try again, or tell the operator.", 500
         )
     finally:
-        if visitor is not None:
-            platform.history.add(
-                Note(
-                    tenant=visitor.principal.tenant,
-                    kind="mcp",
-                    name=name[:60],
-                    status=status,
-                    milliseconds=round((time.monotonic() - begun) * 1000),
-                    arguments=_noted(tool, given),
-                    api_key_id=visitor.key.id if visitor.key else None,
-                    user_id=visitor.principal.user_id,
-                    results=results,
-                )
+        platform.history.add(
+            Note(
+                tenant=visitor.principal.tenant,
+                kind="mcp",
+                name=name[:60],
+                status=status,
+                milliseconds=round((time.monotonic() - begun) * 1000),
+                arguments=_noted(tool, given),
+                api_key_id=visitor.key.id if visitor.key else None,
+                user_id=visitor.principal.user_id,
+                results=results,
             )
+        )
 
 
 def _parsed(arguments: type[Arguments], given: Mapping[str, Any]) -> Arguments:

@@ -77,6 +77,12 @@ class PainterResource(dg.ConfigurableResource[OfflinePainter]):
         return OfflinePainter()
 
 
+@dg.io_manager(required_resource_keys={"lake", "catalog"}, description="Reads and writes the lake's tables by day.")
+def lake_io_manager(context: dg.InitResourceContext) -> LakeIOManager:
+    """Of the run's lake; a run that the catalog no longer lets write is refused."""
+    return LakeIOManager(context.resources.lake, partial(check_run, context.resources.catalog))
+
+
 def default_resources() -> dict[str, object]:
     """The resources of a deployment by name; tests override any of them in `build_definitions`."""
     return {
@@ -87,8 +93,5 @@ def default_resources() -> dict[str, object]:
         "moderator": ModeratorResource(),
         "painter": PainterResource(),
         "run_days": RunDays(),
-        "io_manager": dg.IOManagerDefinition(
-            lambda context: LakeIOManager(context.resources.lake, partial(check_run, context.resources.catalog)),
-            required_resource_keys={"lake", "catalog"},
-        ),
+        "io_manager": lake_io_manager,
     }

@@ -1,4 +1,4 @@
-"""What Dagster's storage lets go of: finished runs older than TGSTUDIO_RETENTION_DAYS, and the room that they took.
+"""What is deleted after TGSTUDIO_RETENTION_DAYS: finished runs with the room that they took, and kept answers of models.
 
 The newest materialization of every tenant's month stays, with its run, however old it is: the calendar in Dagster's UI
 shows it, and what is stale is told from it. Orders are told from the catalog and the lake, so their runs and keys go.
@@ -15,6 +15,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from tgstudio_dagster.ai.ledger import trim
+from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.core.settings import settings
 from tgstudio_dagster.orchestration.partitions import ORDER_TAG, orders, tenants
 
@@ -95,10 +97,22 @@ def prune_runs(context: dg.OpExecutionContext) -> None:
     context.log.info("%d runs deleted, files smaller by %d bytes", pruned.runs, pruned.bytes)
 
 
-@dg.job(name="clean_up", executor_def=dg.in_process_executor, description="Keeps Dagster's storage from growing.")
+@dg.op(description="Deletes the answers of models that were kept for longer than TGSTUDIO_RETENTION_DAYS.")
+def trim_answers(context: dg.OpExecutionContext, catalog: dg.ResourceParam[Catalog]) -> None:
+    """Says in the run's log how many."""
+    deleted = trim(catalog, datetime.now(UTC) - timedelta(days=settings().retention_days))
+    context.log.info("%d kept answers of models deleted", deleted)
+
+
+@dg.job(
+    name="clean_up",
+    executor_def=dg.in_process_executor,
+    description="Keeps Dagster's storage and the catalog from growing.",
+)
 def clean_up() -> None:
-    """One op."""
+    """Two ops."""
     prune_runs()
+    trim_answers()
 
 
 clean_up_nightly = dg.ScheduleDefinition(

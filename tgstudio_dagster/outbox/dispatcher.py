@@ -15,6 +15,8 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
+from prometheus_client import Counter as Metric
+
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.leases import Lease, is_held, lease
 from tgstudio_dagster.catalog.money.switches import tenants_with
@@ -39,6 +41,10 @@ _TURN = 20
 _PER_TENANT = 3
 """Threads that one tenant's lanes may take at once."""
 _PRUNE_SECONDS = 3_600
+DELIVERIES = Metric(
+    "tgstudio_deliveries_total", "Events handed to subscribers, tries that failed too.", ["kind", "result"]
+)
+"""`kind` is the first part of the subscriber's name (`webhook`), never the whole: ids would be endless."""
 
 
 class Dispatcher:
@@ -159,6 +165,7 @@ class Dispatcher:
                 attempt.attempt,
                 error,
             )
+        DELIVERIES.labels(lane.subscriber.partition("/")[0], "failed" if error else "ok").inc()
         return settle(
             self._catalog,
             lane,

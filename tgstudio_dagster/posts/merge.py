@@ -22,7 +22,7 @@ from tgstudio_dagster.lake.tables.columns import MEDIA_ITEM
 from tgstudio_dagster.lake.tables.posts import LANDING, MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.posts import language
 from tgstudio_dagster.posts.albums import post_ids
-from tgstudio_dagster.posts.shape import url_expression
+from tgstudio_dagster.posts.shape import CAPTIONS_APART, url_expression
 
 KEY = ["channel_id", "msg_id"]
 COUNTERS = ["views", "forwards", "reactions", "comments"]
@@ -83,9 +83,8 @@ def _aligned(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFra
     living = living.with_columns(pl.col("post").alias("msg_id")).drop("post")
     members = living.select(*KEY, _MEMBERS.alias("member")).explode("member")
     whole = members.group_by(KEY).agg(pl.col("member").n_unique().alias("whole"))
-    living = living.join(whole, on=KEY, how="left", maintain_order="left").with_columns(
-        silent=(_MEMBERS.list.n_unique() < pl.col("whole")) & (pl.col("text") == "")
-    )
+    living = living.join(whole, on=KEY, how="left", maintain_order="left")
+    living = living.with_columns(silent=_is_silent(living))
     proofs = (
         rows.filter(pl.col("deleted_at").is_not_null())
         .join(living.group_by(KEY).agg(pl.col("observed_at").max().alias("alive")), on=KEY)
@@ -94,6 +93,20 @@ def _aligned(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFra
         .agg(pl.col("deleted_at").min())
     )
     return living.sort([*KEY, "observed_at", *_FULLER], maintain_order=True), proofs, moved
+
+
+def _is_silent(living: pl.DataFrame) -> pl.Series:
+    """Whether an observation of some members of an album has only captions, or none, that one of all members has too."""
+    part = _MEMBERS.list.n_unique() < pl.col("whole")
+    if living.filter(part).is_empty():
+        return pl.Series([False]).new_from_index(0, living.height)
+    complete = living.filter(~part).sort("observed_at", maintain_order=True)
+    captions = complete.group_by(KEY).agg(pl.col("text").last().alias("captions"))
+    apart = pl.lit(CAPTIONS_APART)
+    within = pl.concat_str(apart, "captions", apart).str.contains(pl.concat_str(apart, "text", apart), literal=True)
+    fewer = within & (pl.col("text") != pl.col("captions"))
+    silent = part & ((pl.col("text") == "") | fewer.fill_null(value=False))
+    return living.join(captions, on=KEY, how="left", maintain_order="left").select(silent.alias("silent"))["silent"]
 
 
 def _rekeyed(frame: pl.DataFrame, moved: pl.DataFrame) -> pl.DataFrame:
@@ -123,7 +136,7 @@ def _newest(living: pl.DataFrame) -> pl.DataFrame:
 
 
 def _texts(living: pl.DataFrame) -> pl.DataFrame:
-    """Text and what stands in it. An observation of some members of an album says nothing about a caption it lacks."""
+    """Text and what stands in it. An observation of some members of an album says nothing about captions it lacks."""
     ranked = living.sort(["silent"], descending=True, maintain_order=True)
     return ranked.group_by(KEY).agg(pl.col(_TEXT).last())
 
@@ -191,11 +204,9 @@ def _emoji(living: pl.DataFrame, stats: pl.DataFrame) -> pl.DataFrame:
 
 def _versions(living: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:
     columns = [*KEY, "text", "text_hash", "seen_at"]
-    # The empty text of a part of an album was never the post's.
-    parts = living.filter("prior", "silent").select(KEY).unique()
-    before = pl.concat(
-        [versions.filter(pl.col("text") != ""), versions.join(parts, on=KEY, how="anti").filter(text="")]
-    )
+    # What a part of an album had of its captions was never the post's text.
+    parts = living.filter("prior", "silent").select(*KEY, "text").unique()
+    before = versions.join(parts, on=[*KEY, "text"], how="anti", maintain_order="left")
     observed = pl.concat(
         [before.select(columns), living.filter(~pl.col("silent")).rename({"observed_at": "seen_at"}).select(columns)]
     )

@@ -19,6 +19,8 @@ from tgstudio_dagster.lake.tables.posts import LANDING
 
 # The largest album Telegram takes (messages.sendMultiMedia: 2 to 10 items).
 ALBUM_LIMIT = 10
+CAPTIONS_APART = "\n\n"
+"""What stands between the captions of an album."""
 
 
 class Attachment(msgspec.Struct, gc=False):
@@ -72,7 +74,9 @@ class Post(msgspec.Struct, gc=False):
 
 
 def fold_album(members: Sequence[Post]) -> Post:
-    """One post of an album's messages: the lowest id, the caption, the largest of each counter, all attachments.
+    """One post of an album's messages: the lowest id, every caption, the largest of each counter, all attachments.
+
+    Captions follow each other in the order of the members, an empty line between; one that is repeated stands once.
 
     Telegram repeats the counters on every member, so they are never added up. Raises nothing; `members` is not empty.
     """
@@ -80,14 +84,15 @@ def fold_album(members: Sequence[Post]) -> Post:
         return members[0]
     ordered = sorted(members, key=attrgetter("msg_id"))
     first = ordered[0]
-    caption = next((member for member in ordered if member.text), first)
+    captions = {member.text.strip(): member for member in reversed(ordered) if member.text.strip()}
+    captioned = sorted(captions.values(), key=attrgetter("msg_id"))
     most = max(ordered, key=lambda member: -1 if member.reactions is None else member.reactions)
     return msgspec.structs.replace(
         first,
-        text=caption.text,
-        hashtags=caption.hashtags,
-        links=caption.links,
-        mentions=caption.mentions,
+        text=CAPTIONS_APART.join(member.text for member in captioned),
+        hashtags=_each_once(member.hashtags for member in ordered),
+        links=_each_once(member.links for member in ordered),
+        mentions=_each_once(member.mentions for member in ordered),
         type="album" if len(ordered) > 1 else first.type,
         album=[member.msg_id for member in ordered] if len(ordered) > 1 else [],
         edit_date=_largest(member.edit_date for member in ordered),
@@ -184,6 +189,10 @@ _PLAIN = [
     "service_action", "reply_to", "forum_topic", "comment_on", "comment_channel", "forwarded_from", "grouped_id",
     "views", "forwards", "reactions", "comments", "deleted_at", "observed_at",
 ]  # fmt: skip
+
+
+def _each_once(values: Iterable[Sequence[str]]) -> list[str]:
+    return list(dict.fromkeys(item for some in values for item in some))
 
 
 def _largest(values: Iterable[int | None]) -> int | None:

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
 _TURNS = max(2, os.cpu_count() or 1)
 """Questions to the lake that are answered at a time: more of them only hold each other up (benchmarks/api.py)."""
+_WAITING = 20
+"""Questions of a tenant that wait for a turn, each with a thread: half of those that the process answers requests with."""
+_STATEMENTS_WAITING = 3
+"""Statements of a tenant that wait for the one that runs."""
 _BELIEVED_SECONDS, _BELIEVED = 1.0, 2_000
 """How long what the catalog said is believed, and how many answers are kept: a busy program asks it ten things a call."""
 _KEPT = 256
@@ -54,8 +58,12 @@ class Platform:
     lake: Lake
     signer: Signer
     limiter: Limiter
-    turns: Turns = field(default_factory=lambda: Turns(_TURNS), repr=False)
+    turns: Turns = field(default_factory=lambda: Turns(_TURNS, waiting=_WAITING), repr=False)
     """Taken where the lake is read, whoever asks: a route, a page or a tool."""
+    statement_turns: Turns = field(
+        default_factory=lambda: Turns(_TURNS, each=1, waiting=_STATEMENTS_WAITING), repr=False
+    )
+    """Taken while the process of a user's SQL runs."""
     _searches: TtlCache[str] = field(default_factory=lambda: TtlCache(most=_KEPT), repr=False)
 
     @classmethod
@@ -116,7 +124,8 @@ class Platform:
                 self.lake.tenant(slug),
                 self.runs,
                 scopes,
-                turn=self.turns.take,
+                turn=lambda: self.turns.take(slug),
+                statement_turn=lambda: self.statement_turns.take(slug),
                 open_vault=lambda: self.vault,
                 open_desk=lambda: self.desk,
                 open_search=self.search,

@@ -105,10 +105,12 @@ class Posts(Service):
     def sql(self, text: str, *, rows: int = SQL_ROWS, seconds: float = SQL_SECONDS) -> pl.DataFrame:
         """The result of one read-only statement on the tenant's views, run in a process of its own.
 
-        At most `rows` rows, within `seconds` and a limit of memory. Raises QueryError, which says what was refused or failed.
+        At most `rows` rows, within `seconds` and limits of memory and size. Raises QueryError, which says what was refused or
+        failed, and QuotaError where several statements of the tenant wait already.
         """
         hidden = hidden_tables(self.scope.off())
-        return run_sql(self.scope.lake, text, rows=rows, seconds=seconds, hidden=hidden)
+        with self.scope.statement_turn():
+            return run_sql(self.scope.lake, text, rows=rows, seconds=seconds, hidden=hidden)
 
     @does("posts.version")
     def version(self) -> str:

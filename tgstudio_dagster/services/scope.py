@@ -61,7 +61,8 @@ class Scope:
     """One principal's view of the platform.
 
     `scopes` are the visitor's at a route or a tool, None where no scope is asked for. Without `runs` it is told by what runs
-    have left in the lake how far they have come. `turn` is held while much of the lake is read.
+    have left in the lake how far they have come. `turn` is held while much of the lake is read,
+    `statement_turn` while the process of a user's SQL runs.
     """
 
     principal: Principal
@@ -72,6 +73,7 @@ class Scope:
     scopes: Scopes | None = None
     clock: Callable[[], datetime] = utc_now
     turn: Callable[[], AbstractContextManager[object]] = nullcontext
+    statement_turn: Callable[[], AbstractContextManager[object]] = nullcontext
     open_vault: Callable[[], Vault] = _open_vault
     open_desk: Callable[[], PairingDesk] = _no_desk
     open_search: Callable[[TenantLake], Search] = open_search

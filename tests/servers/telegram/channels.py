@@ -29,32 +29,32 @@ def get_full_user(context: Context, request: Any) -> Any:
 
 def _user(context: Context, given: Any) -> Any:
     if isinstance(given, types.InputUserSelf):
-        return user_object(context.user, context.me)
+        return user_object(context.user, context.viewer)
     user = context.server.users.get(getattr(given, "user_id", 0))
-    if user is None or given.access_hash != access_hash("user", user.id, context.me):
+    if user is None or given.access_hash != access_hash("user", user.id, context.key.session):
         return types.UserEmpty(getattr(given, "user_id", 0))
-    return user_object(user, context.me)
+    return user_object(user, context.viewer)
 
 
 @handles(functions.contacts.ResolveUsernameRequest)
 def resolve_username(context: Context, request: Any) -> Any:
     channel = context.server.channel_by_name(request.username)
     if channel is not None:
-        return types.contacts.ResolvedPeer(types.PeerChannel(channel.id), [channel_object(channel, context.me)], [])
+        return types.contacts.ResolvedPeer(types.PeerChannel(channel.id), [channel_object(channel, context.viewer)], [])
     for user in context.server.users.values():
         if user.username and user.username.lower() == request.username.lower():
-            return types.contacts.ResolvedPeer(types.PeerUser(user.id), [], [user_object(user, context.me)])
+            return types.contacts.ResolvedPeer(types.PeerUser(user.id), [], [user_object(user, context.viewer)])
     raise Refusal(400, "USERNAME_NOT_OCCUPIED")
 
 
 @handles(functions.channels.GetChannelsRequest)
 def get_channels(context: Context, request: Any) -> Any:
-    return types.messages.Chats([channel_object(context.channel(given), context.me) for given in request.id])
+    return types.messages.Chats([channel_object(context.channel(given), context.viewer) for given in request.id])
 
 
 @handles(functions.channels.GetFullChannelRequest)
 def get_full_channel(context: Context, request: Any) -> Any:
-    return full_channel(context.server, context.channel(request.channel), context.me)
+    return full_channel(context.server, context.channel(request.channel), context.viewer)
 
 
 # Membership
@@ -78,7 +78,7 @@ def leave_channel(context: Context, request: Any) -> Any:
 def check_chat_invite(context: Context, request: Any) -> Any:
     channel = _invited(context, request.hash)
     if context.me in channel.members:
-        return types.ChatInviteAlready(channel_object(channel, context.me))
+        return types.ChatInviteAlready(channel_object(channel, context.viewer))
     return fill(
         types.ChatInvite,
         title=channel.title,
@@ -111,7 +111,7 @@ def _join(context: Context, channel: Channel) -> Any:
 
 
 def _channel_updates(context: Context, channel: Channel) -> Any:
-    chats = [channel_object(channel, context.me)]
+    chats = [channel_object(channel, context.viewer)]
     return types.Updates([types.UpdateChannel(channel.id)], [], chats, datetime.now(UTC), 0)
 
 
@@ -131,15 +131,17 @@ def get_dialogs(context: Context, request: Any) -> Any:
         start = sum(_last_date(one) >= offset for one in joined)
     page = joined[start : start + min(request.limit, 100)]
     tops = [(one, one.messages[one.ids[-1]]) for one in page if one.ids]
-    chats, users = {}, {context.me: user_object(context.user, context.me)}
+    chats, users = {}, {context.me: user_object(context.user, context.viewer)}
     for one in page:
-        mine, theirs = companions(context.server, one, [message for owner, message in tops if owner is one], context.me)
+        mine, theirs = companions(
+            context.server, one, [message for owner, message in tops if owner is one], context.viewer
+        )
         chats.update({chat.id: chat for chat in mine})
         users.update({user.id: user for user in theirs})
     return types.messages.DialogsSlice(
         len(joined),
         [_dialog(one) for one in page],
-        [message_object(context.server, one, message, context.me) for one, message in tops],
+        [message_object(context.server, one, message, context.viewer) for one, message in tops],
         list(chats.values()),
         list(users.values()),
     )
@@ -149,7 +151,10 @@ def get_dialogs(context: Context, request: Any) -> Any:
 def get_dialog_filters(context: Context, request: Any) -> Any:
     filters: list[Any] = [types.DialogFilterDefault()]
     for folder in context.user.folders:
-        peers = [types.InputPeerChannel(one.id, access_hash("channel", one.id, context.me)) for one in folder.channels]
+        peers = [
+            types.InputPeerChannel(one.id, access_hash("channel", one.id, context.key.session))
+            for one in folder.channels
+        ]
         filters.append(
             fill(
                 types.DialogFilter,

@@ -18,7 +18,7 @@ from telethon.tl import TLObject
 from telethon.tl.core import GzipPacked, MessageContainer
 
 from tests.servers.telegram.faults import Fault
-from tests.servers.telegram.model import Channel, User
+from tests.servers.telegram.model import Channel, User, Viewer
 from tests.servers.telegram.tl import Refusal, access_hash, serialise, tl_name
 from tests.servers.telegram.wire import Connection, Key
 
@@ -66,10 +66,15 @@ class Context:
         """Id of the user who asks."""
         return self.user.id
 
+    @property
+    def viewer(self) -> Viewer:
+        """The user who asks, in this session."""
+        return Viewer(self.me, self.key.session)
+
     def channel(self, given: Any) -> Channel:
         """The channel that an InputPeerChannel or InputChannel means, if the user may see it."""
         channel = self.server.channels.get(getattr(given, "channel_id", 0))
-        if channel is None or given.access_hash != access_hash("channel", channel.id, self.me):
+        if channel is None or given.access_hash != access_hash("channel", channel.id, self.key.session):
             raise Refusal(400, "CHANNEL_INVALID")
         if channel.banned:
             raise Refusal(400, channel.banned)

@@ -20,7 +20,7 @@ _STEP = 4096
 def get_file(context: Context, request: Any) -> Any:
     place = request.location
     file = context.server.files.get(getattr(place, "id", 0))
-    if file is None or place.access_hash != access_hash("file", file.id, context.me):
+    if file is None or place.access_hash != access_hash("file", file.id, context.key.session):
         raise Refusal(400, "LOCATION_INVALID")
     if file.dc is not None and file.dc != context.connection.dc:
         raise Refusal(303, f"FILE_MIGRATE_{file.dc}")

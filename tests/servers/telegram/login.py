@@ -14,7 +14,7 @@ from telethon import functions, types
 from telethon.password import big_num_for_hash
 
 from tests.servers.telegram.dispatch import Context, handles
-from tests.servers.telegram.model import User
+from tests.servers.telegram.model import User, Viewer
 from tests.servers.telegram.password import challenge, proves
 from tests.servers.telegram.render import user_object
 from tests.servers.telegram.tl import Refusal, fill
@@ -127,7 +127,11 @@ def _let_in(key: Key, user: User) -> Any:
     key.waiting = user.secret is not None
     if key.waiting:
         raise Refusal(401, "SESSION_PASSWORD_NEEDED")
-    return types.auth.Authorization(user_object(user, user.id))
+    return _authorization(key, user)
+
+
+def _authorization(key: Key, user: User) -> Any:
+    return types.auth.Authorization(user_object(user, Viewer(user.id, key.session)))
 
 
 # By password
@@ -167,7 +171,7 @@ def check_password(context: Context, request: Any) -> Any:
     if not proves(key.user.secret, asked, request.password):
         raise Refusal(400, "PASSWORD_HASH_INVALID")
     key.waiting = False
-    return types.auth.Authorization(user_object(key.user, key.user.id))
+    return _authorization(key, key.user)
 
 
 # By QR code
@@ -179,7 +183,7 @@ def export_login_token(context: Context, request: Any) -> Any:
     if key.waiting:
         raise Refusal(401, "SESSION_PASSWORD_NEEDED")
     if key.signed_in is not None and key.lost is None:
-        return types.auth.LoginTokenSuccess(types.auth.Authorization(user_object(key.signed_in, key.signed_in.id)))
+        return types.auth.LoginTokenSuccess(_authorization(key, key.signed_in))
     if key.scanned is not None:
         if key.scanned.dc == context.connection.dc:
             return types.auth.LoginTokenSuccess(_let_in(key, key.scanned))
@@ -231,17 +235,18 @@ def export_authorization(context: Context, request: Any) -> Any:
     if request.dc_id == context.connection.dc or request.dc_id not in context.server.ports:
         raise Refusal(400, "DC_ID_INVALID")
     ticket = os.urandom(32)
-    context.server.tickets[ticket] = context.me
+    context.server.tickets[ticket] = context.viewer
     return types.auth.ExportedAuthorization(context.me, ticket)
 
 
 @handles(_auth.ImportAuthorizationRequest, public=True)
 def import_authorization(context: Context, request: Any) -> Any:
-    if context.server.tickets.pop(request.bytes, None) != request.id:
+    owner = context.server.tickets.pop(request.bytes, None)
+    if owner is None or owner.user_id != request.id:
         raise Refusal(400, "AUTH_BYTES_INVALID")
     user = context.server.users[request.id]
-    context.key.user, context.key.waiting, context.key.imported = user, False, True
-    return types.auth.Authorization(user_object(user, user.id))
+    context.key.user, context.key.waiting, context.key.ticket_of = user, False, owner.session
+    return _authorization(context.key, user)
 
 
 @handles(_auth.LogOutRequest, public=True)

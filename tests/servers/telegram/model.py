@@ -13,6 +13,14 @@ from typing import Any, Literal
 FileKind = Literal["document", "photo", "video", "voice", "audio"]
 
 
+@dataclass(frozen=True)
+class Viewer:
+    """Who looks: a user through one session. What differs from session to session (access hashes) depends on both."""
+
+    user_id: int
+    session: int
+
+
 @dataclass
 class Folder:
     """A user's chat folder (a dialog filter)."""

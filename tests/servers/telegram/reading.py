@@ -60,9 +60,9 @@ def get_discussion_message(context: Context, request: Any) -> Any:
     group, top = _thread(channel, request.msg_id)
     thread = group.threads.get(top, [])
     first = [group.messages[top]] if top in group.messages else []
-    chats, users = companions(context.server, group, first, context.me)
-    chats += [channel_object(channel, context.me)] if channel is not group and not first else []
-    objects = [message_object(context.server, group, message, context.me) for message in first]
+    chats, users = companions(context.server, group, first, context.viewer)
+    chats += [channel_object(channel, context.viewer)] if channel is not group and not first else []
+    objects = [message_object(context.server, group, message, context.viewer) for message in first]
     return types.messages.DiscussionMessage(objects, 0, chats, users, max_id=thread[-1] if thread else top)
 
 
@@ -98,7 +98,7 @@ def _matcher(context: Context, request: Any) -> Callable[[Message], bool]:
 
 def _page(context: Context, channel: Channel, ids: Sequence[int], request: Any) -> Any:
     page = [channel.messages[number] for number in _window(channel, ids, request)]
-    return channel_messages(context.server, channel, page, len(ids), context.me)
+    return channel_messages(context.server, channel, page, len(ids), context.viewer)
 
 
 def _window(channel: Channel, ids: Sequence[int], request: Any) -> list[int]:
@@ -134,7 +134,7 @@ def get_channel_messages(context: Context, request: Any) -> Any:
         raise Refusal(400, "LIMIT_INVALID")
     numbers = [_number(channel, given) for given in request.id]
     found = [channel.messages[number] for number in numbers if number in channel.messages]
-    answer = channel_messages(context.server, channel, found, len(numbers), context.me)
+    answer = channel_messages(context.server, channel, found, len(numbers), context.viewer)
     objects = iter(answer.messages)
     empty = types.PeerChannel(channel.id)
     answer.messages = [
@@ -170,7 +170,7 @@ def get_messages_views(context: Context, request: Any) -> Any:
         if request.increment:
             context.server.count(channel, number, views=message.views + 1)
         counters.append(types.MessageViews(message.views, message.forwards, replies_object(channel, message)))
-    return types.messages.MessageViews(counters, [channel_object(channel, context.me)], [])
+    return types.messages.MessageViews(counters, [channel_object(channel, context.viewer)], [])
 
 
 @handles(functions.channels.ReadHistoryRequest, functions.channels.ReadMessageContentsRequest)
@@ -187,7 +187,7 @@ def get_forum_topics(context: Context, request: Any) -> Any:
     numbers = sorted(channel.topics, reverse=True)
     page = [number for number in numbers if not request.offset_topic or number < request.offset_topic]
     topics = [_topic(channel, number) for number in page[: min(request.limit, _MOST)]]
-    chats = [channel_object(channel, context.me)]
+    chats = [channel_object(channel, context.viewer)]
     return types.messages.ForumTopics(len(numbers), topics, [], chats, [], channel.pts)
 
 
@@ -220,16 +220,16 @@ def get_difference(context: Context, request: Any) -> Any:
 
 @handles(functions.updates.GetChannelDifferenceRequest)
 def get_channel_difference(context: Context, request: Any) -> Any:
-    channel, server, me = context.channel(request.channel), context.server, context.me
+    channel, server, viewer = context.channel(request.channel), context.server, context.viewer
     events = channel.events_after(request.pts, min(request.limit, _MOST))
     if not events:
         return types.updates.ChannelDifferenceEmpty(channel.pts, final=True, timeout=30)
     fresh = [event.message for event in events if event.message is not None and event.kind == "new"]
-    chats, users = companions(server, channel, [event.message for event in events if event.message], me)
+    chats, users = companions(server, channel, [event.message for event in events if event.message], viewer)
     return types.updates.ChannelDifference(
         events[-1].pts,
-        [message_object(server, channel, message, me) for message in fresh],
-        [update_object(server, channel, event, me) for event in events if event.kind != "new"],
+        [message_object(server, channel, message, viewer) for message in fresh],
+        [update_object(server, channel, event, viewer) for event in events if event.kind != "new"],
         chats,
         users,
         final=events[-1].pts == channel.pts,

@@ -1,6 +1,6 @@
-"""How users, channels, files and messages look to one account: TL objects made of plain data.
+"""How users, channels, files and messages look to one session: TL objects made of plain data.
 
-Access hashes differ from account to account, and a file reference lasts for a while only.
+Access hashes differ from session to session, and a file reference lasts for a while only.
 """
 
 from __future__ import annotations
@@ -13,50 +13,50 @@ from typing import TYPE_CHECKING, Any
 
 from telethon import types
 
-from tests.servers.telegram.model import Channel, Event, File, Message, User
+from tests.servers.telegram.model import Channel, Event, File, Message, User, Viewer
 from tests.servers.telegram.tl import Packed, access_hash, fill
 
 if TYPE_CHECKING:
     from tests.servers.telegram.server import TelegramServer
 
 
-def user_object(user: User, viewer: int) -> Any:
+def user_object(user: User, viewer: Viewer) -> Any:
     """The User as the viewer sees it."""
     return types.User(
         id=user.id,
-        is_self=user.id == viewer,
-        access_hash=access_hash("user", user.id, viewer),
+        is_self=user.id == viewer.user_id,
+        access_hash=access_hash("user", user.id, viewer.session),
         first_name=user.first,
         username=user.username,
-        phone=user.phone if user.id == viewer else None,
+        phone=user.phone if user.id == viewer.user_id else None,
     )
 
 
-def channel_object(channel: Channel, viewer: int) -> Any:
+def channel_object(channel: Channel, viewer: Viewer) -> Any:
     """The Channel as the viewer sees it."""
-    admin = viewer in channel.admins
+    admin = viewer.user_id in channel.admins
     return types.Channel(
         id=channel.id,
         title=channel.title,
         photo=types.ChatPhotoEmpty(),
         date=channel.date,
-        left=viewer not in channel.members,
+        left=viewer.user_id not in channel.members,
         broadcast=not channel.megagroup,
         megagroup=channel.megagroup,
         forum=channel.forum,
         has_link=channel.discussion is not None,
-        access_hash=access_hash("channel", channel.id, viewer),
+        access_hash=access_hash("channel", channel.id, viewer.session),
         username=channel.username,
         admin_rights=types.ChatAdminRights(post_messages=True, edit_messages=True) if admin else None,
         participants_count=len(channel.members),
     )
 
 
-def media_object(server: TelegramServer, file: File, viewer: int) -> Any:
+def media_object(server: TelegramServer, file: File, viewer: Viewer) -> Any:
     """The MessageMedia of a file, with a fresh file reference."""
     reference = file_reference(server)
-    identity = (file.id, access_hash("file", file.id, viewer), reference)
-    home = file.dc or server.users[viewer].dc
+    identity = (file.id, access_hash("file", file.id, viewer.session), reference)
+    home = file.dc or server.users[viewer.user_id].dc
     now = server.now()
     small = [types.PhotoSize("m", file.width // 4, file.height // 4, len(file.thumb))] if file.thumb else []
     if file.kind == "photo":
@@ -92,7 +92,7 @@ def reference_is_good(server: TelegramServer, reference: bytes) -> bool:
     return bool(generation == server.reference_generation and until > time.time())
 
 
-def message_object(server: TelegramServer, channel: Channel, message: Message, viewer: int) -> Any:
+def message_object(server: TelegramServer, channel: Channel, message: Message, viewer: Viewer) -> Any:
     """The Message (or MessageService) as the viewer sees it; its bytes are kept where all see the same."""
     if message.packed is not None:
         return Packed(message.packed)
@@ -173,7 +173,7 @@ def _reactions(message: Message) -> Any:
 
 
 def companions(
-    server: TelegramServer, channel: Channel, messages: Iterable[Message], viewer: int
+    server: TelegramServer, channel: Channel, messages: Iterable[Message], viewer: Viewer
 ) -> tuple[list[Any], list[Any]]:
     """The chats and the users that messages speak of, the channel first."""
     chats, users = {channel.id: channel}, set()
@@ -190,14 +190,14 @@ def companions(
     )
 
 
-def channel_messages(server: TelegramServer, channel: Channel, page: list[Message], count: int, viewer: int) -> Any:
+def channel_messages(server: TelegramServer, channel: Channel, page: list[Message], count: int, viewer: Viewer) -> Any:
     """The ChannelMessages of a page; `count` is how many there are in all."""
     chats, users = companions(server, channel, page, viewer)
     objects = [message_object(server, channel, message, viewer) for message in page]
     return types.messages.ChannelMessages(channel.pts, count, objects, [], chats, users)
 
 
-def update_object(server: TelegramServer, channel: Channel, event: Event, viewer: int) -> Any:
+def update_object(server: TelegramServer, channel: Channel, event: Event, viewer: Viewer) -> Any:
     """The Update of one entry of a channel's log."""
     if event.message is None:
         return types.UpdateDeleteChannelMessages(channel.id, list(event.deleted), event.pts, event.count)
@@ -205,13 +205,13 @@ def update_object(server: TelegramServer, channel: Channel, event: Event, viewer
     return kind(message_object(server, channel, event.message, viewer), event.pts, event.count)
 
 
-def updates_object(server: TelegramServer, channel: Channel, event: Event, viewer: int) -> Any:
+def updates_object(server: TelegramServer, channel: Channel, event: Event, viewer: Viewer) -> Any:
     """The Updates that carry one entry of a channel's log to a member."""
     chats, users = companions(server, channel, [event.message] if event.message else [], viewer)
     return types.Updates([update_object(server, channel, event, viewer)], users, chats, datetime.now(UTC), 0)
 
 
-def full_channel(server: TelegramServer, channel: Channel, viewer: int) -> Any:
+def full_channel(server: TelegramServer, channel: Channel, viewer: Viewer) -> Any:
     """The ChatFull of a channel."""
     linked = channel.discussion or next((one for one in server.channels.values() if one.discussion is channel), None)
     full = fill(

@@ -38,7 +38,7 @@ def send_message(context: Context, request: Any) -> Any:
         from_user=context.me if channel.megagroup else None,
     )
     context.user.sent[request.random_id] = number
-    answer = updates_object(context.server, channel, _posted(channel, number), context.me)
+    answer = updates_object(context.server, channel, _posted(channel, number), context.viewer)
     answer.updates.insert(0, types.UpdateMessageID(number, request.random_id))
     answer.date = datetime.now(UTC)
     return answer

@@ -25,10 +25,10 @@ from tests.servers.telegram import channels, files, login, reading, sending
 from tests.servers.telegram.dispatch import Call, receive
 from tests.servers.telegram.faults import ChaosKind, Fault, Faults
 from tests.servers.telegram.loop import on_loop
-from tests.servers.telegram.model import Channel, Event
+from tests.servers.telegram.model import Channel, Event, Viewer
 from tests.servers.telegram.render import message_object, updates_object
 from tests.servers.telegram.rsa import RsaKey
-from tests.servers.telegram.tl import error_code, methods, tl_name
+from tests.servers.telegram.tl import access_hash, error_code, methods, tl_name
 from tests.servers.telegram.wire import Connection, Key
 from tests.servers.telegram.world import ChannelRef, UserRef, World
 from tgstudio_dagster.core.settings import TelegramSettings
@@ -70,7 +70,7 @@ class TelegramServer(World):
         self.connections: set[Connection] = set()
         self.codes: dict[str, login.SentCode] = {}
         self.tokens: dict[bytes, login.QrToken] = {}
-        self.tickets: dict[bytes, int] = {}
+        self.tickets: dict[bytes, Viewer] = {}
         self.faults = Faults()
         self.overlaps: list[Overlap] = []
         self.unhandled: dict[str, int] = {}
@@ -180,6 +180,12 @@ class TelegramServer(World):
         session.set_dc(home, "127.0.0.1", self.ports[home])
         session.auth_key = key.auth
         return str(session.save())
+
+    @on_loop
+    def access_hash(self, channel: ChannelRef, user: UserRef) -> int:
+        """What the user's newest session names the channel by; every session has another one."""
+        mine = [key for key in self.keys.values() if key.user is self.user(user) and key.ticket_of is None]
+        return access_hash("channel", self.channel(channel).id, mine[-1].session)
 
     # Login and authority
 
@@ -327,16 +333,17 @@ class TelegramServer(World):
     def announce(self, channel: Channel, event: Event) -> None:
         """Send the members who are connected and listen what happened in the channel."""
         for connection in list(self.connections):
-            user = connection.user if connection.listens else None
-            if user is not None and user.id in channel.members and not channel.banned:
-                connection.send(bytes(updates_object(self, channel, event, user.id)), reply=False)
+            user, key = connection.user if connection.listens else None, connection.key
+            if user is not None and key is not None and user.id in channel.members and not channel.banned:
+                viewer = Viewer(user.id, key.session)
+                connection.send(bytes(updates_object(self, channel, event, viewer)), reply=False)
 
     @on_loop
     def warm(self, channel: ChannelRef) -> None:
         """Serialise all messages of a channel now: the first reader is then no slower than the next (benchmarks)."""
         one = self.channel(channel)
         for message in one.messages.values():
-            message_object(self, one, message, next(iter(self.users), 0))
+            message_object(self, one, message, Viewer(next(iter(self.users), 0), 0))
 
 
 def settings_of(environment: dict[str, str], **changes: Any) -> TelegramSettings:

@@ -83,9 +83,12 @@ def serialise(answer: Any) -> bytes:
 
 
 @functools.cache
-def access_hash(kind: str, identity: int, account: int) -> int:
-    """What Telegram calls an access hash: another one for each account, so that a shared one is found out."""
-    digest = hashlib.sha256(f"{kind}:{identity}:{account}".encode()).digest()
+def access_hash(kind: str, identity: int, session: int) -> int:
+    """What Telegram calls an access hash: another one for each session (auth key), so that a stale one is found out.
+
+    One that an account was told in a former session is as worthless as another account's (core.telegram.org/api/peers).
+    """
+    digest = hashlib.sha256(f"{kind}:{identity}:{session}".encode()).digest()
     return int.from_bytes(digest[:8], "little", signed=True)
 
 

@@ -43,13 +43,18 @@ class Key:
     user: User | None = None
     waiting: bool = False
     """The password is still to come."""
-    imported: bool = False
-    """Signed in with a ticket of another data centre, to read files: it hears of no updates."""
+    ticket_of: int | None = None
+    """Signed in with a ticket of this session at another data centre, to read files: it hears of no updates."""
     challenge: Challenge | None = None
     scanned: User | None = None
     """Who has accepted the key's QR code, until the client asks what became of it."""
     lost: tuple[int, str] | None = None
     """What calls get since the authority was lost."""
+
+    @property
+    def session(self) -> int:
+        """The session's number: access hashes that one session was told are refused in any other."""
+        return self.auth.key_id if self.ticket_of is None else self.ticket_of
 
     @property
     def signed_in(self) -> User | None:
@@ -101,7 +106,7 @@ class Connection:
     @property
     def listens(self) -> bool:
         """Whether updates are to be sent here."""
-        return self.updates and self.key is not None and not self.key.imported
+        return self.updates and self.key is not None and self.key.ticket_of is None
 
     @property
     def closing(self) -> bool:

@@ -238,11 +238,17 @@ class World(LoopOwner):
 
     @on_loop
     def post_album(
-        self, channel: ChannelRef, media: Sequence[int], caption: str = "", *, date: datetime | None = None
+        self,
+        channel: ChannelRef,
+        media: Sequence[int],
+        caption: str | Sequence[str] = "",
+        *,
+        date: datetime | None = None,
     ) -> list[int]:
-        """Post an album; its first message has the caption. Returns the ids."""
+        """Post an album; its first message has the caption, or each its own of several. Returns the ids."""
         group, when = secrets.randbits(62), date or self.now()
-        captions = [caption] + [""] * (len(media) - 1)
+        given = [caption] if isinstance(caption, str) else list(caption)
+        captions = given + [""] * (len(media) - len(given))
         return [
             self.post(channel, text, date=when, media=file, grouped_id=group)
             for text, file in zip(captions, media, strict=True)

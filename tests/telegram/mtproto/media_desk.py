@@ -15,7 +15,6 @@ import polars as pl
 import pytest
 
 from tests.servers.telegram.model import Channel, User
-from tests.servers.telegram.tl import access_hash
 from tests.telegram.paired import Paired
 from tgstudio_dagster.catalog.accounts.accounts import TgAccount
 from tgstudio_dagster.catalog.follows.reading import remember_peer
@@ -68,8 +67,8 @@ class MediaDesk:
 
     def key(self, channel: Channel | None = None) -> PeerKey:
         """The account's key of the channel."""
-        number = (channel or self.channel).id
-        return PeerKey(number, access_hash("channel", number, self.user.id))
+        one = channel or self.channel
+        return PeerKey(one.id, self.telegram.access_hash(one, self.user))
 
     def post(self, data: bytes, **given: Any) -> int:
         """Post a file at noon; returns the message's id."""

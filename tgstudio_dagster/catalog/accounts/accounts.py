@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from pydantic import SecretStr
-from sqlalchemy import func, select, update
+from sqlalchemy import Update, func, select, update
+from sqlalchemy.orm import Session
 
 from tgstudio_dagster.catalog.accounts.models import TgAccount
 from tgstudio_dagster.catalog.accounts.vault import Vault
@@ -58,7 +59,9 @@ def add_account(
 ) -> TgAccount:
     """Store a paired account, active. The same Telegram user again keeps its id and gets the new session.
 
-    `paired_by` is a user's id, None for the operator. Raises LimitError where the plan allows no more accounts.
+    Access hashes of the former session go: Telegram refuses them in the new one. What the former one lost, or lost with
+    it, is read again from where it stopped. `paired_by` is a user's id, None for the operator. Raises LimitError where
+    the plan allows no more accounts.
     """
     with catalog.tenant_session(tenant, writing=True) as rows:
         lock_tenant(rows, tenant)
@@ -77,10 +80,28 @@ def add_account(
         account.name, account.username, account.paired_by = name, username, paired_by
         account.status, account.error = "active", None
         account.session_cipher = vault.seal(session, tenant=tenant, account_id=account.id)
+        _begin_anew(rows, account.id)
         detail = {"telegram_id": telegram_id}
         rows.add(AuditEntry(tenant=tenant, user_id=paired_by, action="account.pair", subject=account.id, detail=detail))
         rows.flush()
         return account
+
+
+def _begin_anew(rows: Session, account_id: str) -> None:
+    """Forget what held for the account's former session only."""
+    rows.execute(_hashes_forgotten(account_id))
+    rows.execute(
+        update(Subscription)
+        .where(
+            Subscription.account_id == account_id,
+            (Subscription.status == "lost") | ((Subscription.status == "paused") & (Subscription.error == _REMOVED)),
+        )
+        .values(status="active", error=None)
+    )
+
+
+def _hashes_forgotten(account_id: str) -> Update:
+    return update(AccountChannelState).where(AccountChannelState.account_id == account_id).values(access_hash=None)
 
 
 def list_accounts(catalog: Catalog, tenant: Principal | str) -> list[TgAccount]:
@@ -143,9 +164,7 @@ def erase_account(catalog: Catalog, tenant: Principal | str, account_id: str) ->
         if account.status == "removed":
             return account
         account.status, account.error, account.session_cipher = "removed", None, None
-        rows.execute(
-            update(AccountChannelState).where(AccountChannelState.account_id == account_id).values(access_hash=None)
-        )
+        rows.execute(_hashes_forgotten(account_id))
         rows.execute(
             update(Subscription)
             .where(Subscription.account_id == account_id, Subscription.status == "active")

@@ -96,7 +96,7 @@ class SubscriptionRequest(TenantOwned, Base):
 class AccountChannelState(TenantOwned, Base):
     """How far an account has read a channel: the newest message id, and the id ranges [from, to] still missing.
 
-    `access_hash` is this account's key to the channel; another account's is worthless to it.
+    `access_hash` is the key of the account's session to the channel; another account's, or a former session's, is refused.
     """
 
     __tablename__ = "account_channel_state"

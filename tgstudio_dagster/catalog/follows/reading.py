@@ -39,7 +39,7 @@ __all__ = [
 class ChannelCursor:
     """How far a channel was read: everything up to `last_msg_id`, but for the id ranges in `gaps` (ends included).
 
-    `access_hash` is the account's own; None where it has not looked the channel up yet.
+    `access_hash` is of the account's session; None where that has not met the channel yet.
     """
 
     channel_id: int
@@ -95,7 +95,7 @@ def save_cursor(catalog: Catalog, tenant: str, account_id: str, cursor: ChannelC
 
 
 def remember_peer(catalog: Catalog, tenant: str, account_id: str, channel_id: int, access_hash: int | None) -> None:
-    """Keep the account's own access hash of the channel; None forgets it. Raises NotFoundError as `save_cursor` does."""
+    """Keep the channel's access hash of the account's session; None forgets it. Raises NotFoundError as `save_cursor` does."""
     with catalog.tenant_session(tenant, writing=True) as session:
         _state(session, tenant, account_id, channel_id).access_hash = access_hash
 

@@ -184,10 +184,13 @@ def subscribe(
     since: date | None,
     comments: bool,
     created_by: str | None,
+    chosen: bool = True,
 ) -> Subscription:
     """Follow a channel that the tenant has seen, read by the account; one that is followed already becomes active.
 
-    The deeper `since` of the two is kept (None, all of history, is the deepest). Raises NotFoundError for an unknown
+    To follow one again switches nothing off: the deeper `since` of the two is kept (None, all of history, is the
+    deepest), and so are its comments, an invite that leads back to it, and, where the account was not `chosen` by a
+    person, the active account that reads it. Ending it first begins anew. Raises NotFoundError for an unknown
     account or channel, ConflictError where the account is not active, LimitError where the plan allows no more channels.
     """
     with catalog.tenant_session(tenant, writing=True) as session:
@@ -196,7 +199,8 @@ def subscribe(
         if session.get(Channel, (tenant, channel_id)) is None:
             raise NotFoundError(f"Tenant {tenant!r} has not seen channel {channel_id}; remember_channels comes first.")
         row = session.get(Subscription, (tenant, channel_id))
-        if row is None or row.status == "ended":
+        followed = row is not None and row.status != "ended"
+        if not followed:
             _refuse_over_limit(session, tenant, used=_subscribed(session))
         if row is None:
             row = Subscription(tenant=tenant, channel_id=channel_id, since=since, created_by=created_by)
@@ -212,6 +216,11 @@ def subscribe(
                     detail=detail,
                 )
             )
+        if row.status == "active" and not chosen and _is_active(session, row.account_id):
+            account_id = row.account_id or account_id
+        if followed:
+            comments = comments or row.comments
+            reference = row.reference if _is_invite(row.reference) and not _is_invite(reference) else reference
         row.account_id, row.reference, row.visibility, row.members = account_id, reference, visibility, members
         row.since = None if row.since is None or since is None else min(row.since, since)
         row.comments, row.status, row.error, row.checked_at = comments, "active", None, utc_now()
@@ -338,6 +347,15 @@ def _known(session: Session, tenant: str, channel_id: int) -> Subscription:
             f"Tenant {tenant!r} does not follow channel {channel_id}; `tgstudio subscriptions` names those it follows."
         )
     return row
+
+
+def _is_invite(reference: str) -> bool:
+    return "t.me/+" in reference
+
+
+def _is_active(session: Session, account_id: str | None) -> bool:
+    account = None if account_id is None else session.get(TgAccount, account_id)
+    return account is not None and account.status == "active"
 
 
 def _active_account(session: Session, account_id: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -22,7 +22,7 @@ from tgstudio_dagster.catalog.money.plans import DEFAULT_PLAN, lock_tenant
 from tgstudio_dagster.catalog.people.models import Tenant
 from tgstudio_dagster.core.errors import BudgetError
 
-__all__ = ["CEILINGS", "Call", "Claimed", "Held", "Kept", "Lost", "Used", "claim", "forget", "renew", "settle"]
+__all__ = ["CEILINGS", "Call", "Claimed", "Held", "Kept", "Lost", "Used", "claim", "forget", "renew", "settle", "trim"]
 
 _LOG = logging.getLogger(__name__)
 Purpose = Literal["text", "image", "moderation", "embedding"]
@@ -178,6 +178,16 @@ def forget(catalog: Catalog, call: Call, reason: str) -> None:
         row = session.get_one(AiClaim, (call.tenant, call.key))
         if row.state == "done":
             row.state, row.answer, row.error = "failed", None, reason
+
+
+def trim(catalog: Catalog, before: datetime) -> int:
+    """Delete the claims that were settled before the moment, with their kept answers; returns how many. Usage stays.
+
+    A call whose end nobody knows is kept: it may have been paid, and is repeated only where a person asks for it.
+    """
+    settled = delete(AiClaim).where(AiClaim.state.in_(("done", "failed")), AiClaim.settled_at < before)
+    with catalog.session() as session:
+        return session.connection().execute(settled).rowcount
 
 
 def _lose(session: Session, row: AiClaim, error: str | None = None) -> None:

@@ -57,7 +57,8 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         default=30,
         ge=1,
-        description="Days that runs and their events stay in Dagster's storage; the lake is not touched.",
+        description="Days that runs and their events stay in Dagster's storage, and answers of models in the catalog; the "
+        "lake is not touched.",
     )
     embeddings_model: str = Field(
         default="lexical",

@@ -42,7 +42,7 @@ OBSERVED = {
     "channel_title": Column(pl.String, "The channel's title when observed."),
     "date": Column(UTC, "When it was posted (UTC). Its day is the partition."),
     "edit_date": Column(UTC, "Telegram's edit date; moves with reactions too.", nullable=True),
-    "text": Column(pl.String, "The text, empty where there is none; of an album, its caption."),
+    "text": Column(pl.String, "The text, empty where there is none; of an album, its captions."),
     "text_hash": Column(pl.String, "First 16 hex digits of SHA-256 of the text in UTF-8."),
     "author": Column(pl.String, "Signature or sender's name.", nullable=True),
     "sender_id": Column(pl.Int64, "Telegram id of the sender, where it is not the channel itself.", nullable=True),

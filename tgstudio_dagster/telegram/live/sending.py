@@ -73,18 +73,20 @@ async def draft(
     from tgstudio_dagster.telegram.accounts.session import Keys, open_session
     from tgstudio_dagster.telegram.mtproto.peers import PeerKey, resolve
     from tgstudio_dagster.telegram.mtproto.sending import check_text
+    from tgstudio_dagster.telegram.reading.finding import Finder
 
     _check_may_send(catalog, principal)
     check_text(text)
     reference = parse_reference(to)
     account = _choose(catalog, principal, account_id)
-    known = None
-    if isinstance(reference, ChannelId):
-        access_hash = cursor(catalog, principal.tenant, account.id, reference.id).access_hash
-        known = None if access_hash is None else PeerKey(reference.id, access_hash)
     async with open_session(Keys(principal.tenant, catalog, vault, settings), account.id) as (client, _):
-        # A username is asked for each time: it may have moved to another chat since it was last seen.
-        peer = await resolve(client, reference, known=known)
+        if isinstance(reference, ChannelId):
+            known = await catalog.ask(cursor, principal.tenant, account.id, reference.id)
+            key = None if known.access_hash is None else PeerKey(reference.id, known.access_hash)
+            peer = await Finder(client).by_id(reference, key)
+        else:
+            # A username is asked for each time: it may have moved to another chat since it was last seen.
+            peer = await resolve(client, reference)
     return Draft(account.id, account.name, peer.key, peer.title, peer.kind, peer.username, text, reply_to)
 
 

@@ -22,7 +22,7 @@ _PAGE = 100
 
 @dataclass(frozen=True)
 class PeerKey:
-    """What one account needs to name a channel. The access hash is that account's own: others are refused with it."""
+    """What one session needs to name a channel. The access hash is that session's own: any other is refused with it."""
 
     channel_id: int
     access_hash: int

@@ -49,7 +49,6 @@ class ChannelReader:
         self._days = days
         self._began = reading.now()
         self._hash = known.access_hash
-        self._sought = False
         self._filled_from = subscription.filled_from
         self._filling: date | None = None
         self._had_error = bool(subscription.error or known.error)
@@ -142,33 +141,34 @@ class ChannelReader:
         await self._landing.settle()
 
     async def _opened(self, step: Step) -> None:
-        """Take the step; where the key is refused, look once for another one and take it again."""
+        """Take the step; where the key is refused, look for the channel anew and take it once more.
+
+        A single refusal loses no channel: the key may be of a former session, or Telegram's answer a passing one.
+        """
         try:
             await step(self)
         except ChannelLostError:
-            before = self._hash
-            if self._sought or not await self._seek() or self._hash == before:
+            if self._hash is None or not await self._seek():
                 raise
             await step(self)
 
     async def _key(self) -> PeerKey:
         if self._hash is None and not await self._seek():
             raise ChannelLostError(
-                "This account does not see the channel: neither by its username nor among its dialogs. Join it with this "
-                "account, or choose another."
+                "This account does not see the channel: neither by its username or invite nor among its dialogs. Join it "
+                "with this account, or choose another."
             )
         assert self._hash is not None
         return PeerKey(self._subscription.channel_id, self._hash)
 
     async def _seek(self) -> bool:
-        """Look for the channel again, once; whether the account has a key to it now."""
-        self._sought = True
-        found = await self._finder.find(self._subscription, in_dialogs=self._hash is None)
-        if found is None:
+        """Look for the channel again; whether the session has a key to it now."""
+        key = await self._finder.find(self._subscription, refused=self._hash is not None)
+        if key is None:
             return False
-        self._hash = found.access_hash
+        self._hash = key.access_hash
         reading = self._reading
-        await reading.ask(remember_peer, reading.account_id, found.channel_id, found.access_hash)
+        await reading.ask(remember_peer, reading.account_id, key.channel_id, key.access_hash)
         return True
 
     async def _write_filled(self, first: date) -> None:

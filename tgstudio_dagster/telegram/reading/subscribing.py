@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -26,6 +27,7 @@ from tgstudio_dagster.catalog.follows.subscriptions import (
 )
 from tgstudio_dagster.core.errors import (
     AuthorityLostError,
+    ChannelLostError,
     ConflictError,
     FloodError,
     LeaseHeldError,
@@ -39,8 +41,9 @@ from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.telegram.accounts.session import Keys, OpenSession, open_session
 from tgstudio_dagster.telegram.accounts.turns import WAIT_SECONDS
 from tgstudio_dagster.telegram.mtproto.client import Client
-from tgstudio_dagster.telegram.mtproto.peers import Peer, PeerKey, dialogs, look, resolve
-from tgstudio_dagster.telegram.reading.references import ChannelId, Invite, Reference, Username, parse_reference
+from tgstudio_dagster.telegram.mtproto.peers import Peer, PeerKey, look, resolve
+from tgstudio_dagster.telegram.reading.finding import Finder
+from tgstudio_dagster.telegram.reading.references import Invite, Reference, Username, parse_reference
 
 FRESH = timedelta(hours=24)
 """A username that was seen so recently is not looked up again: blasts of lookups can lock an account for hours."""
@@ -123,7 +126,7 @@ class _Desk:
         self._account_id = account_id
         self._client = client
         self._now = now
-        self._dialogs: dict[int, Peer] | None = None
+        self._finder = Finder(client)
 
     async def settle(self, request: SubscriptionRequest) -> Outcome:
         """Follow what the wish names. Raises what concerns the account: AuthorityLostError, UnreachableError."""
@@ -137,6 +140,7 @@ class _Desk:
                 tenant,
                 channel_id=peer.key.channel_id,
                 account_id=self._account_id,
+                chosen=request.account_id is not None,
                 reference=request.reference,
                 visibility=peer.visibility,
                 members=peer.members,
@@ -158,32 +162,24 @@ class _Desk:
     async def _find(self, reference: Reference) -> Peer:
         """The channel as `look` shows it, found with as few lookups as there can be."""
         if isinstance(reference, Username):
-            key = await self._seen_lately(reference.name)
-            if key is not None:
-                peer = await look(self._client, key)
-                if (peer.username or "").lower() == reference.name:
-                    return peer
+            peer = await self._seen_lately(reference.name)
+            if peer is not None:
+                return peer
             found = await resolve(self._client, reference)
         elif isinstance(reference, Invite):
             found = await resolve(self._client, reference, join=True)
         else:
-            return await self._by_id(reference)
+            return await self._finder.by_id(reference, await self._known(reference.id))
         return await look(self._client, found.key)
 
-    async def _by_id(self, reference: ChannelId) -> Peer:
-        """A channel by its id: the account has met it before, or has it among its dialogs."""
-        known = await self._known(reference.id)
-        if known is None:
-            if self._dialogs is None:
-                self._dialogs = {peer.key.channel_id: peer for peer in await dialogs(self._client)}
-            listed = self._dialogs.get(reference.id)
-            known = listed.key if listed else None
-        return await resolve(self._client, reference, known=known)
-
-    async def _seen_lately(self, name: str) -> PeerKey | None:
+    async def _seen_lately(self, name: str) -> Peer | None:
+        """The channel that had the name lately, if it still has it and the session's key to it holds."""
         for channel in await self._keys.catalog.ask(list_channels, self._keys.tenant):
             if (channel.username or "").lower() == name and self._now() - channel.seen_at < FRESH:
-                return await self._known(channel.channel_id)
+                key = await self._known(channel.channel_id)
+                with suppress(ChannelLostError):
+                    peer = None if key is None else await look(self._client, key)
+                    return peer if peer is not None and (peer.username or "").lower() == name else None
         return None
 
     async def _known(self, channel_id: int) -> PeerKey | None:

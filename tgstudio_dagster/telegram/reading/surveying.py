@@ -6,15 +6,16 @@ The arithmetic is `estimate.py`; reading it is `reader.py`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 
 from tgstudio_dagster.catalog.accounts.accounts import list_accounts
 from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.follows.reading import cursor
+from tgstudio_dagster.catalog.follows.reading import ChannelCursor, cursor, remember_peer
 from tgstudio_dagster.catalog.follows.subscriptions import SubscriptionView, active_subscriptions
 from tgstudio_dagster.core.days import DayRange
-from tgstudio_dagster.core.errors import AuthorityLostError, ChannelLostError
+from tgstudio_dagster.core.errors import AuthorityLostError, ChannelLostError, RefusedError
 from tgstudio_dagster.core.settings import TelegramSettings
 from tgstudio_dagster.telegram.accounts.session import Keys, open_session
 from tgstudio_dagster.telegram.accounts.turns import WAIT_SECONDS
@@ -23,6 +24,7 @@ from tgstudio_dagster.telegram.mtproto.messages import older
 from tgstudio_dagster.telegram.mtproto.peers import PeerKey
 from tgstudio_dagster.telegram.reading import gaps
 from tgstudio_dagster.telegram.reading.estimate import Estimate, estimate, messages_between
+from tgstudio_dagster.telegram.reading.finding import Finder
 
 
 async def survey_tenant(
@@ -48,8 +50,9 @@ async def survey_tenant(
             continue
         try:
             async with open_session(keys, account.id, wait=wait) as (client, _):
+                finder = Finder(client)
                 for view in views:
-                    messages = await _missing(client, keys, account.id, view, days, now().date())
+                    messages = await _missing(client, keys, account.id, view, finder, days, now().date())
                     if messages is not None:
                         found[view.channel_id] = estimate(messages, page_seconds=settings.page_seconds)
         except AuthorityLostError:
@@ -58,20 +61,31 @@ async def survey_tenant(
 
 
 async def _missing(
-    client: Client, keys: Keys, account_id: str, view: SubscriptionView, days: DayRange, today: date
+    client: Client, keys: Keys, account_id: str, view: SubscriptionView, finder: Finder, days: DayRange, today: date
 ) -> int | None:
-    """How many messages of the days are not read yet; None where the account has no key to the channel, or lost it."""
+    """How many messages of the days are not read yet; None where the account does not see the channel."""
     known = await keys.catalog.ask(cursor, keys.tenant, account_id, view.channel_id)
-    if known.access_hash is None:
-        return None
-    key = PeerKey(view.channel_id, known.access_hash)
+    key = None if known.access_hash is None else PeerKey(view.channel_id, known.access_hash)
     try:
-        newest = await older(client, key, limit=1)
-        newest_id = max(newest.ids, default=0)
-        last = newest_id if days.last >= today else await _last_before(client, key, days.last + timedelta(days=1))
-        first = await _last_before(client, key, max(days.first, view.since or days.first)) + 1
-    except ChannelLostError:
+        if key is not None:
+            with suppress(ChannelLostError):
+                return await _unread(client, key, known, view, days, today)
+        key = await finder.find(view, refused=key is not None)
+        if key is None:
+            return None
+        await keys.catalog.ask(remember_peer, keys.tenant, account_id, key.channel_id, key.access_hash)
+        return await _unread(client, key, known, view, days, today)
+    except (ChannelLostError, RefusedError):
         return None
+
+
+async def _unread(
+    client: Client, key: PeerKey, known: ChannelCursor, view: SubscriptionView, days: DayRange, today: date
+) -> int:
+    newest = await older(client, key, limit=1)
+    newest_id = max(newest.ids, default=0)
+    last = newest_id if days.last >= today else await _last_before(client, key, days.last + timedelta(days=1))
+    first = await _last_before(client, key, max(days.first, view.since or days.first)) + 1
     unread = gaps.add(known.gaps, known.last_msg_id + 1, newest_id)
     return sum(
         messages_between(first_id=low, last_id=high, newest_id=newest_id, total=newest.total)

@@ -98,11 +98,11 @@ def _one_by_one(
             try:
                 yield position, one.decode(item), _NOTHING
             except _ERRORS:
-                value, dropped = _leniently(item, one.type)
-                if isinstance(value, Bad):
-                    bad = bad or value
-                else:
-                    yield position, value, dropped
+                for value, dropped in _leniently(item, one.type):
+                    if isinstance(value, Bad):
+                        bad = bad or value
+                    else:
+                        yield position, value, dropped
         if bad:
             yield position, bad, _NOTHING
 
@@ -113,26 +113,34 @@ def decode_nested(raw: Any, one: msgspec.json.Decoder[T]) -> tuple[T | Bad, Drop
         try:
             return one.decode(raw), _NOTHING
         except _ERRORS:
-            return _leniently(bytes(raw), one.type)
+            return _leniently(bytes(raw), one.type)[0]
     try:
         return convert(raw, one.type)
     except UnfitError as error:
         return Bad(f"cannot be read: {error or 'no object'}", str(raw)[:200]), _NOTHING
 
 
-def _leniently(item: bytes, kind: type[T]) -> tuple[T | Bad, Dropped]:
-    """The element without the fields that do not fit; why there is none, where what must be there does not."""
+def _leniently(item: bytes, kind: type[T]) -> list[tuple[T | Bad, Dropped]]:
+    """The element without the fields that do not fit; why there is none, where what must be there does not.
+
+    It is several where a fault had hidden their ends, and never none.
+    """
     excerpt = item[:200].decode("utf-8", errors="replace")
     try:
-        value, mended = loads_loosely(item)
-        record, dropped = convert(value, kind)
-    except UnfitError as error:
-        return Bad(f"cannot be read: {error or 'no object'}", excerpt), _NOTHING
+        values, mended = loads_loosely(item)
     except ValueError as error:
-        return Bad(f"cannot be read: {error}", excerpt), _NOTHING
-    if mended:
-        dropped[MENDED] += 1
-    return record, dropped
+        return [(Bad(f"cannot be read: {error}", excerpt), _NOTHING)]
+    read: list[tuple[T | Bad, Dropped]] = []
+    for value in values:
+        try:
+            record, dropped = convert(value, kind)
+        except UnfitError as error:
+            read.append((Bad(f"cannot be read: {error or 'no object'}", excerpt), _NOTHING))
+            continue
+        if mended:
+            dropped[MENDED] += 1
+        read.append((record, dropped))
+    return read
 
 
 def decode_skeleton(data: bytes, kind: type[T]) -> T:
@@ -142,7 +150,7 @@ def decode_skeleton(data: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(data, type=kind)
     except _ERRORS as error:
         try:
-            record: T = convert(loads_loosely(mend_escapes(data))[0], kind)[0]
+            record: T = convert(loads_loosely(mend_escapes(data))[0][0], kind)[0]
         except ValueError:
             raise SourceError(f"The file is not a JSON document of a known shape: {error}.") from error
         return record

@@ -26,6 +26,7 @@ CHUNK = 4 * 2**20
 MAX_SKELETON = 64 * 2**20
 _ARRAY_KEY = re.compile(rb'(?<!\\)"messages"\s*:\s*\[\Z')
 JUNK = b" \t\r\n,"
+_INDENTED_KEY = re.compile(rb'"messages"\s*:\s*\[')
 # Between documents, and behind a script.
 _BETWEEN = b" \t\r\n,;"
 _SCRIPT = re.compile(
@@ -124,7 +125,46 @@ def scan(stream: BinaryIO, *, look: Callable[[bytes], None] | None = None, chunk
         if scanner.done is None:
             scanner.feed(chunk, offset)
         offset += len(chunk)
-    return scanner.finish(offset)
+    index = scanner.finish(offset)
+    if index.broken_at is None:
+        return index
+    indented = _scan_indented(stream)
+    return indented if indented.total > index.total else index
+
+
+def _scan_indented(stream: BinaryIO) -> Index:
+    """As `scan`, by the indentation that Telegram Desktop writes: it tells where messages end whatever quotes they lack."""
+    skeleton = bytearray()
+    arrays: list[Elements] = []
+    ends: list[int] = []
+    key: bytes | None = None
+    element = b""
+    offset = start = 0
+    stream.seek(0)
+    for line in stream:
+        body = line.rstrip()
+        content = body.lstrip()
+        indent = body[: len(body) - len(content)]
+        if key is None:
+            skeleton += line
+            if _INDENTED_KEY.fullmatch(content):
+                key, start, ends, element = indent, offset + len(line), [], b""
+                skeleton += str(len(arrays)).encode()
+        elif indent == key and content.rstrip(b",") == b"]":
+            arrays.append(Elements(start, np.array(ends, dtype=np.int64)))
+            skeleton += line
+            key = None
+        elif content == b"{" and not element:
+            element = indent
+        elif content.rstrip(b",") == b"}" and indent == element:
+            ends.append(offset + len(body) - content.count(b","))
+        offset += len(line)
+    broken = None
+    if key is not None:
+        arrays.append(Elements(start, np.array(ends, dtype=np.int64)))
+        broken = ends[-1] if ends else start
+        skeleton += b"]}"
+    return Index([bytes(skeleton).strip(_BETWEEN)], arrays, offset, broken)
 
 
 def script_prefix(head: bytes) -> int:

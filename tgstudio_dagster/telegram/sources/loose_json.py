@@ -52,17 +52,20 @@ def mend_escapes(data: bytes) -> bytes:
     return _HEX_ESCAPE.sub(rb"\1\\u00\2", data)
 
 
-def loads_loosely(data: bytes) -> tuple[Any, bool]:
-    """The value, and whether its syntax had to be mended. Raises ValueError where it is no object at all."""
+def loads_loosely(data: bytes) -> tuple[list[Any], bool]:
+    """The values, and whether their syntax had to be mended; several where a fault had hidden the end of one.
+
+    Raises ValueError where there is no object at all.
+    """
     text = data.decode("utf-8", errors="replace")
-    mended = "�" in text and b"\xef\xbf\xbd" not in data
+    mended = "\N{REPLACEMENT CHARACTER}" in text and b"\xef\xbf\xbd" not in data
     try:
-        return json.loads(text, strict=False, parse_int=_integer), mended
+        return [json.loads(text, strict=False, parse_int=_integer)], mended
     except (ValueError, RecursionError):
         pass
     if not text.lstrip().startswith("{"):
         raise ValueError("neither an object nor JSON")
-    return _Reader(text).value(0, _IN_ARRAY), True
+    return _Reader(text).objects(), True
 
 
 def whole_text(text: str) -> str:
@@ -78,6 +81,14 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
+
+    def objects(self) -> list[Any]:
+        """All objects, with whatever stands between them passed over."""
+        read = []
+        while (place := self._text.find("{", self._at)) >= 0:
+            self._at = place
+            read.append(self.value(0, _IN_ARRAY))
+        return read
 
     def value(self, depth: int, ends: re.Pattern[str]) -> Any:
         """The value at the cursor; `ends` tells what may follow a text here."""

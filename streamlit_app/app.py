@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import streamlit as st
-
+from streamlit_app.components.address import tell
 from streamlit_app.components.theme import theme_switch
+from streamlit_app.door import st
 from streamlit_app.i18n import LANGUAGES, STATE, choose, language, t
 from streamlit_app.navigation import menu
 from streamlit_app.principal import csrf_token, current_identity, platform, studio
@@ -14,27 +14,12 @@ from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services.people import Identity, set_language, switch_tenant, tenants_of
 
 HERE = Path(__file__).parent
-# Every tab asks whether the session still stands, and leaves for the sign-in page when it does not. The menu's markup is a
-# list whose items are no list's children (Streamlit 1.67): screen readers are told that it is none. Nor are they shown the
-# lines below figures, which have no words.
-_WATCH = """<script>
+_FRAME = (HERE / "static/frame.js").read_text(encoding="utf-8")
+_ONCE = """<script>
 document.documentElement.lang = "%s";
-if (!window.tgstudioWatch) {
-  const set = (where, name, value) => document.querySelectorAll(where).forEach((one) => one.setAttribute(name, value));
-  const mend = () => {
-    set("[data-testid=stSidebarNavItems], [data-testid=stSidebarNavItems] li", "role", "none");
-    set("[data-testid=stMetricChart]", "aria-hidden", "true");
-  };
-  mend();
-  new MutationObserver(mend).observe(document.body, {childList: true, subtree: true});
-  const look = async () => {
-    try {
-      const answer = await fetch("/v1/me", {credentials: "same-origin", headers: {"X-Watch": "1"}});
-      if (answer.status === 401) location.replace("/login");
-    } catch (error) { /* offline: asked again */ }
-  };
-  window.tgstudioWatch = setInterval(look, 4000);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+if (!window.tgstudioFrame) {
+  window.tgstudioFrame = true;
+  %s
 }
 </script>"""
 
@@ -56,7 +41,8 @@ def main() -> None:
             _language(identity)
             theme_switch()
         _sign_out(identity)
-    st.html(_WATCH % language(), unsafe_allow_javascript=True)
+    st.html(_ONCE % (language(), _FRAME), unsafe_allow_javascript=True)
+    tell()
     page.run()
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from streamlit_app.door import st
 from streamlit_app.i18n import language, t
 from tgstudio_dagster import capabilities
 from tgstudio_dagster.capabilities import CapabilityPage

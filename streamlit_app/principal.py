@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-import streamlit as st
-
+from streamlit_app.door import st
 from streamlit_app.i18n import t
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import NotFoundError
@@ -52,7 +51,8 @@ def current_principal() -> Principal:
 
 def studio() -> Studio:
     """All that this page may read and do."""
-    return current().studio(current_principal())
+    identity = current_identity()
+    return current().studio(identity.principal, credential=identity.credential)
 
 
 def csrf_token() -> str:

@@ -23,6 +23,7 @@ from tgstudio_dagster import __version__
 from tgstudio_dagster.capabilities import load_all
 from tgstudio_dagster.core.errors import TGStudioError
 from tgstudio_dagster.core.home import PROJECT
+from tgstudio_dagster.core.private import keep_private
 from tgstudio_dagster.core.settings import settings, web_settings
 from tgstudio_dagster.mcp.server import build_mcp
 from tgstudio_dagster.outbox.service import dispatching
@@ -31,6 +32,8 @@ from tgstudio_dagster.web import api, metrics, problems
 from tgstudio_dagster.web.api import spec
 from tgstudio_dagster.web.auth import routes as auth
 from tgstudio_dagster.web.gate import Gate
+from tgstudio_dagster.web.headers import SafeHeaders
+from tgstudio_dagster.web.limits import BodyLimits
 from tgstudio_dagster.web.shell import Shell
 
 PAGES = PROJECT / "streamlit_app" / "app.py"
@@ -63,12 +66,14 @@ def build_app(platform: Platform, *, pages: Pages | None = None) -> FastAPI:
             # Streamlit hangs its handler on it again: addresses with codes of sign-ins would be logged.
             logging.getLogger("uvicorn.access").disabled = True
             await stack.enter_async_context(server.session_manager.run())
+            await asyncio.to_thread(platform.staged.sweep, seconds=0)
             watching = asyncio.create_task(gate.watch())
             stack.callback(watching.cancel)
             outbox = dispatching(platform.catalog, platform.settings)
             await asyncio.to_thread(outbox.__enter__)
             stack.push_async_callback(asyncio.to_thread, outbox.__exit__, None, None, None)
             await asyncio.to_thread(platform.warm)
+            stack.push_async_callback(gate.close)
             yield
 
     app = FastAPI(
@@ -125,8 +130,10 @@ def _wrap(app: FastAPI, platform: Platform) -> None:
             allow_headers=["authorization", "content-type", "idempotency-key", "if-none-match", "x-request-id"],
             expose_headers=["etag", "link", "location", "retry-after", "x-request-id"],
         )
+    app.add_middleware(BodyLimits)
     app.add_middleware(metrics.Measured)
     app.add_middleware(problems.RequestIds)
+    app.add_middleware(SafeHeaders, web=web)
     proxies = [proxy.strip() for proxy in web.trusted_proxies.split(",") if proxy.strip()]
     if proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)
@@ -141,6 +148,7 @@ def _streamlit() -> Pages:
 
 def main() -> None:
     """Serve until the process is asked to end."""
+    keep_private()
     try:
         web = web_settings()
         platform = Platform.open(settings(), web)

@@ -9,6 +9,7 @@ import dagster as dg
 import assets
 from assets.ingest import landings
 from tgstudio_dagster.capabilities import load_all
+from tgstudio_dagster.core.private import keep_private
 from tgstudio_dagster.orchestration.bundle_job import build_bundle
 from tgstudio_dagster.orchestration.checks import CHECKS
 from tgstudio_dagster.orchestration.import_job import import_upload
@@ -17,6 +18,9 @@ from tgstudio_dagster.orchestration.nightly import SCHEDULES
 from tgstudio_dagster.orchestration.resources import default_resources
 from tgstudio_dagster.orchestration.retention import clean_up
 from tgstudio_dagster.orchestration.sensors.tenants import SENSORS
+
+# Dagster's processes begin here: whatever they write is its owner's alone.
+keep_private()
 
 
 def build_definitions(**overrides: Any) -> dg.Definitions:

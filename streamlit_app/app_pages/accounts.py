@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from zoneinfo import ZoneInfo
 
-import streamlit as st
-
 from streamlit_app.components.marks import status_badge
 from streamlit_app.components.states import empty_state, error_box, guarded, page_head
+from streamlit_app.door import st
 from streamlit_app.formats import day, duration, moment
 from streamlit_app.i18n import has, t
 from streamlit_app.navigation import path

@@ -8,13 +8,15 @@ from functools import partial
 from typing import Any, cast
 
 import polars as pl
-import streamlit as st
 
+from streamlit_app.components.address import address_choice
 from streamlit_app.components.marks import status_badge
 from streamlit_app.components.states import empty_state, guarded, page_head
+from streamlit_app.door import st
 from streamlit_app.formats import day as day_text
 from streamlit_app.formats import moment, number, size
 from streamlit_app.i18n import t
+from streamlit_app.plain import bold
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.csv import BOM, cells
 from tgstudio_dagster.core.vocabulary import BUNDLE_FORMATS
@@ -22,11 +24,15 @@ from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.bundles import BUNDLE_TABLES, TABLES, Bundle
 from tgstudio_dagster.services.posts import SQL_ROWS, SQL_SECONDS
 
+DAYS = 7
+"""Days of a bundle where none are chosen: the newest that have posts."""
 EXAMPLES = {
     "by_channel": "select channel, count(*) as posts, sum(views) as views\nfrom messages\ngroup by channel\norder by views desc",
     "by_day": "from channel_days\norder by day desc, posts desc\nlimit 100",
     "growth": "from post_growth\nlimit 100",
-    "topics": "select rank, score, title\nfrom top_topics\nwhere \"window\" = '24h'\norder by rank\nlimit 20",
+    "topics": "select day, rank, score, title\nfrom top_topics\nwhere \"window\" = '24h'"
+    "\n  and day = (select max(day) from top_topics)"
+    "\norder by rank\nlimit 20",
 }
 
 
@@ -34,20 +40,25 @@ def show() -> None:
     """The page."""
     mine = studio()
     page_head("data")
-    bundles, sql = st.tabs([t("data.bundles"), t("data.sql")], key="data_tab", on_change="rerun")
-    with bundles, guarded():
-        _order(mine)
-        _bundles(mine)
-    with sql, guarded():
-        _sql(mine)
+    part = address_choice(
+        t("data.part"), ("bundles", "sql"), name="part", default="bundles", look="pills", label_visibility="collapsed",
+        format_func=lambda code: t(f"data.{code}"),
+    )  # fmt: skip
+    with guarded():
+        if part == "sql":
+            _sql(mine)
+        else:
+            _order(mine)
+            _bundles(mine)
 
 
 def _order(mine: Studio) -> None:
-    may, today = mine.may("bundles.request"), datetime.now(UTC).date()
-    known = mine.tables()
+    may, known, days_of = mine.may("bundles.request"), mine.tables(), mine.posts.days()
+    # Where there are no posts yet, they will be of about today.
+    last = days_of[-1] if days_of else datetime.now(UTC).date()
     with st.form("bundle", border=True):
         days: Any = st.date_input(
-            t("data.days"), value=(today - timedelta(days=6), today), format="DD.MM.YYYY", key="bundle_days"
+            t("data.days"), value=(last - timedelta(days=DAYS - 1), last), format="DD.MM.YYYY", key="bundle_days"
         )
         tables = st.multiselect(
             t("data.tables"),
@@ -93,7 +104,7 @@ def _bundles(mine: Studio) -> None:
 
 def _bundle(mine: Studio, one: Bundle) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"bundle_{one.id}"):
-        st.markdown(f"**{day_text(one.first)} – {day_text(one.last)}**")
+        st.markdown(bold(f"{day_text(one.first)} – {day_text(one.last)}"))
         status_badge(one.status, help=one.error)
         tables = t("data.table_count", count=len(one.tables))
         st.caption(f"{tables} · {size(one.bytes)} · {moment(one.created_at, mine.settings.get().zone)}")
@@ -135,13 +146,19 @@ def _sql(mine: Studio) -> None:
     if st.button(
         t("data.ask"), key="ask", type="primary", icon=":material/play_arrow:", disabled=not (text or "").strip()
     ):
+        st.session_state.pop("sql_answer", None)
         with st.spinner(t("data.asking")):
-            st.session_state["sql_answer"] = mine.posts.sql(text)
-    answer = cast(pl.DataFrame | None, st.session_state.get("sql_answer"))
-    if answer is None:
+            st.session_state["sql_answer"] = (text, mine.posts.sql(text, cut=True))
+    asked, whole = cast(tuple[str, pl.DataFrame | None], st.session_state.get("sql_answer", ("", None)))
+    if whole is None or asked != text:
+        # An answer to another statement would be taken for this one's.
         return
-    st.caption(t("data.answer", count=answer.height, number=number(answer.height)))
-    st.dataframe(answer, hide_index=True)
+    answer = whole.head(SQL_ROWS)
+    if whole.height > SQL_ROWS:
+        st.info(t("data.cut", rows=number(SQL_ROWS)), icon=":material/content_cut:")
+    else:
+        st.caption(t("data.answer", count=answer.height, number=number(answer.height)))
+    st.dataframe(answer, hide_index=True, column_config=_columns(answer, mine))
     with st.container(horizontal=True):
         st.download_button(
             "CSV", partial(_csv, answer), "answer.csv", "text/csv", on_click="ignore", icon=":material/download:"
@@ -149,6 +166,21 @@ def _sql(mine: Studio) -> None:
         st.download_button(
             "Parquet", partial(_parquet, answer), "answer.parquet", on_click="ignore", icon=":material/download:"
         )
+
+
+def _columns(answer: pl.DataFrame, mine: Studio) -> dict[str, Any]:
+    """Days as days, and times in the tenant's zone."""
+    zone = mine.settings.get().time_zone
+    shown: dict[str, Any] = {}
+    for name, kind in answer.schema.items():
+        if isinstance(kind, pl.Date):
+            shown[name] = st.column_config.DateColumn(format="DD.MM.YYYY")
+        elif isinstance(kind, pl.Datetime):
+            aware = kind.time_zone is not None
+            shown[name] = st.column_config.DatetimeColumn(
+                format="DD.MM.YYYY HH:mm:ss", timezone=zone if aware else None, help=zone if aware else None
+            )
+    return shown
 
 
 def _csv(answer: pl.DataFrame) -> bytes:

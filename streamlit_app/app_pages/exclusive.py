@@ -1,30 +1,35 @@
-"""Make exclusive: from a topic or chosen posts to an order; what it will cost first, how far it has come after."""
+"""Make exclusive: from a topic or chosen posts to an order; what it will cost first, how far it has come after.
+
+What it is made from stands in the address: `topic` or `posts` (components/chosen.py), and `day`; an order that is followed,
+as `order`.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from typing import Any
 
-import streamlit as st
-
+from streamlit_app.components.address import address_choice, day_of, write
+from streamlit_app.components.chosen import posts_of
 from streamlit_app.components.figures import Figure, metric_row
 from streamlit_app.components.marks import status_badge
+from streamlit_app.components.origin import origin_text
 from streamlit_app.components.platforms import PLATFORM_NAMES
 from streamlit_app.components.progress import steps_progress
 from streamlit_app.components.states import empty_state, error_box, guarded, page_head
-from streamlit_app.components.topic import plain
+from streamlit_app.door import st
 from streamlit_app.formats import moment, number
 from streamlit_app.i18n import t
 from streamlit_app.navigation import path
+from streamlit_app.plain import bold
 from streamlit_app.principal import studio
+from tgstudio_dagster.core.cursor import mark_of
 from tgstudio_dagster.core.errors import NotFoundError, TGStudioError
 from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.core.vocabulary import GOALS, LANGUAGES, PLATFORMS, TONES
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.orders import Order
 
-CHOICE = "exclusive"
-"""Where other pages leave what was chosen: {"topic_id": …} or {"messages": […]}, with "day"."""
 TOPICS = 100
 RECENT = 10
 
@@ -55,14 +60,15 @@ def _new(mine: Studio) -> None:
     if subject is None:
         return
     settings = mine.settings.get()
+    usual = mine.orders.estimate(settings.platforms, **subject, day=day)
     with st.container(horizontal=True, key="exclusive_voice", vertical_alignment="top", gap="medium"):
         platforms = st.pills(
             t("exclusive.platforms"), PLATFORMS, selection_mode="multi", default=list(settings.platforms),
             format_func=PLATFORM_NAMES.__getitem__, key="platforms", wrap=True,
         )  # fmt: skip
         language = st.segmented_control(
-            t("exclusive.language"), LANGUAGES, default=settings.language, required=True, key="language_of_text",
-            format_func=lambda one: t(f"common.lang.{one}"),
+            t("exclusive.language"), LANGUAGES, default=usual.language, required=True, help=t("exclusive.language_help"),
+            key=f"language_of_{mark_of(subject)}", format_func=lambda one: t(f"common.lang.{one}"),
         )  # fmt: skip
         tone = st.segmented_control(
             t("exclusive.tone"), TONES, default=settings.tone, required=True, key="tone",
@@ -92,8 +98,7 @@ def _new(mine: Studio) -> None:
         help=None if may else t("common.viewer_note"),
     ):  # fmt: skip
         made = mine.orders.request(platforms=platforms, tone=tone, **wish)
-        st.session_state.pop(CHOICE, None)
-        st.query_params["order"] = made.id
+        st.query_params.from_dict({"order": made.id})
         st.rerun()
 
 
@@ -104,31 +109,30 @@ def _cost(usd: float | None) -> str:
 
 
 def _subject(mine: Studio, newest: date) -> tuple[dict[str, Any] | None, date]:
-    """What it is made from: what another page handed over, or a topic chosen here."""
-    chosen = st.session_state.get(CHOICE) or {}
-    day: date = chosen.get("day", newest)
-    if messages := chosen.get("messages"):
+    """What it is made from: what the address names, or a topic chosen here."""
+    day = min(day_of(st.query_params.get("day", "")) or newest, newest)
+    if posts := posts_of(st.query_params.get("posts", "")):
         with st.container(border=True, horizontal=True, vertical_alignment="center", key="exclusive_posts"):
-            st.markdown(t("exclusive.from_posts", count=len(messages)))
+            st.markdown(t("exclusive.from_posts", count=len(posts)))
             st.button(t("exclusive.other"), on_click=_forget, icon=":material/close:", key="other")
-        return {"messages": [tuple(one) for one in messages]}, day
+        return {"messages": posts}, day
     topics = mine.topics.top(by="topic", window="7d", day=day, limit=TOPICS)
     if topics.is_empty():
         empty_state("forum", t("topics.nothing_title"), t("exclusive.empty_text"), ("feed", t("feed.title")))
         return None, day
     titles = dict(topics.select("entity_id", "title").iter_rows())
-    if (handed := chosen.get("topic_id")) and handed not in titles:
-        titles = {handed: mine.topics.get(handed, day=day).topic["title"][0], **titles}
+    if (named := st.query_params.get("topic")) and named not in titles:
+        titles = {named: mine.topics.get(named, day=day).topic["title"][0], **titles}
     names = list(titles)
-    topic_id = st.selectbox(
-        t("exclusive.topic"), names, index=names.index(handed) if handed else 0, key=f"topic_{handed}",
-        format_func=lambda one: titles[one][:120],
+    topic_id = address_choice(
+        t("exclusive.topic"), names, name="topic", default=names[0], look="list",
+        format_func=lambda code: titles[code][:120],
     )  # fmt: skip
     return {"topic_id": topic_id}, day
 
 
 def _forget() -> None:
-    st.session_state.pop(CHOICE, None)
+    write(posts="")
 
 
 def _follow(mine: Studio, order_id: str) -> None:
@@ -145,10 +149,11 @@ def _follow(mine: Studio, order_id: str) -> None:
         order = now_at.order
         with st.container(border=True, key="followed"):
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f"**{plain(subject_of(mine, order))}**")
+                st.markdown(bold(subject_of(mine, order)))
                 status_badge(order.status)
             platforms = ", ".join(PLATFORM_NAMES[one] for one in order.platforms)
             st.caption(f"{platforms} · {moment(order.created_at, mine.settings.get().zone)}")
+            st.html(f'<p class="ts-detail">{escape(origin_text(mine, order_id))}</p>')
             steps_progress(now_at.steps, now=datetime.now(UTC))
             if order.cancel_at is not None and order.status == "running":
                 st.caption(t("exclusive.stopping"))
@@ -209,7 +214,7 @@ def _recent(mine: Studio, followed: str | None) -> None:
     st.subheader(t("exclusive.recent"))
     for order in orders:
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"order_{order.id}"):
-            st.page_link(path("exclusive"), label=plain(subject_of(mine, order)[:90]), query_params={"order": order.id})
+            st.page_link(path("exclusive"), label=subject_of(mine, order)[:90], query_params={"order": order.id})
             status_badge(order.status, help=order.error)
             st.caption(moment(order.created_at, mine.settings.get().zone))
 

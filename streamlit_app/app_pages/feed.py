@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from functools import partial
 
-import streamlit as st
-
-from streamlit_app.components.paging import page_cursor, pager
+from streamlit_app.components.address import address_choices, address_days, address_switch, address_text, write
+from streamlit_app.components.paging import page_at, pager
 from streamlit_app.components.post import hit_html, posts_list
 from streamlit_app.components.states import empty_state, guarded, page_head
+from streamlit_app.door import st
 from streamlit_app.formats import number
 from streamlit_app.i18n import t, words
 from streamlit_app.principal import studio
@@ -46,7 +46,7 @@ def show() -> None:
         str(one.channel_id): f"{one.title} @{one.username}" if one.username else one.title
         for one in sorted(mine.chats.all(), key=lambda one: one.followed is None)
     }
-    asked = _ask(channels)
+    asked = _ask(channels, by_meaning=mine.posts.by_meaning)
     with guarded():
         if asked.meaning and asked.words:
             _found(mine, asked)
@@ -71,86 +71,72 @@ def _empty(mine: Studio) -> None:
         )  # fmt: skip
 
 
-def _ask(channels: dict[str, str]) -> Filters:
+def _ask(channels: dict[str, str], *, by_meaning: bool) -> Filters:
     """The filters, kept in the page's address: it can be reloaded and sent to a colleague."""
+    by = "meaning" if by_meaning else "related_words"
     with st.container(key="feed_filters", horizontal=True, vertical_alignment="bottom"):
-        typed = st.text_input(
-            t("feed.words"), key="q", placeholder=t("feed.words_placeholder"), icon=":material/search:",
-            type="search", max_chars=300, bind="query-params",
+        words = address_text(
+            t("feed.words"), name="q", placeholder=t("feed.words_placeholder"), icon=":material/search:", type="search",
+            max_chars=300,
         )  # fmt: skip
-        meaning = st.toggle(t("feed.meaning"), key="meaning", help=t("feed.meaning_help"), bind="query-params")
-        # In the first run of a page whose address has filters, its widgets have not taken them up yet.
-        chosen = sum(bool(st.session_state.get(name)) or name in st.query_params for name in _FILTERS)
+        meaning = address_switch(t(f"feed.{by}"), name="meaning", help=t(f"feed.{by}_help"))
+        chosen = sum(bool(st.session_state.get(f"at_{name}", st.query_params.get(name))) for name in _FILTERS)
         label = t("feed.filters_on", count=chosen) if chosen else t("feed.filters")
-        with st.popover(label, icon=":material/tune:"):
-            # No day at all is a range, too; only Streamlit's types don't know it.
-            none: Any = ()
-            days: Any = st.date_input(
-                t("feed.dates"), value=none, key="dates", format="DD.MM.YYYY", bind="query-params"
-            )
-            wanted = st.multiselect(
-                t("feed.channels"), list(channels), format_func=lambda one: channels.get(one, one), key="channels",
-                placeholder=t("feed.channels_any"), bind="query-params",
+        with st.popover(label, icon=":material/tune:", key="filters"):
+            first, last = address_days(t("feed.dates"), name="dates")
+            wanted = address_choices(
+                t("feed.channels"), list(channels), name="channels", placeholder=t("feed.channels_any"),
+                format_func=lambda code: channels.get(code, code),
             )  # fmt: skip
-            types = st.multiselect(
-                t("feed.types"), TYPES, format_func=lambda one: t(f"common.type.{one}"), key="types",
-                placeholder=t("feed.types_any"), bind="query-params", disabled=meaning,
+            types = address_choices(
+                t("feed.types"), TYPES, name="types", placeholder=t("feed.types_any"), disabled=meaning,
+                format_func=lambda code: t(f"common.type.{code}"),
             )  # fmt: skip
-            langs = st.multiselect(
-                t("feed.langs"), LANGS, format_func=lambda one: t(f"common.lang.{one}"), key="langs",
-                placeholder=t("feed.langs_any"), bind="query-params",
+            langs = address_choices(
+                t("feed.langs"), LANGS, name="langs", placeholder=t("feed.langs_any"),
+                format_func=lambda code: t(f"common.lang.{code}"),
             )  # fmt: skip
             st.button(
                 t("feed.clear"), key="clear", on_click=_clear, icon=":material/filter_alt_off:", disabled=not chosen
             )
-    first, last = (*days, None, None)[:2] if isinstance(days, tuple | list) else (days, days)
-    return Filters((typed or "").strip(), meaning, first, last, tuple(wanted), tuple(types), tuple(langs))
+    return Filters(words, meaning, first, last, wanted, types, langs)
 
 
 def _clear() -> None:
-    st.session_state.update(dates=(), channels=[], types=[], langs=[])
+    write(**dict.fromkeys(_FILTERS, ""), at="")
 
 
 def _page(mine: Studio, asked: Filters) -> None:
-    page = mine.posts.feed(
-        first=asked.first,
-        last=asked.last,
-        channels=asked.channels,
-        langs=asked.langs,
-        types=asked.types,
-        words=tuple(asked.words.split()),
-        cursor=page_cursor("feed", (mine.tenant.slug, asked)),
-        limit=PAGE,
-    )
+    read = partial(
+        mine.posts.feed, first=asked.first, last=asked.last, channels=asked.channels, langs=asked.langs,
+        types=asked.types, words=tuple(asked.words.split()), limit=PAGE,
+    )  # fmt: skip
+    at = page_at(mine.tenant.slug, asked)
+    page = read(cursor=at.cursor)
     if page.rows.is_empty() and page.cursor is None:
         _nothing()
         return
     posts_list(page.rows.to_dicts(), mine.settings.get().zone)
-    pager("feed", page.cursor)
+    pager(at, page.cursor, lambda cursor: read(cursor=cursor).cursor)
 
 
 def _found(mine: Studio, asked: Filters) -> None:
-    page = mine.posts.search(
-        asked.words,
-        by="meaning",
-        first=asked.first,
-        last=asked.last,
-        channels=asked.channels,
-        langs=asked.langs,
-        deleted=True,
-        limit=PAGE,
-        cursor=page_cursor("feed", (mine.tenant.slug, asked)),
-    )
+    read = partial(
+        mine.posts.search, asked.words, by="meaning", first=asked.first, last=asked.last, channels=asked.channels,
+        langs=asked.langs, deleted=True, limit=PAGE,
+    )  # fmt: skip
+    at = page_at(mine.tenant.slug, asked)
+    page = read(cursor=at.cursor)
     if not page.hits:
         _nothing()
         return
     told = [t("feed.found", count=page.total, number=number(page.total))] if page.total is not None else []
     if page.related:
-        told.append(t("feed.related", words=", ".join(one for one in page.related if len(one) > 2)))
+        told.append(t("feed.related", words=", ".join(page.related)))
     st.caption(" · ".join(told))
     zone = mine.settings.get().zone
     st.html(f'<div class="ts-posts">{"".join(hit_html(hit, zone) for hit in page.hits)}</div>')
-    pager("feed", page.cursor)
+    pager(at, page.cursor, lambda cursor: read(cursor=cursor).cursor)
 
 
 def _nothing() -> None:

@@ -8,29 +8,31 @@ from zoneinfo import ZoneInfo
 
 import plotly.graph_objects as go
 import polars as pl
-import streamlit as st
 
+from streamlit_app.components.address import address_choice, address_day
+from streamlit_app.components.chosen import posts_code
+from streamlit_app.components.map_labels import LETTERS, frame_of, labels
 from streamlit_app.components.post import posts_list
 from streamlit_app.components.states import empty_state, guarded, page_head
-from streamlit_app.components.topic import plain
+from streamlit_app.door import st
 from streamlit_app.formats import number
 from streamlit_app.i18n import t
 from streamlit_app.navigation import path
+from streamlit_app.plain import in_chart
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.services.topics import WITHOUT_STORY
+from tgstudio_dagster.services.orders import MAX_MESSAGES
+from tgstudio_dagster.services.topics import WITHOUT_STORY, story_shape
 
 POINTS = 5000
 """Drawn at most: the posts of topics first, then the newest."""
-LABELS = 10
-LETTERS = 30
-LABEL_WIDTH, LABEL_HEIGHT = 0.3, 0.055
 SHOWN = 20
 HOVER = 70
-OUTLINE = "rgba(148,163,184,.85)"
-"""Around the points of topics: some stories have a colour that a dark page would hide."""
 SHORT = 30
+HEIGHT = 560
+TOOLS = ("pan", "lasso")
+"""To move the map comes first: on a touch screen a finger that draws could not scroll."""
 
 
 def show() -> None:
@@ -47,11 +49,10 @@ def show() -> None:
         return
     with guarded():
         with st.container(horizontal=True, key="map_choice", vertical_alignment="bottom"):
-            day = st.date_input(t("top.day"), value=newest, max_value=newest, key="day", format="DD.MM.YYYY", width=170)
-            tool = st.segmented_control(
-                t("map.tool"), ("lasso", "pan"), format_func=lambda one: t(f"map.tool_{one}"), key="tool",
-                default="lasso", required=True,
-            )  # fmt: skip
+            day = address_day(t("top.day"), name="day", default=newest, width=170)
+            tool = address_choice(
+                t("map.tool"), TOOLS, name="tool", default=TOOLS[0], format_func=lambda code: t(f"map.tool_{code}")
+            )
         page = mine.topics.map(day=day)
         if page.points.is_empty():
             empty_state("bubble_chart", t("map.empty_title"), t("map.empty_text"), ("feed", t("feed.title")))
@@ -67,6 +68,7 @@ def show() -> None:
 def _draw(mine: Studio, points: pl.DataFrame, day: date, tool: str) -> None:
     left, right = st.columns([2.2, 1], gap="medium")
     with left, st.container(key="map_chart"):
+        note = st.container(key="map_note")
         event: Any = st.plotly_chart(
             _figure(points, tool),
             key=f"map_{day}_{tool}",
@@ -77,6 +79,11 @@ def _draw(mine: Studio, points: pl.DataFrame, day: date, tool: str) -> None:
         )
     keys = sorted({_key(point) for point in event.selection.points if point.get("customdata")})
     chosen = points.filter(pl.struct("channel_id", "msg_id").is_in([{"channel_id": c, "msg_id": m} for c, m in keys]))
+    if len(keys) > MAX_MESSAGES:
+        with note:
+            st.warning(
+                t("map.too_many", count=number(len(keys)), limit=number(MAX_MESSAGES)), icon=":material/gesture:"
+            )
     with right:
         if not keys:
             icon = '<span class="ts-icon" aria-hidden="true">touch_app</span>'
@@ -109,9 +116,10 @@ def _figure(points: pl.DataFrame, tool: str) -> go.Figure:
             mode="markers",
             marker={
                 "color": points["colour"].to_list(),
-                "size": [5 if one else 8 for one in alone],
-                "opacity": [0.45 if one else 0.85 for one in alone],
-                "line": {"width": [0 if one else 0.8 for one in alone], "color": OUTLINE},
+                "symbol": [story_shape(story) for story in points["story_id"]],
+                "size": [5 if lone else 9 for lone in alone],
+                "line": {"width": 0},
+                "opacity": [0.45 if lone else 0.9 for lone in alone],
             },
             customdata=[[str(one), str(other)] for one, other in points.select("channel_id", "msg_id").iter_rows()],
             text=[
@@ -121,15 +129,16 @@ def _figure(points: pl.DataFrame, tool: str) -> go.Figure:
             hovertemplate="%{text}<extra></extra>",
         )
     )
-    for row in _labelled(points):
+    frame = frame_of(points)
+    for row, place in labels(_largest(points), frame):
         figure.add_annotation(
-            x=row["x"], y=row["y"], text=f"<b>{_cut(row['title'], LETTERS)}</b>", showarrow=False, yshift=14,
-            font={"size": 12, "color": "#111827"}, bgcolor="rgba(255,255,255,.86)", borderpad=3,
-            bordercolor=row["colour"], borderwidth=1,
+            x=row["x"], y=row["y"], text=f"<b>{_cut(row['title'], LETTERS)}</b>", showarrow=False, yshift=place.shift,
+            xanchor=place.anchor, yanchor="middle", font={"size": 12, "color": "#111827"}, bgcolor="rgba(255,255,255,.9)",
+            borderpad=3, bordercolor=row["colour"], borderwidth=1,
         )  # fmt: skip
     figure.update_layout(
-        height=600, margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False, dragmode=tool, clickmode="event+select",
-        xaxis={"visible": False}, yaxis={"visible": False}, hoverlabel={"align": "left"},
+        height=HEIGHT, margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False, dragmode=tool, clickmode="event+select",
+        xaxis={"visible": False, "range": frame.x}, yaxis={"visible": False, "range": frame.y}, hoverlabel={"align": "left"},
     )  # fmt: skip
     return figure
 
@@ -137,16 +146,16 @@ def _figure(points: pl.DataFrame, tool: str) -> go.Figure:
 def _cut(text: str, letters: int = HOVER) -> str:
     """A short text that Plotly shows as it is written: it would read < and & as its own."""
     shown = text if len(text) <= letters else text[:letters].rsplit(" ", 1)[0] + "…"
-    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return in_chart(shown)
 
 
 def _largest(points: pl.DataFrame) -> pl.DataFrame:
-    """topic_id, title, colour, posts, and the middle of each topic, largest first."""
+    """topic_id, title, colour, story_id, posts, and the middle of each topic, largest first."""
     return (
         points.drop_nulls("topic_id")
         .group_by("topic_id")
         .agg(
-            pl.col("title", "colour").first(),
+            pl.col("title", "colour", "story_id").first(),
             pl.len().alias("posts"),
             pl.col("x", "y").median(),
             pl.col("channel_id").n_unique().alias("channels"),
@@ -155,33 +164,17 @@ def _largest(points: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _labelled(points: pl.DataFrame) -> list[dict[str, Any]]:
-    """The largest topics whose labels don't lie on each other's; a label is about a quarter of the map wide."""
-    placed: list[dict[str, Any]] = []
-    width = (points["x"].max() - points["x"].min() or 1.0) * LABEL_WIDTH  # type: ignore[operator]
-    height = (points["y"].max() - points["y"].min() or 1.0) * LABEL_HEIGHT  # type: ignore[operator]
-    for row in _largest(points).head(4 * LABELS).iter_rows(named=True):
-        if all(abs(row["x"] - one["x"]) > width or abs(row["y"] - one["y"]) > height for one in placed):
-            placed.append(row)
-    placed = placed[:LABELS]
-    # On a phone only the first few are shown (style.css): those that are far enough from each other even there.
-    first: list[dict[str, Any]] = []
-    for row in placed:
-        if all(abs(row["x"] - one["x"]) > 2 * width or abs(row["y"] - one["y"]) > height for one in first):
-            first.append(row)
-    return [*first, *(row for row in placed if row not in first)]
-
-
 def _topics(points: pl.DataFrame, day: date, most: int = 8) -> None:
     """The largest topics among the points, each with the colour of its story."""
     for row in _largest(points).head(most).iter_rows(named=True):
         with st.container(
             horizontal=True, key=f"map_topic_{row['topic_id']}", vertical_alignment="center", gap="small"
         ):
-            st.html(f'<span class="ts-dot" style="--dot:{row["colour"]}"></span>', width=14)
+            shape = f"ts-{story_shape(row['story_id'])}"
+            st.html(f'<span class="ts-dot {shape}" style="--dot:{row["colour"]}"></span>', width=14)
             st.page_link(
                 path("topic"),
-                label=f"{plain(_short(row['title']))} · {number(row['posts'])}",
+                label=f"{_short(row['title'])} · {number(row['posts'])}",
                 query_params={"topic": row["topic_id"], "day": day.isoformat()},
             )
 
@@ -194,18 +187,17 @@ def _chosen(mine: Studio, chosen: pl.DataFrame, keys: list[tuple[int, int]], day
     st.metric(t("map.chosen"), number(chosen.height), border=True)
     topics = _largest(chosen)
     only = topics["topic_id"][0] if topics.height == 1 and len(keys) == 1 else None
-    may = mine.may("orders.request")
+    may, fits = mine.may("orders.request"), len(keys) <= MAX_MESSAGES
+    why = None if may and fits else t("map.fewer", limit=number(MAX_MESSAGES)) if may else t("common.viewer_note")
     if st.button(
-        t("map.make"), key="make", type="primary", icon=":material/auto_awesome:", disabled=not may, width="stretch",
-        help=None if may else t("common.viewer_note"),
+        t("map.make"), key="make", type="primary", icon=":material/auto_awesome:", disabled=not (may and fits), help=why,
+        width="stretch",
     ):  # fmt: skip
-        st.session_state["exclusive"] = {"messages": keys, "day": day}
-        st.switch_page(path("exclusive"))
+        st.switch_page(path("exclusive"), query_params={"posts": posts_code(keys), "day": day.isoformat()})
     if only is not None and st.button(
         t("map.make_topic"), key="make_topic", disabled=not may, width="stretch", icon=":material/forum:"
     ):
-        st.session_state["exclusive"] = {"topic_id": only, "day": day}
-        st.switch_page(path("exclusive"))
+        st.switch_page(path("exclusive"), query_params={"topic": only, "day": day.isoformat()})
     _topics(chosen, day)
     lone = chosen["topic_id"].null_count()
     if lone:

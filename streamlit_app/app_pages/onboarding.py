@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-import streamlit as st
 from pydantic import SecretStr
 
+from streamlit_app.components.address import address_choice
 from streamlit_app.components.qr import qr_code
 from streamlit_app.components.states import error_box, go_on, guarded, page_head
 from streamlit_app.components.uploads import list_of_uploads, take_upload, uploads_under_way
+from streamlit_app.door import st
 from streamlit_app.formats import clock
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
-from tgstudio_dagster.core.errors import PairingError, TGStudioError
+from tgstudio_dagster.core.errors import PairingError, SettingsError, TGStudioError
 from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.core.vocabulary import PAIRING_ENDS
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.accounts import Pairing
 
 WAYS = ("qr", "phone", "import")
+_KEYS = {"TELEGRAM_API_ID": "telegram", "TELEGRAM_API_HASH": "telegram"}
+_SESSION = "session"
 _PAIRING = "pairing"
 """Key of the session's state: the id of the pairing that the page leads."""
 
@@ -29,18 +32,21 @@ def show() -> None:
     """The page."""
     mine = studio()
     page_head("onboarding")
-    _checklist(mine)
+    finished = all(_steps(mine).values())
+    st.fragment(_checklist, run_every=None if finished else 3.0)()
     if not mine.may("uploads.upload"):
         st.info(t("common.viewer_note"), icon=":material/lock:")
         return
-    way = st.segmented_control(
-        t("onboarding.way"), WAYS, format_func=lambda one: t(f"onboarding.ways.{one}"), key="way", default=_under_way(mine),
-        required=True, label_visibility="collapsed",
+    way = address_choice(
+        t("onboarding.way"), WAYS, name="way", default=_under_way(mine), label_visibility="collapsed",
+        format_func=lambda code: t(f"onboarding.ways.{code}"),
     )  # fmt: skip
     if way == "import":
         _import(mine)
+    elif lacking := mine.pairings.lacking():
+        _lacking(mine, lacking)
     else:
-        _pair(mine, way or "qr")
+        _pair(mine, way)
 
 
 def _under_way(mine: Studio) -> str:
@@ -51,19 +57,40 @@ def _under_way(mine: Studio) -> str:
     return "import" if uploads_under_way(mine) else "qr"
 
 
-def _checklist(mine: Studio) -> None:
+def _steps(mine: Studio) -> dict[str, bool]:
     """The three steps to a filled feed, and which are done."""
-    accounts = any(one.status == "active" for one in mine.accounts.all())
-    channels = any(one.status == "active" for one in mine.follows.all())
+    accounts = any(account.status == "active" for account in mine.accounts.all())
+    channels = any(channel.status == "active" for channel in mine.follows.all())
     posts = bool(mine.posts.days())
-    done = (accounts or posts, channels or posts, posts)
+    return {"connect": accounts or posts, "follow": channels or posts, "read": posts}
+
+
+def _checklist() -> None:
+    """The steps, looked at anew while one is not done; then the way to what they were for."""
+    steps = _steps(studio())
     items = "".join(
         f'<li class="{"ts-done" if over else ""}"><span class="ts-icon" aria-hidden="true">'
         f"{'check_circle' if over else 'radio_button_unchecked'}</span><div><b>{escape(t(f'onboarding.check.{name}'))}</b>"
         f"<small>{escape(t('onboarding.check.done') if over else t(f'onboarding.check.{name}_how'))}</small></div></li>"
-        for name, over in zip(("connect", "follow", "read"), done, strict=True)
+        for name, over in steps.items()
     )
     st.html(f'<ol class="ts-check">{items}</ol>')
+    if all(steps.values()):
+        go_on("feed", t("onboarding.check.open_feed"), "dynamic_feed")
+
+
+def _lacking(mine: Studio, names: tuple[str, ...]) -> None:
+    """That no account can be paired here yet: what the operator has to set, before anybody presses."""
+    with st.container(border=True, key="lacking"):
+        if mine.principal.role == "operator":
+            st.warning(t("onboarding.lacking"), icon=":material/key_off:")
+            rows = "".join(
+                f"<li><code>{escape(name)}</code> — {escape(t(f'onboarding.lacks.{_KEYS.get(name, _SESSION)}'))}</li>"
+                for name in names
+            )
+            st.html(f'<ul class="ts-detail">{rows}</ul>')
+        else:
+            st.info(t("onboarding.lacking_for_others"), icon=":material/key_off:")
 
 
 def _pair(mine: Studio, way: str) -> None:
@@ -78,11 +105,21 @@ def _pair(mine: Studio, way: str) -> None:
         with left:
             st.subheader(t(f"onboarding.{way}.head"), anchor=False)
             _how(way)
+            _say_limit(mine)
             with guarded():
                 _begin(mine, way)
         with right:
             st.html(f'<div class="ts-aside-note"><span class="ts-icon" aria-hidden="true">verified_user</span>'
                     f"<p>{escape(t('onboarding.safety'))}</p></div>")  # fmt: skip
+
+
+def _say_limit(mine: Studio) -> None:
+    """Before anybody scans: that all accounts of the plan are taken."""
+    paired = [account.name for account in mine.accounts.all() if account.status != "removed"]
+    limit = mine.usage.limits().accounts
+    if len(paired) >= limit:
+        names = ", ".join(paired)
+        st.info(t("onboarding.plan_full", limit=limit, names=names), icon=":material/group:")
 
 
 def _begin(mine: Studio, way: str) -> None:
@@ -98,7 +135,7 @@ def _begin(mine: Studio, way: str) -> None:
         if st.form_submit_button(t("onboarding.phone.begin"), type="primary", icon=":material/sms:"):
             digits = "".join(one for one in phone or "" if one.isdigit())
             if not 7 <= len(digits) <= 15:
-                raise PairingError(t("onboarding.phone.wrong"))
+                raise SettingsError(t("onboarding.phone.wrong"))
             st.session_state[_PAIRING] = mine.pairings.begin_phone(SecretStr(f"+{digits}")).id
             st.rerun()
 
@@ -187,7 +224,7 @@ def _password(mine: Studio, row: Pairing) -> None:
 
 
 def _confirm(mine: Studio, row: Pairing) -> None:
-    st.subheader(t("onboarding.confirm.head", name=_plain(row.name)), anchor=False)
+    st.subheader(t("onboarding.confirm.head", name=row.name or ""), anchor=False)
     st.caption(t("onboarding.confirm.note", id=row.telegram_id))
     with st.container(horizontal=True):
         if st.button(t("onboarding.confirm.yes"), type="primary", icon=":material/check:", key="confirm"):
@@ -218,7 +255,7 @@ def _trouble(row: Pairing) -> None:
 
 
 def _paired(row: Pairing) -> None:
-    st.success(t("onboarding.paired", name=_plain(row.name)), icon=":material/check_circle:")
+    st.success(t("onboarding.paired", name=row.name or ""), icon=":material/check_circle:")
     st.markdown(t("onboarding.next"))
     with st.container(horizontal=True, vertical_alignment="center"):
         go_on("subscriptions", t("onboarding.follow"), "podcasts")
@@ -235,11 +272,6 @@ def _failed(row: Pairing) -> None:
 def _over() -> None:
     st.session_state.pop(_PAIRING, None)
     st.rerun()
-
-
-def _plain(text: str | None) -> str:
-    """What somebody wrote, so that Markdown shows it as it is."""
-    return "".join(f"\\{one}" if one in "\\`*_{}[]<>()#+-.!|:$~" else one for one in text or "")
 
 
 def _import(mine: Studio) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import streamlit as st
-
 from streamlit_app.components.figures import Figure, metric_row
 from streamlit_app.components.states import guarded, page_head
-from streamlit_app.components.topic import plain
+from streamlit_app.door import st
 from streamlit_app.formats import duration, moment, number
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
@@ -43,7 +41,31 @@ def show() -> None:
         )
         _floods(tenants, now)
         _failures(tenants)
+        _refusals(mine)
         _runs(mine)
+
+
+def _refusals(mine: Studio) -> None:
+    """Who was not let in: failed sign-ins, unknown keys, addresses that are not allowed."""
+    st.subheader(t("operator.refusals"))
+    rows = mine.machine.refusals()
+    if not rows:
+        st.caption(t("operator.no_refusals"))
+        return
+    zone = mine.settings.get().zone
+    st.dataframe(
+        [
+            {
+                t("operator.at"): moment(row.at, zone),
+                t("operator.what"): t(f"operator.{row.action.replace('.', '_')}"),
+                t("operator.subject"): row.subject or "",
+                t("operator.ip"): row.detail.get("ip", ""),
+                t("operator.why"): row.detail.get("why", ""),
+            }
+            for row in rows
+        ],
+        hide_index=True,
+    )
 
 
 def _tenant(one: TenantOverview) -> dict[str, object]:
@@ -96,7 +118,7 @@ def _runs(mine: Studio) -> None:
         runs = mine.machine.runs(RUNS)
     except RunsError as error:
         st.info(t("usage.no_dagster"), icon=":material/cloud_off:")
-        st.caption(plain(str(error)))
+        st.caption(str(error))
         return
     st.dataframe(
         [

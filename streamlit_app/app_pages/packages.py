@@ -7,15 +7,18 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import polars as pl
-import streamlit as st
 
+from streamlit_app.components.address import address_choice
+from streamlit_app.components.drafts import Draft, draft_of, drop, note, unsaved_badge
+from streamlit_app.components.origin import origin_text
 from streamlit_app.components.post import open_link
 from streamlit_app.components.preview import count_html, preview_html
 from streamlit_app.components.states import empty_state, guarded, page_head
-from streamlit_app.components.topic import plain
+from streamlit_app.door import st
 from streamlit_app.formats import moment, number, percent
 from streamlit_app.i18n import t
 from streamlit_app.navigation import path
+from streamlit_app.plain import bold
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.core.vocabulary import EXPORT_FORMATS, ExportFormat
@@ -51,13 +54,22 @@ def _orders(mine: Studio, found: pl.DataFrame) -> None:
         own = found.filter(pl.col("order_id") == order)
         row = own.row(0, named=True)
         with st.container(border=True, key=f"order_{order}"):
-            st.page_link(path("packages"), label=f"**{plain(row['headline'])}**", query_params={"order": order})
+            st.page_link(path("packages"), label=bold(row["headline"]), query_params={"order": order})
             names = "".join(f"<span>{escape(t(f'packages.names.{one}'))}</span>" for one in own["platform"])
             edited = own["edit"].drop_nulls().len()
             told = t("packages.edited", count=edited) if edited else ""
             pictures = own["image_uri"].drop_nulls()
             picture = "" if pictures.is_empty() else f'<img src="/files/{quote(pictures[0])}" alt="" loading="lazy">'
-            facts = f"<span>{escape(moment(min(own['post_time']), mine.settings.get().zone))}</span><span>{escape(told)}</span>"
+            origin = escape(origin_text(mine, order))
+            when = escape(moment(min(own["post_time"]), mine.settings.get().zone))
+            facts = f"<span>{when}</span><span>{origin}</span><span>{escape(told)}</span>"
+            unsaved_badge(
+                [
+                    t(f"packages.names.{row['platform']}")
+                    for row in own.iter_rows(named=True)
+                    if draft_of(row["package_id"])
+                ]
+            )
             st.html(
                 f'<div class="ts-made"><div class="ts-topic"><div class="ts-line">{escape(row["dek"])}</div>'
                 f'<div class="ts-words">{names}</div><div class="ts-facts">{facts}</div></div>{picture}</div>'
@@ -68,14 +80,17 @@ def _order(mine: Studio, order: str, found: pl.DataFrame) -> None:
     row = found.row(0, named=True)
     st.page_link(path("packages"), label=t("packages.all"), icon=":material/arrow_back:", query_params={})
     st.html(f'<h2 class="ts-title">{escape(row["headline"])}</h2><p class="ts-lead">{escape(row["dek"])}</p>')
+    st.html(f'<p class="ts-detail">{escape(origin_text(mine, order))}</p>')
     names = found["platform"].to_list()
     with st.container(horizontal=True, vertical_alignment="bottom", key="package_choice"):
-        wanted = st.segmented_control(
-            t("exclusive.platforms"), names, default=names[0], required=True, key=f"platform_{order}",
-            format_func=lambda one: t(f"packages.names.{one}"),
+        platform = address_choice(
+            t("exclusive.platforms"), names, name="platform", default=names[0],
+            format_func=lambda code: t(f"packages.names.{code}"),
         )  # fmt: skip
         _downloads(mine, [order], order)
-    package = mine.packages.get(found.filter(pl.col("platform") == wanted)["package_id"][0])
+    ids = dict(found.select("platform", "package_id").iter_rows())
+    unsaved_badge([t(f"packages.names.{name}") for name, package_id in ids.items() if draft_of(package_id)])
+    package = mine.packages.get(ids[platform])
     if package.stale:
         st.warning(t("packages.stale", count=len(package.stale)), icon=":material/history:")
         for source in package.stale:
@@ -92,67 +107,104 @@ def _order(mine: Studio, order: str, found: pl.DataFrame) -> None:
 
 
 def _look(mine: Studio, package: Package) -> None:
-    zone = mine.settings.get().zone
-    image = f"/files/{quote(package.image.uri)}" if package.image else None
+    zone, draft = mine.settings.get().zone, draft_of(package.package_id) or Draft()
+    text = package.text if draft.text is None else draft.text
+    images = {image.n: image for image in package.images}
+    image = package.image if draft.image is None else images.get(draft.image, package.image)
     look = package.preview
+    if draft != Draft():
+        look = mine.packages.preview(package.package_id, text, image=image.n if image else None)
     st.html(
         preview_html(
-            package.platform, look, account=mine.tenant.name, image=image, sentences=package.explanation.sentences
+            package.platform, look, account=mine.tenant.name, image=f"/files/{quote(image.uri)}" if image else None,
+            sentences=package.explanation.sentences,
         )
         + count_html(look)
-    )
+    )  # fmt: skip
     st.caption(t("packages.post_time", moment=moment(package.post_time, zone)))
-    for check in package.checks:
+    for check in package.checks if draft == Draft() else ():
         if not check.passed:
             st.warning(f"{check.name}: {check.detail}", icon=":material/rule:")
     with st.expander(t("packages.copy"), icon=":material/content_copy:"):
-        st.code(package.text, language=None, wrap_lines=True)
+        st.code(text, language=None, wrap_lines=True)
 
 
 def _edit(mine: Studio, package: Package) -> None:
     may = mine.may("packages.edit")
-    state = f"text_{package.package_id}_{len(package.edits)}"
-    text = st.text_area(
-        t("packages.text"), value=package.text, height=280, key=state, disabled=not may,
-        help=None if may else t("common.viewer_note"),
-    )  # fmt: skip
-    choice = _image(package, may=may)
-    if text != package.text:
-        look = mine.packages.preview(package.package_id, text, image=choice)
-        st.html(count_html(look))
-    changed = text != package.text or (choice is not None and (package.image is None or choice != package.image.n))
-    if st.button(
-        t("packages.save"), type="primary", icon=":material/save:", disabled=not (may and changed), key=f"save_{state}"
-    ):
-        with guarded():
-            mine.packages.edit(package.package_id, text, image=choice)
-            st.toast(t("packages.saved"), icon=":material/check:")
-            st.rerun()
+    draft, state = draft_of(package.package_id), _key("text", package)
+    if state not in st.session_state:
+        st.session_state[state] = package.text if draft is None or draft.text is None else draft.text
+    # The page hands the field in while it is typed in (static/frame.js), by this container's key.
+    with st.container(key=f"draft_{package.package_id}"):
+        text = st.text_area(
+            t("packages.text"), height=280, key=state, disabled=not may, on_change=_note_text, args=(package,),
+            help=None if may else t("common.viewer_note"),
+        )  # fmt: skip
+    _image(package, may=may)
+    draft = draft_of(package.package_id)
+    if draft is not None:
+        st.html(count_html(mine.packages.preview(package.package_id, text, image=draft.image)))
+        if draft.edits != len(package.edits):
+            st.info(t("packages.changed_meanwhile"), icon=":material/group:")
+    with st.container(horizontal=True):
+        if st.button(
+            t("packages.save"), type="primary", icon=":material/save:", disabled=not may or draft is None,
+            key=_key("save", package),
+        ):  # fmt: skip
+            with guarded():
+                mine.packages.edit(package.package_id, text, image=draft.image if draft else None)
+                drop(package.package_id)
+                st.toast(t("packages.saved"), icon=":material/check:")
+                st.rerun()
+        if draft is not None:
+            st.button(
+                t("packages.discard"), icon=":material/undo:", key=_key("discard", package), on_click=_discard,
+                args=(package,),
+            )  # fmt: skip
     _history(mine, package, may=may)
 
 
-def _image(package: Package, *, may: bool) -> int | None:
-    if not package.images:
-        return None
+def _key(what: str, package: Package) -> str:
+    """A widget's key, another one for each saved version: then it shows what that one holds."""
+    return f"{what}_{package.package_id}_{len(package.edits)}"
+
+
+def _note_text(package: Package) -> None:
+    note(package, text=st.session_state[_key("text", package)])
+
+
+def _note_image(package: Package) -> None:
+    note(package, image=st.session_state[_key("image", package)])
+
+
+def _discard(package: Package) -> None:
+    drop(package.package_id)
+    for what in ("text", "image"):
+        st.session_state.pop(_key(what, package), None)
+
+
+def _image(package: Package, *, may: bool) -> None:
     names = {
         one.n: t("packages.image_n", n=one.n + 1, width=one.width, height=one.height)
         for one in package.images
         if not one.refused
     }
     if not names:
-        return None
+        return
     own = package.image.n if package.image and package.image.n in names else next(iter(names))
     cells = "".join(
         f'<figure><img src="/files/{quote(one.uri)}" alt="{escape(names.get(one.n, one.refused or ""))}" loading="lazy">'
         f"<figcaption>{one.n + 1}{'' if one.refused is None else ' · ' + escape(t('packages.refused'))}</figcaption></figure>"
         for one in package.images
     )
-    chosen = st.radio(
-        t("packages.choose_image"), list(names), index=list(names).index(own), format_func=names.__getitem__,
-        key=f"image_{package.package_id}_{len(package.edits)}", disabled=not may, horizontal=True,
+    draft, state = draft_of(package.package_id), _key("image", package)
+    if state not in st.session_state:
+        st.session_state[state] = own if draft is None or draft.image not in names else draft.image
+    st.radio(
+        t("packages.choose_image"), list(names), format_func=names.__getitem__, key=state, disabled=not may, horizontal=True,
+        on_change=_note_image, args=(package,),
     )  # fmt: skip
     st.html(f'<div class="ts-strip">{cells}</div>')
-    return chosen if package.image is None or chosen != package.image.n else None
 
 
 def _history(mine: Studio, package: Package, *, may: bool) -> None:
@@ -177,6 +229,7 @@ def _restore(package: Package, text: str, image: int | None, name: str, *, may: 
     ):
         with guarded():
             studio().packages.edit(package.package_id, text, image=image)
+            drop(package.package_id)
             st.rerun()
 
 
@@ -202,6 +255,7 @@ def _sources(package: Package) -> None:
 def _downloads(mine: Studio, orders: list[str], key: str) -> None:
     name = orders[0] if len(orders) == 1 else "packages"
     with st.popover(t("packages.export"), icon=":material/download:"):
+        st.caption(t("packages.export_saved"))
         for format in EXPORT_FORMATS:
             st.download_button(
                 format.upper(), partial(_content, mine, orders, format), f"{name}.{format}", on_click="ignore",

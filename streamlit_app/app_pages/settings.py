@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import streamlit as st
-
-from streamlit_app.components.choice import address_choice
+from streamlit_app.components.address import address_choice
 from streamlit_app.components.states import guarded, page_head
+from streamlit_app.door import st
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
-from streamlit_app.settings_parts import access, filters, keys, models, plan, ranking, rules, texts, webhooks
+from streamlit_app.settings_parts import access, filters, keys, models, own, plan, ranking, rules, texts, webhooks
 from streamlit_app.settings_parts.saving import told
 from tgstudio_dagster.services import Studio
 
@@ -23,6 +22,7 @@ PARTS: Mapping[str, Callable[[Studio], None]] = {
     "webhooks": webhooks.show,
     "models": models.show,
     "access": access.show,
+    "own": own.show,
     "plan": plan.show,
 }
 
@@ -36,7 +36,7 @@ def show() -> None:
         format_func=lambda one: t(f"settings.parts.{one}"),
     )  # fmt: skip
     told()
-    if not mine.may("settings.put") and part not in ("plan", "models"):
+    if not mine.may("settings.put") and part not in ("plan", "models", "own"):
         st.info(t("common.viewer_note"), icon=":material/lock:")
     with guarded():
         PARTS[part](mine)

@@ -7,15 +7,16 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
-import streamlit as st
 
 from streamlit_app.components.figures import Figure, metric_row
 from streamlit_app.components.states import empty_state, guarded, page_head
+from streamlit_app.door import st
 from streamlit_app.formats import duration, moment, number
 from streamlit_app.i18n import t
+from streamlit_app.plain import bold
 from streamlit_app.principal import platform, studio
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.core.errors import SourceError
+from tgstudio_dagster.core.errors import SettingsError
 from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.follows import Estimate, SubscriptionRequest, SubscriptionView, parse_list, together
@@ -33,6 +34,7 @@ def show() -> None:
         st.success(st.session_state.pop(_TOLD), icon=":material/check_circle:")
     accounts = {one.id: one.name for one in mine.accounts.all() if one.status == "active"}
     if not accounts and not mine.follows.all():
+        _imported(mine)
         empty_state(
             "podcasts", t("subscriptions.no_account_title"), t("subscriptions.no_account_text"),
             ("onboarding", t("subscriptions.connect")),
@@ -44,11 +46,43 @@ def show() -> None:
         st.info(t("common.viewer_note"), icon=":material/lock:")
     unfinished = bool(mine.follows.requests()) or any(_share(one) < 1 for one in _followed(mine))
     st.fragment(_state, run_every=5.0 if unfinished else None)()
+    _imported(mine)
     asked = [one for one in _followed(mine) if one.channel_id in st.session_state.get(_ASKED, ())]
     if asked and mine.may("follows.end"):
         st.dialog(t("subscriptions.leave_head"), on_dismiss=_close)(_leave)(
             [(one.channel_id, one.title) for one in asked]
         )
+
+
+def _imported(mine: Studio) -> None:
+    """The channels whose posts came by imports: nobody reads them, and no plan counts them."""
+    channels = mine.chats.imported()
+    if not channels:
+        return
+    st.subheader(t("subscriptions.imported", count=len(channels)))
+    st.caption(t("subscriptions.imported_note"))
+    column = st.column_config
+    st.dataframe(
+        [
+            {
+                "channel": channel.title if channel.username is None else f"{channel.title} @{channel.username}",
+                "status": t("common.status.imported"),
+                "posts": channel.posts,
+                "first": channel.first,
+                "last": channel.last,
+            }
+            for channel in channels
+        ],
+        key="imported",
+        hide_index=True,
+        column_config={
+            "channel": column.TextColumn(t("subscriptions.column.channel"), width="medium"),
+            "status": column.TextColumn(t("subscriptions.column.status"), width=120),
+            "posts": column.NumberColumn(t("subscriptions.column.posts"), format="localized", width=90),
+            "first": column.DateColumn(t("subscriptions.column.first"), format="DD.MM.YYYY", width=110),
+            "last": column.DateColumn(t("subscriptions.column.last"), format="DD.MM.YYYY", width=110),
+        },
+    )
 
 
 def _followed(mine: Studio) -> list[SubscriptionView]:
@@ -119,21 +153,23 @@ def _add(mine: Studio, accounts: dict[str, str]) -> None:
 
 def _depth() -> tuple[str, date | None]:
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    depth = left.selectbox(
-        t("subscriptions.depth"), DEPTHS, format_func=lambda one: t(f"subscriptions.depths.{one}"),
-        help=t("subscriptions.depth_help"),
-    )  # fmt: skip
-    day = right.date_input(t("subscriptions.depth_day"), value=None, format="DD.MM.YYYY")
+    with left:
+        depth = st.selectbox(
+            t("subscriptions.depth"), DEPTHS, format_func=lambda one: t(f"subscriptions.depths.{one}"),
+            help=t("subscriptions.depth_help"),
+        )  # fmt: skip
+    with right:
+        day = st.date_input(t("subscriptions.depth_day"), value=None, format="DD.MM.YYYY")
     return depth, day if isinstance(day, date) else None
 
 
 def _since(depth: str, day: date | None) -> date | None:
-    """The first day to read; None: all of the history. Raises SourceError where a day is to be chosen and none is."""
+    """The first day to read; None: all of the history. Raises SettingsError where a day is to be chosen and none is."""
     if depth == "all":
         return None
     if depth == "day":
         if day is None:
-            raise SourceError(t("subscriptions.day_missing"))
+            raise SettingsError(t("subscriptions.day_missing"))
         return day
     return datetime.now(UTC).date() - timedelta(days=_DAYS[depth])
 
@@ -175,7 +211,7 @@ def _subscribe(
 ) -> None:
     wanted = [*(str(one) for one in parse_list(typed.replace(";", "\n").replace(" @", "\n@"))), *chosen]
     if not wanted:
-        raise SourceError(t("subscriptions.nothing_named"))
+        raise SettingsError(t("subscriptions.nothing_named"))
     asked = mine.follows.request(wanted, since=since, comments=comments, account_id=account_id)
     mine.follows.refresh()
     st.session_state[_TOLD] = t("subscriptions.asked", count=len(asked))
@@ -190,7 +226,7 @@ def _requests(mine: Studio, waiting: list[SubscriptionRequest]) -> None:
         return
     zone = mine.settings.get().zone
     with st.container(border=True, key="requests"):
-        st.markdown(f"**{t('subscriptions.requests')}**")
+        st.markdown(bold(t("subscriptions.requests")))
         rows = "".join(
             f'<li><span class="ts-badge ts-{"red" if one.status == "failed" else "blue"}">'
             f"{escape(t(f'common.status.{one.status}'))}</span><b>{escape(one.reference)}</b>"

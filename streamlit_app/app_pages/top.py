@@ -6,14 +6,15 @@ from datetime import date, timedelta
 from typing import Literal, cast
 
 import polars as pl
-import streamlit as st
 
-from streamlit_app.components.choice import address_choice
+from streamlit_app.components.address import address_choice, address_day
 from streamlit_app.components.figures import Figure, metric_row
+from streamlit_app.components.paging import more, shown_so_far
 from streamlit_app.components.post import post_html
 from streamlit_app.components.states import empty_state, guarded, page_head
 from streamlit_app.components.topic import topic_row
 from streamlit_app.components.why import signed, why_html
+from streamlit_app.door import st
 from streamlit_app.formats import moment, number
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
@@ -48,9 +49,9 @@ def show() -> None:
             default="24h",
             format_func=lambda one: t(f"top.window_{one}"),
         )
-        day = st.date_input(t("top.day"), value=newest, max_value=newest, key="day", format="DD.MM.YYYY", width=170)
+        day = address_day(t("top.day"), name="day", default=newest, width=170)
     kind = cast(Literal["topic", "message"], by)
-    shown = st.session_state.setdefault("top_shown", PAGE)
+    shown = shown_so_far(PAGE, MOST)
     with guarded():
         rows = mine.topics.top(by=kind, window=cast(Literal["24h", "7d"], window), day=day, limit=shown + 1)
         if rows.is_empty():
@@ -62,11 +63,7 @@ def show() -> None:
         else:
             _posts(mine, rows.head(shown))
         if rows.height > shown and shown < MOST:
-            st.button(t("top.more"), key="more", icon=":material/expand_more:", on_click=_more)
-
-
-def _more() -> None:
-    st.session_state["top_shown"] += PAGE
+            more(shown, PAGE)
 
 
 def _head(rows: pl.DataFrame, mine: Studio) -> None:

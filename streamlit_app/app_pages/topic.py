@@ -8,16 +8,18 @@ from zoneinfo import ZoneInfo
 
 import plotly.graph_objects as go
 import polars as pl
-import streamlit as st
 
 from streamlit_app.components.figures import Figure, metric_row
+from streamlit_app.components.paging import more, shown_so_far
 from streamlit_app.components.post import open_link, post_html
 from streamlit_app.components.states import empty_state, guarded
 from streamlit_app.components.topic import keywords_html
 from streamlit_app.components.why import why_html
+from streamlit_app.door import st
 from streamlit_app.formats import NOTHING, moment, number
 from streamlit_app.i18n import has, t
 from streamlit_app.navigation import path
+from streamlit_app.plain import in_chart
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services import Studio
@@ -84,8 +86,7 @@ def _make(mine: Studio, topic_id: str, day: date) -> None:
         t("topic.make"), key="make", type="primary", icon=":material/auto_awesome:", disabled=not may,
         help=None if may else t("common.viewer_note"),
     ):  # fmt: skip
-        st.session_state["exclusive"] = {"topic_id": topic_id, "day": day}
-        st.switch_page(path("exclusive"))
+        st.switch_page(path("exclusive"), query_params={"topic": topic_id, "day": day.isoformat()})
 
 
 def _timeline(page: TopicPage, zone: ZoneInfo) -> None:
@@ -105,7 +106,7 @@ def _timeline(page: TopicPage, zone: ZoneInfo) -> None:
         figure.add_bar(
             x=[hour.astimezone(zone).replace(tzinfo=None) for hour in own["hour"]],
             y=own["posts"].to_list(),
-            name=t("topic.other_channels") if name is None else name[:40],
+            name=t("topic.other_channels") if name is None else in_chart(name[:40]),
             marker_color=REST_COLOUR if name is None else COLOURS[n],
             width=3_300_000,
         )
@@ -134,18 +135,14 @@ def _posts(posts: pl.DataFrame, topic: dict[str, Any], zone: ZoneInfo) -> None:
     st.subheader(t("topic.messages"))
     lead = (pl.col("channel_id") == topic["channel_id"]) & (pl.col("msg_id") == topic["msg_id"])
     ordered = posts.sort(~lead, "date", "channel_id", "msg_id", maintain_order=True)
-    shown = st.session_state.setdefault(f"topic_shown_{topic['topic_id']}", POSTS)
+    shown = shown_so_far(POSTS, posts.height)
     html = []
     for n, row in enumerate(ordered.head(shown).iter_rows(named=True)):
         note = t("topic.representative") if n == 0 else None
         html.append(f"<div>{post_html(row, zone, note=note, with_day=True)}{_repeats(row['repeats'], zone)}</div>")
     st.html(f'<div class="ts-posts">{"".join(html)}</div>')
     if posts.height > shown:
-        st.button(t("top.more"), on_click=_more, args=(topic["topic_id"],), icon=":material/expand_more:")
-
-
-def _more(topic_id: str) -> None:
-    st.session_state[f"topic_shown_{topic_id}"] += POSTS
+        more(shown, POSTS)
 
 
 def _repeats(repeats: list[dict[str, Any]], zone: ZoneInfo) -> str:

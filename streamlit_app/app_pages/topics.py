@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import polars as pl
-import streamlit as st
 
-from streamlit_app.components.paging import page_cursor, pager
+from streamlit_app.components.address import address_choice, address_choices, address_day, address_text
+from streamlit_app.components.paging import page_at, pager
 from streamlit_app.components.states import empty_state, guarded, page_head
 from streamlit_app.components.topic import topic_row
+from streamlit_app.door import st
 from streamlit_app.formats import number
 from streamlit_app.i18n import has, t
 from streamlit_app.principal import studio
@@ -37,29 +38,31 @@ def show() -> None:
         return
     with guarded():
         with st.container(horizontal=True, key="topics_choice", vertical_alignment="bottom"):
-            words = st.text_input(
-                t("topics.words"), key="q", placeholder=t("topics.words_placeholder"), icon=":material/search:",
-                type="search", max_chars=200, bind="query-params",
+            words = address_text(
+                t("topics.words"), name="q", placeholder=t("topics.words_placeholder"), icon=":material/search:",
+                type="search", max_chars=200,
             )  # fmt: skip
-            sort = st.selectbox(
-                t("topics.sort"), tuple(SORTS), format_func=lambda one: t(f"topics.sort_{one}"), key="sort", width=220
-            )
-            day = st.date_input(t("top.day"), value=newest, max_value=newest, key="day", format="DD.MM.YYYY", width=170)
+            sort = address_choice(
+                t("topics.sort"), tuple(SORTS), name="sort", default="size", look="list", width=220,
+                format_func=lambda code: t(f"topics.sort_{code}"),
+            )  # fmt: skip
+            day = address_day(t("top.day"), name="day", default=newest, width=170)
         every = mine.topics.all(day=day, limit=MOST)
         spoken = sorted(set(every["lang"]))
-        langs = st.pills(
-            t("feed.langs"), spoken, selection_mode="multi", key="langs", label_visibility="collapsed",
-            format_func=lambda one: t(f"common.lang.{one}") if has(f"common.lang.{one}") else one,
+        langs = address_choices(
+            t("feed.langs"), spoken, name="langs", look="pills", label_visibility="collapsed",
+            format_func=lambda code: t(f"common.lang.{code}") if has(f"common.lang.{code}") else code,
         )  # fmt: skip
-        found = _chosen(every, (words or "").strip(), tuple(langs), sort)
+        found = _chosen(every, words, langs, sort)
         if found.is_empty():
             empty_state("search_off", t("topics.nothing_title"), t("topics.nothing_text"))
             return
-        at = int(page_cursor("topics", (mine.tenant.slug, words, tuple(langs), sort, day)) or 0)
+        at = page_at(mine.tenant.slug, words, langs, sort, day)
+        first = (at.number - 1) * PAGE
         st.caption(t("topics.found", count=found.height, number=number(found.height)))
-        for row in found.slice(at, PAGE).iter_rows(named=True):
+        for row in found.slice(first, PAGE).iter_rows(named=True):
             topic_row(row, topic_id=row["topic_id"], day=day, zone=mine.settings.get().zone)
-        pager("topics", str(at + PAGE) if at + PAGE < found.height else None)
+        pager(at, str(at.number + 1) if first + PAGE < found.height else None, lambda cursor: str(int(cursor or 1) + 1))
         changes = mine.topics.changes(day=day)
         if changes.height:
             with st.expander(t("topics.changes", count=changes.height), icon=":material/call_split:"):

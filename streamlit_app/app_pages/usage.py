@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import plotly.graph_objects as go
-import streamlit as st
 
-from streamlit_app.components.choice import address_choice
+from streamlit_app.components.address import address_choice
 from streamlit_app.components.figures import Figure, metric_row
-from streamlit_app.components.quotas import plan_name, quotas_html
+from streamlit_app.components.quotas import added_html, plan_name, quotas_html
 from streamlit_app.components.states import empty_state, guarded, page_head
-from streamlit_app.components.topic import plain
-from streamlit_app.formats import duration, moment, number
+from streamlit_app.door import st
+from streamlit_app.formats import duration, number
 from streamlit_app.i18n import has, t
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.errors import RunsError
@@ -40,7 +39,9 @@ def show() -> None:
         )
         st.subheader(t("usage.limits"))
         st.caption(t("usage.plan", name=plan_name(used.plan)))
-        st.html(quotas_html(used.quotas))
+        st.html(quotas_html(used.quotas) + added_html(used.added))
+        if imported := len(mine.chats.imported()):
+            st.caption(t("usage.imported", count=imported))
         _chart(used)
         _runs(mine)
 
@@ -71,18 +72,18 @@ def _runs(mine: Studio) -> None:
     except RunsError as error:
         st.info(t("usage.no_dagster"), icon=":material/cloud_off:")
         if mine.principal.role == "operator":
-            st.caption(plain(str(error)))
+            st.caption(str(error))
         return
     if not runs:
         empty_state("play_circle", t("usage.no_runs_title"), t("usage.no_runs_text"))
         return
-    zone = mine.settings.get().zone
+    zone = mine.settings.get().time_zone
     st.dataframe(
         [
             {
                 t("usage.run_job"): t(f"usage.job.{run.job}") if has(f"usage.job.{run.job}") else run.job,
                 t("usage.run_status"): t(f"common.status.{run.status}"),
-                t("usage.run_started"): moment(run.started or run.created, zone),
+                t("usage.run_started"): run.started or run.created,
                 t("usage.run_took"): duration((run.ended - run.started).total_seconds())
                 if run.started and run.ended
                 else "",
@@ -90,6 +91,9 @@ def _runs(mine: Studio) -> None:
             for run in runs
         ],
         hide_index=True,
+        column_config={
+            t("usage.run_started"): st.column_config.DatetimeColumn(format="DD.MM.YYYY HH:mm", timezone=zone, help=zone)
+        },
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 
-import streamlit as st
+from streamlit_app.door import st
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-import streamlit as st
-
+from streamlit_app.door import st
 from streamlit_app.i18n import has, t
+from streamlit_app.plain import Markdown, badge
 
 Color = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray"]
 _LOOKS: dict[str, tuple[Color, str]] = {
@@ -40,7 +40,6 @@ def status_badge(status: str, *, help: str | None = None) -> None:
     st.badge(label, icon=f":material/{icon}:", color=color, help=help)
 
 
-def badge_markdown(label: str, color: Color, icon: str | None = None) -> str:
-    """A badge for st.markdown; the label is a word of ours, never what somebody wrote."""
-    picture = f":material/{icon}: " if icon else ""
-    return f":{color}-badge[{picture}{label}]"
+def badge_markdown(label: str, color: Color, icon: str | None = None) -> Markdown:
+    """A badge for st.markdown."""
+    return badge(label, color, icon)

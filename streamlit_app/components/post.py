@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import streamlit as st
-
 from streamlit_app.components.media import media_html
+from streamlit_app.door import st
 from streamlit_app.formats import clock, long_day, moment, short
 from streamlit_app.i18n import has, t
 from tgstudio_dagster.core.text import escape
@@ -77,7 +76,7 @@ def _head(row: Mapping[str, Any], zone: ZoneInfo, *, with_day: bool) -> str:
     posted = row["date"]
     name = f"<span>@{escape(row['channel'])}</span>" if row.get("channel") else ""
     shown = moment(posted, zone) if with_day else clock(posted, zone)
-    marks = []
+    marks: list[tuple[str, str, str, str]] = []
     if row.get("deleted_at") is not None:
         marks.append(("red", "delete", t("post.deleted"), t("post.deleted_at", moment=moment(row["deleted_at"], zone))))
     edits = row.get("edits") or (row.get("version") or 1) - 1

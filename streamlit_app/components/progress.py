@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-import streamlit as st
-
+from streamlit_app.door import st
 from streamlit_app.formats import duration
 from streamlit_app.i18n import has, t
 from tgstudio_dagster.core.text import escape

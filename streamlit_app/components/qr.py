@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import segno
-import streamlit as st
 
+from streamlit_app.door import st
 from tgstudio_dagster.core.text import escape
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from streamlit_app.formats import number, size
 from streamlit_app.i18n import has, t
@@ -15,6 +15,15 @@ _BYTES = "media_bytes_per_day"
 def quotas_html(quotas: Iterable[Quota]) -> str:
     """The limits as a list of bars."""
     return f'<ul class="ts-limits">{"".join(_quota(one) for one in quotas)}</ul>'
+
+
+def added_html(limits: Mapping[str, int]) -> str:
+    """The limits that capabilities add, as a list; they are called as the capability calls them."""
+    rows = "".join(
+        f'<li class="ts-count"><span><b>{escape(name)}</b> {escape(t("usage.up_to", limit=number(limit)))}</span></li>'
+        for name, limit in limits.items()
+    )
+    return f'<ul class="ts-limits">{rows}</ul>' if rows else ""
 
 
 def plan_name(plan: str) -> str:

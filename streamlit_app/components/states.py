@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import quote, urlsplit
 
-import streamlit as st
-
+from streamlit_app.door import st
 from streamlit_app.formats import moment
 from streamlit_app.i18n import has, t
 from streamlit_app.navigation import path
-from tgstudio_dagster.core.errors import FloodError, QuotaError, TGStudioError
+from tgstudio_dagster.core.errors import (
+    FloodError,
+    NewsroomError,
+    QuotaError,
+    RecentSignInError,
+    SourceError,
+    TGStudioError,
+)
 from tgstudio_dagster.core.text import escape
 
 
@@ -40,16 +47,48 @@ def go_on(key: str, label: str, icon: str = "arrow_forward", *, main: bool = Tru
 
 
 def error_box(error: TGStudioError) -> None:
-    """What went wrong, in the reader's language, and what the product says about it: it names the field and the mend."""
-    names = (f"common.error.{kind.__name__}" for kind in type(error).__mro__)
-    head = t(next(filter(has, names)))
+    """What went wrong and the mend, in the language of the page; what has no sentence of its own there is told in English."""
     with st.container(key=f"error_{abs(hash(str(error)))}"):
-        st.error(head, icon=":material/error:")
-        st.html(f'<p class="ts-detail">{escape(str(error))}</p>')
+        st.error(_head(error), icon=":material/error:")
+        spoken = "" if error_text(error) != str(error) else ' lang="en"'
+        st.html(f'<p class="ts-detail"{spoken}>{escape(error_text(error))}</p>')
+        if isinstance(error, RecentSignInError):
+            again = f"/login?again=true&next={quote(path_of_page(), safe='')}"
+            st.html(f'<a class="ts-link" href="{again}" target="_self">{escape(t("common.session.again"))}</a>')
         if isinstance(error, FloodError | QuotaError):
             from zoneinfo import ZoneInfo
 
             st.caption(t("common.error.until", moment=moment(error.until, ZoneInfo("UTC"))))
+
+
+def path_of_page() -> str:
+    """The path and query of the page's address, for whoever is to come back to it."""
+    parts = urlsplit(st.context.url or "/")
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def error_text(error: TGStudioError) -> str:
+    """The sentence of the error's code in the language of the page, else the message."""
+    key = f"errors.{error.code}"
+    if error.code is None or not has(key):
+        return str(error)
+    names = {name: _name(name, value) for name, value in error.params.items()}
+    return t(key, **names)
+
+
+def _name(param: str, value: object) -> object:
+    """Limits are called as on the page that lists them."""
+    if param == "quota" and has(f"usage.quota.{value}"):
+        return t(f"usage.quota.{value}")
+    return value
+
+
+def _head(error: TGStudioError) -> str:
+    # What was typed or chosen wrongly is no fault of the newsroom's, and a reference is no source that can't be read.
+    if isinstance(error, NewsroomError | SourceError) and (error.field or error.code):
+        return t("common.error.FieldError")
+    names = (f"common.error.{kind.__name__}" for kind in type(error).__mro__)
+    return t(next(filter(has, names)))
 
 
 @contextmanager

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-import streamlit as st
-
+from streamlit_app.door import st
 from streamlit_app.i18n import t
 from streamlit_app.navigation import ENTRIES
 from tgstudio_dagster.core.text import escape

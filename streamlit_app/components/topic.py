@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import streamlit as st
-
 from streamlit_app.components.spark import spark_html
 from streamlit_app.components.why import why_html
+from streamlit_app.door import st
 from streamlit_app.formats import moment, number
 from streamlit_app.i18n import has, t
 from streamlit_app.navigation import path
-from tgstudio_dagster.core.text import escape, visible
+from streamlit_app.plain import bold
+from tgstudio_dagster.core.text import escape
 
 TITLE = 140
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>:$&])")
-
-
-def plain(text: str) -> str:
-    """What somebody wrote, for a label that would read it as Markdown: every sign stands for itself, on one line."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(visible(text).split()))
 
 
 def topic_row(
@@ -38,10 +31,10 @@ def topic_row(
     """One topic: the link to its page, and below it what is known of it; `ranked` rows carry the formula's terms."""
     with st.container(border=True, key=f"topic_{topic_id}"):
         title = row["title"] if len(row["title"]) <= TITLE else row["title"][:TITLE].rsplit(" ", 1)[0] + "…"
-        place = f"{row['rank']}\\. " if ranked else ""
+        place = f"{row['rank']}. " if ranked else ""
         st.page_link(
             path("topic"),
-            label=f"**{place}{plain(title)}**",
+            label=bold(place + title),
             query_params={"topic": topic_id, "day": day.isoformat()},
         )
         st.html(f'<div class="ts-topic">{_facts(row, zone, trend)}</div>{why_html(row) if ranked else ""}')

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import streamlit as st
+from io import SEEK_END
+
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from streamlit_app.components.marks import status_badge
 from streamlit_app.components.states import go_on, guarded
+from streamlit_app.door import st
 from streamlit_app.formats import day, moment, number
 from streamlit_app.i18n import t
-from streamlit_app.principal import platform, studio
+from streamlit_app.principal import current_identity, platform, studio
+from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.uploads import EXTENSIONS, Upload
@@ -35,12 +39,30 @@ def take_upload(mine: Studio) -> None:
             key="begin_import",
         )  # fmt: skip
         if begin and file is not None:
-            mine.uploads.upload(file.name, file, size=file.size, title=title or "")
-            # A new key empties the widget, and with it the memory that the file takes.
+            _hand_in(mine, file, title or "")
+            # A new key empties the widget.
             st.session_state["upload_turn"] = turn + 1
             st.rerun()
         if mine.may("uploads.from_path"):
             _from_path(mine, title or "")
+
+
+def _hand_in(mine: Studio, file: UploadedFile, title: str) -> None:
+    """The bytes lie on the disk, where the gate has put them; Streamlit knows the name only."""
+    staged, sid = platform().staged, current_identity().sid
+    stored = staged.open(sid, file.file_id)
+    if stored is None:
+        if not file.size:
+            raise SourceError(f"{file.name}: the file is not here any more, or is empty; choose it again.")
+        mine.uploads.upload(file.name, file, size=file.size, title=title)
+        return
+    try:
+        with stored:
+            size = stored.seek(0, SEEK_END)
+            stored.seek(0)
+            mine.uploads.upload(file.name, stored, size=size, title=title)
+    finally:
+        staged.drop(sid, file.file_id)
 
 
 def list_of_uploads(mine: Studio) -> None:

@@ -32,7 +32,7 @@ def why_html(row: Mapping[str, Any]) -> str:
         _line(
             t("top.engagement"),
             signed(row["engagement"]),
-            t("top.engagement_help_topic" if of_topic else "top.engagement_help"),
+            _of_engagement(row),
             row["engagement"],
         ),
         *(_counter(row, name) for name in COUNTERS if row.get(f"{name}_term") is not None),
@@ -48,6 +48,13 @@ def why_html(row: Mapping[str, Any]) -> str:
 def signed(value: float) -> str:
     """A number with its sign: what is above the usual, and what is below."""
     return f"{'+' if value > 0 else '−' if value < 0 else ''}{number(abs(value), 2)}"
+
+
+def _of_engagement(row: Mapping[str, Any]) -> str:
+    """What the engagement is made of."""
+    if all(row.get(f"{name}_term") is None for name in COUNTERS):
+        return t("top.no_counters", replies=number(row.get("replies") or 0), authors=number(row.get("authors") or 0))
+    return t("top.engagement_help_topic" if row["entity_kind"] == "topic" else "top.engagement_help")
 
 
 def _age(row: Mapping[str, Any]) -> str:

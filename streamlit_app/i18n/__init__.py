@@ -9,14 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import streamlit as st
 import yaml
+
+from streamlit_app.door import st
+from streamlit_app.plain import Words, plain
 
 Language = Literal["ru", "en"]
 LANGUAGES: tuple[Language, ...] = ("ru", "en")
 STATE = "language"
 """Where the language stands in a browser session's state."""
-Words = dict[str, str | dict[str, str]]
+Book = dict[str, str | dict[str, str]]
 
 
 def t(key: str, **values: object) -> str:
@@ -27,12 +29,15 @@ def t(key: str, **values: object) -> str:
     return say(language(), key, **values)
 
 
-def say(spoken: Language, key: str, **values: object) -> str:
+def say(spoken: Language, key: str, **values: object) -> Words:
     """As `t`, in the language given."""
     entry = words(spoken)[key]
     if isinstance(entry, dict):
         entry = entry[form(spoken, cast(int, values["count"]))]
-    return entry.format_map(values) if values else entry
+    if not values:
+        return Words(entry, entry)
+    escaped = {name: plain(value) if isinstance(value, str) else value for name, value in values.items()}
+    return Words(entry.format_map(values), entry.format_map(escaped))
 
 
 def has(key: str) -> bool:
@@ -68,9 +73,9 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast; no
 
 
 @cache
-def words(spoken: Language) -> Words:
+def words(spoken: Language) -> Book:
     """All words of a language, by key."""
-    found: Words = {}
+    found: Book = {}
     for file in sorted((Path(__file__).parent / spoken).glob("*.yaml")):
         found |= _flat(file.stem, yaml.load(file.read_text(encoding="utf-8"), _LOADER))  # noqa: S506
     return found
@@ -79,8 +84,8 @@ def words(spoken: Language) -> Words:
 _FORMS = frozenset({"one", "few", "many", "other"})
 
 
-def _flat(prefix: str, tree: dict[str, Any]) -> Words:
-    found: Words = {}
+def _flat(prefix: str, tree: dict[str, Any]) -> Book:
+    found: Book = {}
     for name, value in tree.items():
         key = f"{prefix}.{name}"
         if not isinstance(value, dict):

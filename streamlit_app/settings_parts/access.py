@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-import streamlit as st
-
 from streamlit_app.components.states import guarded
+from streamlit_app.door import st
 from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import save, words_of
 from tgstudio_dagster.core.errors import SettingsError

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-import streamlit as st
-
 from streamlit_app.components.states import guarded
+from streamlit_app.door import st
 from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import button_help, checked, save, seed, set_back, words_of
 from tgstudio_dagster.core.errors import SettingsError

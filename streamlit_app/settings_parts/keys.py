@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 from zoneinfo import ZoneInfo
 
-import streamlit as st
-
+from streamlit_app.components.address import address_choice
 from streamlit_app.components.marks import Color, badge_markdown
-from streamlit_app.components.paging import page_cursor, pager
+from streamlit_app.components.paging import page_at, pager
 from streamlit_app.components.states import empty_state, guarded
-from streamlit_app.components.topic import plain
+from streamlit_app.door import st
 from streamlit_app.formats import day, moment, number
 from streamlit_app.i18n import t
+from streamlit_app.plain import bold, code, joined
 from streamlit_app.settings_parts.saving import button_help, done, words_of
 from tgstudio_dagster.core.errors import SettingsError
 from tgstudio_dagster.core.scopes import SCOPES, scopes_of
@@ -31,6 +31,9 @@ CALLS = 25
 def show(mine: Studio) -> None:
     """The new key's secret, the keys, the form of another, the history."""
     st.caption(t("settings.keys.note"))
+    st.html(
+        f'<a class="ts-link" href="/v1/docs" target="_blank" rel="noopener">{escape(t("settings.keys.reference"))}</a>'
+    )
     _secret(mine)
     now = datetime.now(UTC)
     keys = mine.keys.all()
@@ -53,7 +56,7 @@ def _secret(mine: Studio) -> None:
     if tenant != mine.tenant.slug:
         return
     with st.container(border=True, key="new_key"):
-        st.warning(t("settings.keys.once", name=plain(name)), icon=":material/key:")
+        st.warning(t("settings.keys.once", name=name), icon=":material/key:")
         st.code(secret, language=None)
         st.button(t("settings.keys.kept"), icon=":material/check:", key="key_kept", on_click=_forget)
 
@@ -70,13 +73,15 @@ def _card(mine: Studio, key: ApiKey, now: datetime) -> None:
     zone = mine.settings.get().zone
     with st.container(border=True, key=f"key_{key.id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"**{plain(key.name)}** `{key.prefix}…`")
+            st.markdown(joined(bold(key.name), code(f"{key.prefix}…"), by=" "))
             if key.revoked_at is not None:
                 st.badge(t("settings.keys.revoked"), color="gray", icon=":material/block:")
             elif _ended(key, now):
                 st.badge(t("settings.keys.expired"), color="orange", icon=":material/timer_off:")
         colours: dict[str, Color] = {"read": "gray", "order": "blue", "send": "orange", "admin": "red"}
-        st.markdown(" ".join(badge_markdown(t(f"settings.keys.scope.{one}"), colours[one]) for one in key.scopes))
+        st.markdown(
+            joined(*(badge_markdown(t(f"settings.keys.scope.{scope}"), colours[scope]) for scope in key.scopes), by=" ")
+        )
         st.html(f'<div class="ts-facts">{"".join(f"<span>{escape(one)}</span>" for one in _facts(key, zone))}</div>')
         if not _ended(key, now):
             with st.popover(
@@ -90,12 +95,12 @@ def _card(mine: Studio, key: ApiKey, now: datetime) -> None:
                     with guarded():
                         mine.keys.revoke(key.id)
                         _forget()
-                        done(t("settings.keys.revoked_told", name=plain(key.name)))
+                        done(t("settings.keys.revoked_told", name=key.name))
 
 
 def _facts(key: ApiKey, zone: ZoneInfo) -> list[str]:
     used = t("settings.keys.never") if key.last_used_at is None else moment(key.last_used_at, zone)
-    facts = [
+    facts: list[str] = [
         t("settings.keys.created", moment=moment(key.created_at, zone)),
         t("settings.keys.used", moment=used),
     ]
@@ -132,14 +137,16 @@ def _form(mine: Studio, now: datetime) -> None:
             help=t("settings.keys.tools_help"), key=f"key_tools_{turn}",
         )  # fmt: skip
         left, right = st.columns(2, gap="small", vertical_alignment="bottom")
-        rate = left.number_input(
-            t("settings.keys.rate"), min_value=1, max_value=100_000, value=None, step=10, disabled=not may,
-            placeholder=t("settings.keys.rate_plan"), key=f"key_rate_{turn}",
-        )  # fmt: skip
-        days = right.selectbox(
-            t("settings.keys.expires"), (None, *DAYS), disabled=not may, key=f"key_days_{turn}",
-            format_func=lambda one: t("settings.keys.no_end") if one is None else t("usage.days", count=one),
-        )  # fmt: skip
+        with left:
+            rate = st.number_input(
+                t("settings.keys.rate"), min_value=1, max_value=100_000, value=None, step=10, disabled=not may,
+                placeholder=t("settings.keys.rate_plan"), key=f"key_rate_{turn}",
+            )  # fmt: skip
+        with right:
+            days = st.selectbox(
+                t("settings.keys.expires"), (None, *DAYS), disabled=not may, key=f"key_days_{turn}",
+                format_func=lambda one: t("settings.keys.no_end") if one is None else t("usage.days", count=one),
+            )  # fmt: skip
         ips = st.text_area(
             t("settings.keys.ips"), height=80, disabled=not may, placeholder="203.0.113.7, 198.51.100.0/24",
             help=t("settings.keys.ips_help"), key=f"key_ips_{turn}",
@@ -177,13 +184,13 @@ def _history(mine: Studio, names: dict[str, str]) -> None:
     if not mine.may("keys.calls"):
         return
     st.subheader(t("settings.keys.history"))
-    kind = st.segmented_control(
-        t("settings.keys.kind"), ("all", "api", "mcp"), default="all", required=True, key="calls_kind",
-        format_func=lambda one: t(f"settings.keys.kind_{one}"), label_visibility="collapsed",
+    kind = address_choice(
+        t("settings.keys.kind"), ("all", "api", "mcp"), name="calls", default="all", label_visibility="collapsed",
+        format_func=lambda one: t(f"settings.keys.kind_{one}"),
     )  # fmt: skip
     wanted = None if kind == "all" else cast(CallKind, kind)
-    cursor = page_cursor("calls", (mine.tenant.slug, kind))
-    found, following = mine.keys.calls(wanted, CALLS, cursor)
+    at = page_at(mine.tenant.slug, kind)
+    found, following = mine.keys.calls(wanted, CALLS, at.cursor)
     if not found:
         st.caption(t("settings.keys.no_calls"))
         return
@@ -216,4 +223,4 @@ def _history(mine: Studio, names: dict[str, str]) -> None:
         },
     )
     st.caption(t("settings.keys.kept_days", days=number(90)))
-    pager("calls", following)
+    pager(at, following, lambda cursor: mine.keys.calls(wanted, CALLS, cursor)[1])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-import streamlit as st
-
+from streamlit_app.door import st
 from streamlit_app.i18n import t
 from streamlit_app.principal import platform
 from tgstudio_dagster.core.text import escape

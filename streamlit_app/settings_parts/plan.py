@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from streamlit_app.components.figures import Figure, metric_row
 from streamlit_app.components.quotas import plan_name, quotas_html
 from streamlit_app.components.states import go_on
+from streamlit_app.door import st
 from streamlit_app.formats import duration, number
 from streamlit_app.i18n import t
 from tgstudio_dagster.services import Studio

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from streamlit_app.components.states import guarded
+from streamlit_app.door import st
 from streamlit_app.i18n import t
+from streamlit_app.plain import bold
 from streamlit_app.settings_parts.saving import button_help, save, seed, set_back
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.settings import COUNTERS, SHIPPED, RankingWeights
@@ -23,9 +23,9 @@ def show(mine: Studio) -> None:
     with st.form("ranking"):
         st.subheader(t("settings.ranking.head"))
         st.caption(t("settings.ranking.note"))
-        st.markdown(f"**{t('settings.ranking.counters')}**")
+        st.markdown(bold(t("settings.ranking.counters")))
         _row(now, COUNTERS, given, may=may, step=0.05)
-        st.markdown(f"**{t('settings.ranking.counted')}**")
+        st.markdown(bold(t("settings.ranking.counted")))
         _row(now, COUNTED, given, may=may, step=0.1)
         given["wide_first"] = st.toggle(
             t("settings.ranking.wide_first"), disabled=not may, key=seed("weight_wide_first", now.wide_first)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-import streamlit as st
 from pydantic import ValidationError
 
 from streamlit_app.components.states import guarded
+from streamlit_app.door import st
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.errors import SettingsError

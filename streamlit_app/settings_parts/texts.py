@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, available_timezones
 
-import streamlit as st
-
 from streamlit_app.components.platforms import PLATFORM_NAMES
 from streamlit_app.components.states import guarded
+from streamlit_app.door import st
 from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import button_help, save
 from tgstudio_dagster.core.vocabulary import LANGUAGES, PLATFORMS, TONES

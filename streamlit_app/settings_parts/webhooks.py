@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import streamlit as st
 from pydantic import SecretStr
 
 from streamlit_app.components.marks import Color
 from streamlit_app.components.states import empty_state, guarded
-from streamlit_app.components.topic import plain
+from streamlit_app.door import st
 from streamlit_app.formats import moment
 from streamlit_app.i18n import has, t
+from streamlit_app.plain import bold
 from streamlit_app.settings_parts.saving import done
 from tgstudio_dagster.core.errors import SettingsError
 from tgstudio_dagster.core.text import escape
@@ -59,7 +59,7 @@ def _secret(mine: Studio) -> None:
     if tenant != mine.tenant.slug:
         return
     with st.container(border=True, key="new_webhook_secret"):
-        st.warning(t("webhooks.once", name=plain(name)), icon=":material/key:")
+        st.warning(t("webhooks.once", name=name), icon=":material/key:")
         st.code(secret, language=None)
         st.button(t("webhooks.kept"), icon=":material/check:", key="webhook_kept", on_click=_forget)
 
@@ -76,7 +76,7 @@ def _card(mine: Studio, hook: Webhook) -> None:
     zone = mine.settings.get().zone
     with st.container(border=True, key=f"webhook_{hook.id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"**{plain(hook.name)}**")
+            st.markdown(bold(hook.name))
             if hook.enabled:
                 st.badge(t("webhooks.switched_on"), color="green", icon=":material/check_circle:")
             else:
@@ -90,7 +90,7 @@ def _card(mine: Studio, hook: Webhook) -> None:
             facts.append(t("webhooks.next_try", moment=moment(hook.next_try_at, zone)))
         st.html(f'<div class="ts-facts">{"".join(f"<span>{escape(fact)}</span>" for fact in facts)}</div>')
         if hook.error is not None:
-            st.error(t("webhooks.switched_off", why=plain(hook.error)), icon=":material/error:")
+            st.error(t("webhooks.switched_off", why=hook.error), icon=":material/error:")
         with st.container(horizontal=True):
             if st.button(t("webhooks.test"), icon=":material/send:", key=f"webhook_test_{hook.id}"):
                 with guarded():
@@ -122,7 +122,7 @@ def _deleting(mine: Studio, hook: Webhook) -> None:
             with guarded():
                 mine.webhooks.delete(hook.id)
                 _forget()
-                done(t("webhooks.deleted", name=plain(hook.name)))
+                done(t("webhooks.deleted", name=hook.name))
 
 
 def _deliveries(mine: Studio, hook: Webhook) -> None:
@@ -142,7 +142,7 @@ def _delivery(mine: Studio, hook: Webhook, delivery: Delivery) -> None:
         st.markdown(f"{_event(delivery.event)} · {moment(delivery.happened_at, zone)}")
         st.caption(t("webhooks.attempts", count=delivery.attempts))
         if delivery.error is not None:
-            st.caption(plain(delivery.error))
+            st.caption(delivery.error)
         if st.button(t("webhooks.again"), icon=":material/replay:", key=f"redeliver_{delivery.id}"):
             with guarded():
                 mine.webhooks.redeliver(hook.id, delivery.id)

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.newsroom.posts import russian_topic
 from tgstudio_dagster.ai.offline.quotes import shorten
 from tgstudio_dagster.ai.offline.writer import LONG, MEDIUM, SHORT, OfflineWriter
 from tgstudio_dagster.ai.protocols import SourceMessage, WriteRequest, WriteResult, body_text
 from tgstudio_dagster.ai.text import holds_run, open_quotes, overlap, quotations, words
 from tgstudio_dagster.core.errors import NewsroomError
 from tgstudio_dagster.core.vocabulary import Language, Tone
+from tgstudio_dagster.newsroom.editor import source_messages
 
 FIRST = datetime(2026, 3, 9, 4, 5, tzinfo=UTC)
 
@@ -159,3 +161,13 @@ def test_a_shortened_quotation_is_a_beginning_within_the_limit(text: str, limit:
     assert text.startswith(short.removesuffix("…"))
     if short != text:
         assert not open_quotes(short)
+
+
+def test_keywords_become_hashtags_in_the_nominative_and_own_ones_stay_as_a_post_has_them() -> None:
+    posts = source_messages(russian_topic())
+    tagged = (*(post.model_copy(update={"hashtags": ("музее", "हिन्दी")}) for post in posts[:1]), *posts[1:])
+    keywords = ("музеев", "Московской", "сообщил", "Китаем", "ди-джей")
+    request = WriteRequest(topic_id="t-1", language="ru", tone="neutral", messages=tagged, keywords=keywords)
+    tags = OfflineWriter().write(request).value.hashtags
+    assert {"музее", "हिन्दी", "музеи", "московская", "китай"} <= set(tags)
+    assert not {"музеев", "сообщил", "китаем", "ди-джей"} & set(tags)

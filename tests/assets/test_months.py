@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -128,3 +129,20 @@ def test_a_day_made_by_older_code_is_found_until_it_is_made_again(platform: Plat
     assert days_of_older_code(platform.store, newer) == [day, day + timedelta(days=1)]
     platform.store.write(CHANNEL_LINES, CHANNEL_LINES.empty(), day=day, code_version="2")
     assert days_of_older_code(platform.store, newer) == [day + timedelta(days=1)]
+
+
+def test_every_month_s_event_has_whole_numbers_to_plot_by_partition(platform: Platform) -> None:
+    platform.run(tags=days_tags("acme", [DayRange(date(2013, 8, 30), date(2013, 9, 3))]))
+    events = platform.events()
+    assert {key: event["days_written"] for key, event in events.items()} == {"2013-08|acme": 2, "2013-09|acme": 3}
+    for event in events.values():
+        assert isinstance(event["rows"], int) and isinstance(event["bytes"], int) and event["bytes"] > 0
+
+
+def test_a_tenant_that_is_not_read_turns_no_asset_red() -> None:
+    specs: list[Any] = list(build_definitions().resolve_all_asset_specs())
+    policies = [spec.freshness_policy for spec in specs if spec.freshness_policy is not None]
+    assert policies
+    for policy in policies:
+        assert policy.fail_window.to_timedelta() > timedelta(days=365)
+        assert policy.warn_window.to_timedelta() <= timedelta(hours=26)

@@ -24,6 +24,15 @@ from tgstudio_dagster.catalog.accounts.waits import AccountWaits
 PASSWORD = "correct horse battery"
 
 
+def test_a_full_plan_is_told_before_anybody_scans(home: Home, telegram: TelegramServer) -> None:
+    home.pair(telegram.add_user("Alice"))
+    login = home.start("login", "--tenant", "demo")
+    home.showing()
+    login.send_signal(signal.SIGINT)
+    _, told = login.communicate("", timeout=60)
+    assert "The tenant's plan allows 1 account, and 1 is paired. Only Alice can be paired again." in told
+
+
 def test_an_account_is_paired_listed_and_removed(home: Home, telegram: TelegramServer) -> None:
     assert "No accounts yet" in home.run("accounts", "--tenant", "demo")
     alice = telegram.add_user("Alice [/x]", username="alice")

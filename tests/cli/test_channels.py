@@ -114,6 +114,35 @@ def test_history_is_estimated_read_in_slices_and_then_complete(
     assert "All history" in home.run("backfill", "--tenant", "demo")
 
 
+def test_backfill_never_says_read_for_what_was_not(home: Home, alice: User, telegram: TelegramServer) -> None:
+    old = telegram.add_channel("archive", "Archive")
+    start = datetime.now(UTC) - 20 * DAY
+    telegram.post_many(old, [f"post {n}" for n in range(400)], start=start, step=HOUR)
+    assert "Nothing is followed that could be read." in home.run("backfill", "--tenant", "demo")
+    home.run("subscribe", "--tenant", "demo", "@archive", "--days", "33")
+    telegram.fail("messages.getHistory", "SOMETHING_NEW", code=400, skip=2)
+    process = home.start("backfill", "--tenant", "demo")
+    out, told = process.communicate(timeout=300)
+    assert ": not wholly read" in out and ": read\n" not in out and "All history" not in out
+    assert "not read Archive: up to 100 posts were refused by Telegram" in told
+    telegram.revoke(alice)
+    home.run("subscribe", "--tenant", "demo", "@later", "--queue")
+    home.run("refresh", "--tenant", "demo")
+    out, told = home.start("backfill", "--tenant", "demo").communicate(timeout=300)
+    assert "All history" not in out
+    assert "Pair it again" in told and "not read @later: not followed yet" in told
+
+
+def test_an_empty_folder_and_an_account_without_channels_say_so(
+    home: Home, alice: User, telegram: TelegramServer
+) -> None:
+    telegram.add_folder(alice, "Empty", [])
+    assert "no channel or supergroup in its folder 'Empty'" in home.run(
+        "subscribe", "--tenant", "demo", "--folder", "Empty", code=1
+    )
+    assert "no channel or supergroup among its chats" in home.run("subscribe", "--tenant", "demo", "--dialogs", code=1)
+
+
 def test_a_flood_is_shown_with_its_end_and_fails_nothing(home: Home, alice: User, news: Channel) -> None:
     home.telegram.fail("contacts.resolveUsername", "FLOOD_WAIT_18000", times=None)
     process = home.start("subscribe", "--tenant", "demo", "@bignews")

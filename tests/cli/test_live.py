@@ -126,6 +126,20 @@ def test_listen_tells_what_it_hears_gives_way_to_send_and_ends_well(
     assert telegram.overlaps == []
 
 
+def test_listen_says_that_its_account_is_lost_and_ends_with_what_to_do(
+    news: Channel, telegram: TelegramServer, alice: User, listening: subprocess.Popen[str]
+) -> None:
+    lines = _lines(listening)
+    _until(lines, "listening")
+    telegram.revoke(alice)
+    telegram.drop_connections()
+    told = _until(lines, "lost")
+    assert "Alice" in told and "Pair it again" in told
+    assert listening.wait(30) == 1
+    assert listening.stderr is not None
+    assert "No account is left to listen with: `tgstudio login --tenant demo`" in listening.stderr.read()
+
+
 def _lines(process: subprocess.Popen[str]) -> queue.Queue[str]:
     lines: queue.Queue[str] = queue.Queue()
 

@@ -64,7 +64,7 @@ def test_json_holds_the_page(lake: TenantLake) -> None:
 
 
 def test_nothing_found_says_what_to_try(lake: TenantLake) -> None:
-    assert "try --by meaning" in run("нигде")
+    assert "related words: --by meaning" in run("нигде")
     assert "No post holds any of these words" in run("нигде", "--by", "meaning")
 
 

@@ -20,8 +20,9 @@ from tgstudio_dagster.cli import app
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError, SignInError
 from tgstudio_dagster.core.settings import ReaderSettings, Settings, WebSettings, settings
+from tgstudio_dagster.core.sockets import listen
 from tgstudio_dagster.operate.up import first_start, up
-from tgstudio_dagster.web.auth.local import LocalAccounts
+from tgstudio_dagster.services.local_accounts import LocalAccounts
 
 TTL = timedelta(hours=1)
 
@@ -127,18 +128,23 @@ def test_who_is_neither_or_both_is_asked_about(home: Settings, arguments: tuple[
     run("add", "Somebody", *arguments, code=2)
 
 
-@pytest.mark.parametrize("variable", ["TGSTUDIO_DAGSTER_PORT", "TGSTUDIO_WEB_PORT"])
-def test_a_port_that_is_taken_is_named_by_its_variable(
-    home: Settings, variable: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_port_that_is_taken_is_named_by_its_variable(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", "")
-    with socket.socket() as taken, socket.socket() as free:
+    with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
+        with pytest.raises(ConflictError, match="^TGSTUDIO_WEB_PORT: "):
+            up(home, WebSettings(port=taken.getsockname()[1]), ReaderSettings(port=0), lambda _: None)
+    assert not (home.home / "operators.yaml").exists()
+
+
+def test_a_home_in_which_another_up_runs_is_said(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        ports = {"TGSTUDIO_DAGSTER_PORT": free.getsockname()[1], "TGSTUDIO_WEB_PORT": free.getsockname()[1]}
-        ports[variable] = taken.getsockname()[1]
-        machine = home.model_copy(update={"dagster_port": ports["TGSTUDIO_DAGSTER_PORT"]})
-        with pytest.raises(ConflictError, match=f"^{variable}: "):
-            up(machine, WebSettings(port=ports["TGSTUDIO_WEB_PORT"]), ReaderSettings(port=0), lambda _: None)
+        port = free.getsockname()[1]
+    with listen(home.dagster_socket_path, "path") as other:
+        other.listen()
+        with pytest.raises(ConflictError, match="another `tgstudio up`"):
+            up(home, WebSettings(port=port), ReaderSettings(port=0), lambda _: None)
     assert not (home.home / "operators.yaml").exists()

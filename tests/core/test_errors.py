@@ -10,6 +10,7 @@ import pytest
 from tgstudio_dagster.core.errors import (
     ConflictError,
     FieldError,
+    NewsroomError,
     NotFoundError,
     QuotaError,
     SettingsError,
@@ -43,3 +44,10 @@ def test_a_quota_is_a_field() -> None:
 def test_an_error_is_the_same_in_another_process(error: TGStudioError) -> None:
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), again.field) == (type(error), str(error), error.field)
+
+
+def test_a_code_and_its_parameters_are_beside_the_message_in_another_process_too() -> None:
+    for error in (NewsroomError("it has 300; X takes 280.", field="text"), FieldError("text", "it has 300.")):
+        same = pickle.loads(pickle.dumps(error.coded("text.too_long", count=300, limit=280)))  # noqa: S301
+        assert (same.code, dict(same.params), str(same)) == ("text.too_long", {"count": 300, "limit": 280}, str(error))
+    assert NewsroomError("no").code is None and dict(NewsroomError("no").params) == {}

@@ -53,7 +53,7 @@ def test_the_settings_are_valid() -> None:
     machine = Settings.model_validate(chosen("TGSTUDIO_"))
     assert machine.catalog_url.startswith("postgresql+psycopg2://")
     assert machine.lake_root == "s3://lake/tgstudio"
-    assert machine.dagster_address == "http://dagster:3070"
+    assert machine.dagster_socket is None, "it is in the home, which the services share"
     assert WebSettings.model_validate(chosen("TGSTUDIO_WEB_")).host == "0.0.0.0"
 
 
@@ -65,7 +65,7 @@ def test_no_secret_stands_in_the_file_and_a_missing_one_is_named() -> None:
 
 def test_what_listens_on_this_machine_listens_on_loopback_only() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {"web": ["127.0.0.1:3080:3080"], "dagster": ["127.0.0.1:3070:3070"]}
+    assert published == {"web": ["127.0.0.1:3080:3080"]}
 
 
 def test_dagster_finds_the_code_where_it_is_served_under_its_usual_name() -> None:

@@ -54,7 +54,6 @@ class Home:
             "TELEGRAM_BATCH_MESSAGES": str(BATCH),
             "SESSION_KEY_1": base64.b64encode(VAULT_KEY).decode(),
             "TGSTUDIO_READER_PORT": "0",
-            "TGSTUDIO_DAGSTER_PORT": "1",
         }
         self.processes: list[ReadyProcess] = []
 

@@ -170,7 +170,8 @@ def _journey(studio: Running, tab: Tab) -> None:
 
     tab.go(t("map.title"))
     page.wait_for_selector(".js-plotly-plot .nsewdrag")
-    tab.settled()
+    tab.settled().press(t("map.tool_lasso")).settled()
+    page.wait_for_selector(".js-plotly-plot .nsewdrag")
     lasso(tab)
     tab.shows(t("map.chosen")).settled()
     tab.shot(studio.pictures / "journey" / "5-lasso.png")
@@ -277,7 +278,7 @@ def test_what_the_readme_shows(studio: Running) -> None:
         why.locator("summary").click()
         expect(why.get_by_text(t("top.popularity")).first).to_be_visible()
         tab.shot(studio.pictures / "readme" / "top.png")
-        tab.open("/map").page.wait_for_selector(".js-plotly-plot .nsewdrag")
+        tab.open("/map?tool=lasso").page.wait_for_selector(".js-plotly-plot .nsewdrag")
         lasso(tab.settled())
         tab.shows(t("map.chosen")).settled().shot(studio.pictures / "readme" / "map.png")
         order = studio.studio(SAMPLE).orders.all()[0].id

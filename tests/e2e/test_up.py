@@ -85,7 +85,7 @@ class Tenants:
 @pytest.fixture(scope="module")
 def tenants(home: Home, telegram: TelegramServer, up: Up) -> Iterator[Tenants]:
     catalog, lake = Catalog.open(up.settings), Lake.open(up.settings)
-    runs = RunsClient(f"http://127.0.0.1:{up.port}", timeout=30)
+    runs = RunsClient(up.settings.dagster_socket_path, timeout=30)
     now = datetime.now(UTC)
     add_tenant(catalog, "acme", "Acme")
     posts = [
@@ -123,7 +123,7 @@ def tenants(home: Home, telegram: TelegramServer, up: Up) -> Iterator[Tenants]:
 
 
 def test_it_says_where_it_is_and_shows_the_operators_password_once(up: Up) -> None:
-    assert any(f"http://127.0.0.1:{up.port}" in line for line in up.said)
+    assert any(f"http://127.0.0.1:{up.web_port}/dagster" in line for line in up.said)
     assert any(f"http://127.0.0.1:{up.web_port}" in line for line in up.said)
     with urllib.request.urlopen(f"http://127.0.0.1:{up.web_port}/login", timeout=30) as page:
         assert page.status == 200
@@ -297,17 +297,28 @@ def test_a_reader_that_is_killed_lives_again(up: Up) -> None:
         assert b"tgstudio_readings_total" in answer.read()
 
 
+def test_the_end_of_the_code_server_ends_nothing_else(up: Up) -> None:
+    family = psutil.Process(up.process.pid).children(recursive=True)
+    (code,) = [process for process in family if "grpc" in process.cmdline()]
+    code.kill()
+    wait_for(
+        lambda: "RepositoryLocation" in str(up.ask("{workspaceOrError{... on Workspace{locationEntries{"
+                "locationOrLoadError{__typename}}}}}")), "the code server did not come again",
+    )  # fmt: skip
+    assert up.process.poll() is None
+
+
 def test_a_port_that_is_taken_is_a_clear_error(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         environment = os.environ | {
             "TGSTUDIO_HOME": str(tmp_path),
-            "TGSTUDIO_DAGSTER_PORT": str(taken.getsockname()[1]),
+            "TGSTUDIO_WEB_PORT": str(taken.getsockname()[1]),
         }
         found = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False)
     assert found.returncode == 1
-    assert "TGSTUDIO_DAGSTER_PORT" in found.stderr
+    assert "TGSTUDIO_WEB_PORT" in found.stderr
 
 
 def test_ctrl_c_ends_every_process(up: Up) -> None:

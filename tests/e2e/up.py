@@ -5,17 +5,17 @@ No assertion of what it does: see the tests.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import httpx2
 
 from tgstudio_dagster.core.settings import Settings
 
@@ -37,9 +37,9 @@ class Up:
 
     def __init__(self, home: Path, **environment: str) -> None:
         self.settings = Settings(home=home)
-        self.port, self.web_port, self.reader_port = free_port(), free_port(), free_port()
+        self.web_port, self.reader_port = free_port(), free_port()
         self.environment = os.environ | environment
-        self.environment |= {"TGSTUDIO_HOME": str(home), "TGSTUDIO_DAGSTER_PORT": str(self.port)}
+        self.environment |= {"TGSTUDIO_HOME": str(home)}
         self.environment |= {
             "TGSTUDIO_WEB_PORT": str(self.web_port),
             "TGSTUDIO_READER_PORT": str(self.reader_port),
@@ -54,12 +54,10 @@ class Up:
 
     def ask(self, query: str, **variables: Any) -> Any:
         """The data of a GraphQL query."""
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/graphql", body, {"content-type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)["data"]
+        transport = httpx2.HTTPTransport(uds=str(self.settings.dagster_socket_path))
+        with httpx2.Client(transport=transport, timeout=60) as client:
+            answer = client.post("http://dagster/dagster/graphql", json={"query": query, "variables": variables})
+        return answer.json()["data"]
 
     def runs(self, tenant: str) -> list[dict[str, Any]]:
         """The runs over a tenant's days, started by sensors or by hand: status and tags by key, the newest first."""

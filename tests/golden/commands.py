@@ -11,7 +11,8 @@ from pathlib import Path
 from tests.golden.names import ESCAPE, plain_text
 from tests.servers.ready import COMMAND, ready_python
 
-_SECTION = re.compile(r"^╭─ Commands ─+╮\n(.*?)^╰", re.MULTILINE | re.DOTALL)
+_SECTION = re.compile(r"^╭─ (?!Options|Arguments)[\w ]+ ─+╮\n(.*?)^╰", re.MULTILINE | re.DOTALL)
+"""A group of commands."""
 _NAME = re.compile(r"^│ ([a-z][a-z-]*)  ", re.MULTILINE)
 _DAY_AND_TIME = re.compile(r"\b\d\d\.\d\d \d\d:\d\d\b")
 

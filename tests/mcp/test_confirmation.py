@@ -27,7 +27,7 @@ from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.people.tenants import put_settings
 from tgstudio_dagster.catalog.work.orders import list_orders
 from tgstudio_dagster.core.errors import ConflictError
-from tgstudio_dagster.mcp.confirming import LASTS, check_token, draw_token
+from tgstudio_dagster.services.confirmations import LASTS, check_token, draw_token
 from tgstudio_dagster.services.sessions import Signer
 
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)

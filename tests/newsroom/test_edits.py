@@ -44,6 +44,12 @@ def test_hashtags_are_those_of_a_last_line_of_nothing_else(text: str, tags: list
     assert hashtags_of(text) == tags
 
 
+def test_hashtags_of_all_scripts_are_read_back_and_taken() -> None:
+    tags = ["हिन्दी_समाचार", "ข่าววันนี้", "هوش\u200cمصنوعی"]
+    assert hashtags_of(with_hashtags("text", tags)) == tags
+    check_version("text", tags, None, images=[], target=PLATFORMS["tg"], with_image=False)
+
+
 @given(st.text(max_size=60), st.lists(st.from_regex(r"\A[^\W\d]\w{0,8}\Z"), max_size=4, unique=True))
 def test_hashtags_that_are_set_are_those_that_are_read(text: str, tags: list[str]) -> None:
     once = with_hashtags(text, tags)

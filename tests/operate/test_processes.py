@@ -19,9 +19,9 @@ def places(folder: Path) -> Places:
     )
 
 
-def test_the_reader_may_be_given_up_and_all_else_is_essential(tmp_path: Path) -> None:
+def test_only_the_web_app_is_essential(tmp_path: Path) -> None:
     own = programs(places(tmp_path))
-    assert [program.name for program in own if not program.essential] == ["reader"]
+    assert [program.name for program in own if program.essential] == ["web app"]
     assert [program.name for program in own if program.awaited] == ["code server", "web server of Dagster", "daemon"]
 
 

@@ -21,14 +21,14 @@ from tgstudio_dagster.catalog.work.rules import TopicRule, put_rule
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPICS
-from tgstudio_dagster.orchestration.decide.rules import RankedTopic, decide, passes
+from tgstudio_dagster.newsroom.firing import RankedTopic, decide, passes
 from tgstudio_dagster.orchestration.sensors.rules import rules_sensor
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 TOPICS_OF_DAY = [
-    RankedTopic("t-1", rank=1, score=3.0, channels=2, lang="ru"),
-    RankedTopic("t-2", rank=2, score=2.0, channels=5, lang="en"),
-    RankedTopic("t-3", rank=3, score=1.0, channels=5, lang="ru"),
+    RankedTopic("t-1", rank=1, score=3.0, channels=2, lang="ru", title="T"),
+    RankedTopic("t-2", rank=2, score=2.0, channels=5, lang="en", title="T"),
+    RankedTopic("t-3", rank=3, score=1.0, channels=5, lang="ru", title="T"),
 ]
 
 

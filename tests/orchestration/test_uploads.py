@@ -185,12 +185,21 @@ def test_a_packed_file_and_a_page_are_imported(ticks: Importing, name: str) -> N
 
 
 def test_what_is_left_out_is_told_with_its_reasons(ticks: Importing) -> None:
-    export = desktop_export(3).replace(b'"id": 2,', b'"id": -2,')
+    export = desktop_export(3).replace(b'"id": 2,', b'"id": "two",')
     upload = ticks.hand_in(export)
     ticks.work()
     row = ticks.row(upload)
     assert (row.read, row.landed, row.filtered, row.rejected) == (3, 2, 1, 0)
     assert sum(row.filtered_by.values()) == 1
+
+
+def test_what_was_dropped_and_the_zone_of_local_times_are_told(ticks: Importing) -> None:
+    export = desktop_export(3).replace(b'"date_unixtime": "1773050401"', b'"width": "wide"')
+    upload = ticks.hand_in(export)
+    ticks.work()
+    row = ticks.row(upload)
+    assert (row.landed, row.rejected, row.dropped_by) == (3, 0, {"width": 1})
+    assert (row.local_times, row.time_zone) == (1, "UTC")
 
 
 def test_the_same_file_again_lands_nothing_new(ticks: Importing) -> None:

@@ -202,11 +202,30 @@ def test_a_lost_session_marks_its_account_and_the_other_accounts_go_on(
         async with running(desk, tmp_path) as reader:
             await reader.told("listening")
             await reader.until(lambda: get_account(desk.catalog, desk.tenant, account.id).status == "expired")
+            lost = ("lost", account.id, None)
+            await reader.until(lambda: lost in {(n.kind, n.account_id, n.channel) for n in reader.notices})
             async with asyncio.timeout(20):
                 while "new" not in reader.kinds():
                     telegram.post(blog, "still here")
                     await asyncio.sleep(0.2)
             await reader.until(lambda: "still here" in reader.landed())
+
+    _run(go())
+
+
+def test_a_channel_that_is_lost_is_told_by_its_name(
+    desk: Paired, news: Channel, telegram: TelegramServer, account: TgAccount, alice: User, tmp_path: Path
+) -> None:
+    secret = telegram.add_channel(None, "Secret", private=True)
+    desk.subscription(account, secret, alice)
+    telegram.kick(secret, alice)
+
+    async def go() -> None:
+        async with running(desk, tmp_path) as reader:
+            await reader.told("lost")
+            (notice,) = [notice for notice in reader.notices if notice.kind == "lost"]
+            assert (notice.channel, notice.account_id) == ("Secret", account.id)
+            assert "does not see the channel" in (notice.detail or "")
 
     _run(go())
 

@@ -18,9 +18,11 @@ from tests.search import lakes
 from tests.search.lakes import ids, of_texts
 from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.lake.store import Lake
+from tgstudio_dagster.lake.tables.posts import CHANNEL_LINES
 from tgstudio_dagster.search.find import Search
 from tgstudio_dagster.search.index import Filter
 from tgstudio_dagster.search.vectors import VectorIndex
+from tgstudio_dagster.topics.footers import count_lines
 
 QUAKE = [
     "Землетрясение в Турции: эпицентр у Измира",
@@ -35,7 +37,8 @@ def test_a_post_that_tells_it_in_related_words_is_found(tmp_path: Path) -> None:
     assert 4 not in ids(search.find("землетрясение"))
     page = search.find("землетрясение", by="meaning")
     assert set(ids(page)[:4]) == {1, 2, 3, 4}
-    assert {"толчк", "измир"} <= set(page.related)
+    assert {"толчки", "измира"} <= set(page.related)
+    assert all(word in " ".join(QUAKE).lower().replace(":", "").split() for word in page.related)
     assert page.method == "related words"
 
 
@@ -61,7 +64,7 @@ def test_meaning_takes_a_whole_post_and_beginnings_and_phrases(tmp_path: Path) -
 def test_words_that_stand_everywhere_are_not_related(tmp_path: Path) -> None:
     footer = "Подписаться на канал"
     search = of_texts(tmp_path, *(f"{text} {footer}" for text in [*QUAKE, *OTHER, *OTHER]))
-    assert not {"подписа", "кана"} & set(search.find("землетрясение", by="meaning").related)
+    assert not {"подписаться", "канал"} & set(search.find("землетрясение", by="meaning").related)
 
 
 @dataclass
@@ -155,3 +158,36 @@ def test_among_few_vectors_the_nearest_are_exactly_those(
     nearest = index.nearest("model", query, Filter(), count)
     assert {msg for _, msg, _ in nearest} == set(range(1, count + 1))
     assert [score for *_, score in nearest] == pytest.approx([cosines[msg - 1] for _, msg, _ in nearest], abs=0.01)
+
+
+FOOTER = "Наш сайт Новости-24 и эфир радиостанции"
+
+
+def test_related_words_never_come_from_lines_that_a_channel_repeats(tmp_path: Path) -> None:
+    said = [f"{text}\n{FOOTER}" for text in QUAKE]
+    related = of_texts(tmp_path, *said, *OTHER).find("землетрясение", by="meaning").related
+    assert {"толчки", "измира"} <= set(related)
+    assert not {"сайт", "эфир", "радиостанции", "новости"} & set(related)
+
+
+def test_lines_that_each_of_several_channels_repeats_teach_nothing_either(tmp_path: Path) -> None:
+    rows = [{"channel_id": n, "text": f"{text}\n{FOOTER}"} for n, text in enumerate(QUAKE, 1)]
+    rows += [{"channel_id": n, "text": f"{text}\n{FOOTER}"} for n in (1, 2, 3) for text in OTHER[:5]]
+    lake = lakes.materialized(Lake(str(tmp_path / "lake")).tenant("acme"), *rows, *({"text": text} for text in OTHER))
+    messages = builders.messages(*rows)
+    lake.write(CHANNEL_LINES, count_lines(messages), day=lakes.DAY)
+    search = Search(lake, tmp_path / "home")
+    assert not {"сайт", "эфир", "радиостанции", "новости"} & set(search.find("землетрясение", by="meaning").related)
+
+
+def test_calls_to_subscribe_teach_nothing(tmp_path: Path) -> None:
+    rows = [{"channel_id": n, "text": f"{text}\nПодписывайтесь на вестник региона"} for n, text in enumerate(QUAKE, 1)]
+    lake = lakes.materialized(Lake(str(tmp_path / "lake")).tenant("acme"), *rows, *({"text": text} for text in OTHER))
+    related = Search(lake, tmp_path / "home").find("землетрясение", by="meaning").related
+    assert not {"подписывайтесь", "вестник", "региона"} & set(related)
+
+
+def test_a_word_of_a_script_without_spaces_is_asked_for_whole(tmp_path: Path) -> None:
+    search = of_texts(tmp_path, "北京昨晚发生强烈地震", "大地回春", "震耳欲聋", "น้ำท่วมกรุงเทพมหานคร", "ท่าเรือ")
+    assert ids(search.find("地震", by="meaning")) == [1]
+    assert ids(search.find("น้ำท่วม", by="meaning")) == [4]

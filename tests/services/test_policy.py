@@ -246,7 +246,7 @@ def test_what_is_confirmed_by_a_command_can_be_confirmed_there() -> None:
                 assert "yes" in options, name
 
 
-def test_what_is_confirmed_by_a_tool_takes_a_token_and_by_a_route_a_flag() -> None:
+def test_what_is_confirmed_by_a_tool_or_a_route_takes_a_token() -> None:
     spec = description()
     for row in POLICY.values():
         if "tool" in row.confirmed:
@@ -259,7 +259,7 @@ def test_what_is_confirmed_by_a_tool_takes_a_token_and_by_a_route_a_flag() -> No
                 method, path = route.split(" ")
                 body = spec["paths"][path][method.lower()]["requestBody"]["content"]["application/json"]["schema"]
                 shape = spec["components"]["schemas"][body["$ref"].rsplit("/", 1)[-1]]
-                assert shape["properties"]["confirm"]["default"] is False
+                assert "confirmation" in shape["properties"] and "confirmation" not in shape.get("required", [])
 
 
 def test_the_limits_that_an_action_spends_are_limits_of_a_plan(desk: Desk) -> None:

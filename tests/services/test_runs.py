@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import UnixStreamServer
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -41,7 +43,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 @pytest.fixture
 def client(instance: dg.DagsterInstance) -> Iterator[RunsClient]:
     with DagsterServer(instance) as server:
-        opened = RunsClient(server.url, timeout=30)
+        opened = RunsClient(server.path, "https://studio.example/dagster", timeout=30)
         yield opened
         opened.close()
 
@@ -55,7 +57,7 @@ def test_a_run_is_told_with_its_steps_times_and_page(client: RunsClient, instanc
     times = [run.created, run.steps[0].started, run.steps[0].ended, run.steps[1].ended, run.ended]
     assert None not in times
     assert times == sorted(times)  # type: ignore[type-var]
-    assert run.url == f"{client.url}/runs/{run.id}"
+    assert run.url == f"https://studio.example/dagster/runs/{run.id}"
 
 
 def test_runs_are_chosen_by_all_their_tags_and_jobs_newest_first(
@@ -79,9 +81,9 @@ def test_stopping_a_run_that_has_ended_or_never_was_is_no_error(
     client.terminate("00000000-0000-0000-0000-000000000000")
 
 
-def test_a_server_that_does_not_answer_is_told_with_the_mend() -> None:
-    with pytest.raises(RunsError, match=r"127\.0\.0\.1:9 does not answer .*tgstudio up"):
-        RunsClient("http://127.0.0.1:9").latest({"order": "acme-1"})
+def test_a_server_that_does_not_answer_is_told_with_the_mend(tmp_path: Path) -> None:
+    with pytest.raises(RunsError, match=r"does not answer .*tgstudio up"):
+        RunsClient(tmp_path / "nobody.sock").latest({"order": "acme-1"})
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_a_server_that_does_not_answer_is_told_with_the_mend() -> None:
         (json.dumps({"data": {"runsOrError": {"__typename": "PythonError", "message": "locked"}}}).encode(), "locked"),
     ],
 )
-def test_an_answer_that_is_none_is_an_error(body: bytes, said: str) -> None:
+def test_an_answer_that_is_none_is_an_error(tmp_path: Path, body: bytes, said: str) -> None:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.send_response(200)
@@ -101,12 +103,16 @@ def test_an_answer_that_is_none_is_an_error(body: bytes, said: str) -> None:
 
         def log_message(self, *_: object) -> None: ...
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
+    class Server(UnixStreamServer):
+        def get_request(self) -> tuple[Any, Any]:
+            return self.socket.accept()[0], ("socket", 0)
+
+    server = Server(str(tmp_path / "server.sock"), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
         with pytest.raises(RunsError, match=said):
-            RunsClient(f"http://127.0.0.1:{server.server_port}").runs()
+            RunsClient(tmp_path / "server.sock").runs()
     finally:
         server.shutdown()
         server.server_close()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from streamlit_app.components.chosen import posts_code, posts_of
 from tests.streamlit_app.reader import Reader, Readers, shown
 from tgstudio_dagster.catalog.money.models import Quota
 from tgstudio_dagster.catalog.work.orders import begin_order, settle_order
@@ -24,6 +28,10 @@ def ordered(reader: Reader, page: AppTest) -> str:
     return made
 
 
+def language(page: Any) -> Any:
+    return next(group for group in page.button_group if group.label == "Язык текста")
+
+
 def test_without_topics_a_page_says_what_to_do_first(readers: Readers) -> None:
     page = readers.of("acme").open("exclusive")
     assert not page.exception
@@ -41,7 +49,7 @@ def test_a_topic_is_ordered_with_what_was_chosen_and_followed_at_its_address(edi
     page = editor.open("exclusive")
     page.button_group(key="platforms").set_value(["tg", "li"]).run()
     page.button_group(key="tone").set_value("lively").run()
-    page.button_group(key="language_of_text").set_value("en").run()
+    language(page).set_value("en").run()
     made = ordered(editor, page)
     order = next(one for one in editor.studio.orders.all() if one.id == made)
     assert (list(order.platforms), order.tone, order.language, order.goal) == (["tg", "li"], "lively", "en", "packages")
@@ -52,14 +60,39 @@ def test_a_topic_is_ordered_with_what_was_chosen_and_followed_at_its_address(edi
 def test_messages_that_were_chosen_elsewhere_are_ordered(editor: Reader) -> None:
     day = editor.studio.topics.newest_day()
     keys = editor.studio.topics.map(day=day).points.head(3).select("channel_id", "msg_id").rows()
-    page = editor.open("feed")
-    page.session_state["exclusive"] = {"messages": keys, "day": day}
-    page.switch_page("app_pages/exclusive.py").run()
+    page = editor.open("exclusive", posts=posts_code(keys), day=day.isoformat())
     assert "Из **3** выбранных постов" in shown(page)
     made = ordered(editor, page)
     order = next(one for one in editor.studio.orders.all() if one.id == made)
     assert order.topic_id is None and sorted(map(tuple, order.messages or [])) == sorted(keys)
-    assert "exclusive" not in page.session_state
+    assert "posts" not in page.query_params
+
+
+def test_an_order_is_written_in_the_language_of_its_subject(editor: Reader) -> None:
+    day = editor.studio.topics.newest_day()
+    topics = editor.studio.topics.all(day=day, limit=1000)
+    for lang in ("ru", "en"):
+        topic = topics.filter(pl.col("lang") == lang)["topic_id"][0]
+        assert language(editor.open("exclusive", topic=topic)).value == lang
+        posts = editor.studio.topics.posts(topic, day=day).select("channel_id", "msg_id").rows()
+        page = editor.open("exclusive", posts=posts_code(posts), day=day.isoformat())
+        assert language(page).value == lang
+        assert editor.studio.orders.request(topic, platforms=["tg"], day=day).language == lang
+
+
+def test_a_reload_and_a_link_show_the_same_subject(editor: Reader) -> None:
+    titles = editor.studio.topics.top(by="topic", window="7d", day=None, limit=3)["entity_id"]
+    page = editor.open("exclusive")
+    page.selectbox(key="at_topic").set_value(titles[2]).run()
+    assert page.query_params["topic"] == titles[2]
+    assert editor.open("exclusive", locale="en-GB", topic=titles[2]).selectbox(key="at_topic").value == titles[2]
+
+
+def test_posts_stand_in_an_address_and_come_back_from_it() -> None:
+    posts = [(1001, 5), (-7, 3), (1001, 6), (1001, 5)]
+    assert posts_code(posts) == "-7.3_1001.5.6"
+    assert posts_of("-7.3_1001.5.6") == [(-7, 3), (1001, 5), (1001, 6)]
+    assert [posts_of(text) for text in ("", "x", "1001.5_", "1.99999999999999999999")] == [[], [], [], []]
 
 
 def test_without_a_platform_nothing_can_be_ordered(editor: Reader) -> None:

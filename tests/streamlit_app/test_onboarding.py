@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.exports import desktop_export, packed
 from tests.servers.telegram import TelegramServer
+from tests.streamlit_app.conftest import fill
 from tests.streamlit_app.reader import Reader, Readers, shown
 from tgstudio_dagster.catalog.accounts.accounts import list_accounts
 from tgstudio_dagster.catalog.accounts.pairings import Pairing, list_pairings
@@ -53,11 +54,13 @@ def press(page: AppTest, label: str) -> None:
 
 
 def test_a_machine_without_telegrams_keys_says_what_is_to_be_set(readers: Readers) -> None:
-    page = readers.of("acme").open("onboarding")
-    page.button(key="begin_qr").click().run()
-    assert not page.exception
-    assert page.error
-    assert "SESSION_KEY_1" in shown(page) or "TELEGRAM_API_ID" in shown(page)
+    page = readers.of("acme", "operator").open("onboarding")
+    assert not page.exception and "begin_qr" not in {button.key for button in page.button}
+    for name in ("SESSION_KEY_1", "TELEGRAM_API_ID", "TELEGRAM_API_HASH"):
+        assert f"<code>{name}</code>" in shown(page)
+    said = shown(readers.of("acme").open("onboarding", way="phone"))
+    assert "Попросите администратора студии" in said and "SESSION_KEY_1" not in said
+    assert "Загрузить экспорт" in said
 
 
 def test_an_account_is_paired_by_qr_code_password_and_confirmation(editor: Reader, telegram: TelegramServer) -> None:
@@ -114,7 +117,7 @@ def test_a_pairing_can_be_cancelled(editor: Reader) -> None:
 def test_an_account_is_paired_by_phone_number_and_code(editor: Reader, telegram: TelegramServer) -> None:
     telegram.add_user("Anna", phone="79991112233")
     page = editor.open("onboarding")
-    page.button_group(key="way").set_value("phone").run()
+    page.button_group(key="at_way").set_value("phone").run()
     page.text_input[0].set_value("+7 999 111-22-33")
     press(page, "Получить код")
     until(page, lambda: pairing(editor).status == "CODE_NEEDED")
@@ -127,7 +130,7 @@ def test_an_account_is_paired_by_phone_number_and_code(editor: Reader, telegram:
 
 def test_a_number_that_is_none_is_refused_before_telegram_is_asked(editor: Reader) -> None:
     page = editor.open("onboarding")
-    page.button_group(key="way").set_value("phone").run()
+    page.button_group(key="at_way").set_value("phone").run()
     page.text_input[0].set_value("12")
     press(page, "Получить код")
     assert "от 7 до 15 цифр" in shown(page)
@@ -144,7 +147,7 @@ def test_a_viewer_is_offered_nothing(readers: Readers) -> None:
 def test_an_export_is_uploaded_and_imported(readers: Readers) -> None:
     reader = readers.of("acme", "editor")
     page = reader.open("onboarding")
-    page.button_group(key="way").set_value("import").run()
+    page.button_group(key="at_way").set_value("import").run()
     content = packed(**{"export/result.json": desktop_export(1)})
     page.get("file_uploader")[0].set_value(("export.zip", content, "application/zip")).run()
     press(page, "Импортировать")
@@ -163,7 +166,7 @@ def test_an_export_is_uploaded_and_imported(readers: Readers) -> None:
 def test_a_waiting_upload_is_cancelled_and_a_spent_day_is_told(readers: Readers) -> None:
     reader = readers.of("acme", "editor")
     page = reader.open("onboarding")
-    page.button_group(key="way").set_value("import").run()
+    page.button_group(key="at_way").set_value("import").run()
     page.get("file_uploader")[0].set_value(("result.json", desktop_export(1), "application/json")).run()
     press(page, "Импортировать")
     press(page, "Отменить")
@@ -178,5 +181,12 @@ def test_a_waiting_upload_is_cancelled_and_a_spent_day_is_told(readers: Readers)
 def test_only_the_operator_is_offered_paths_of_the_machine(readers: Readers) -> None:
     for role, offered in (("owner", False), ("operator", True)):
         page = readers.of("acme", role).open("onboarding")  # type: ignore[arg-type]
-        page.button_group(key="way").set_value("import").run()
+        page.button_group(key="at_way").set_value("import").run()
         assert ("Файл уже на сервере" in shown(page)) is offered
+
+
+def test_the_checklist_ends_with_the_way_to_the_feed(readers: Readers) -> None:
+    assert "Открыть ленту" not in shown(readers.of("acme").open("onboarding"))
+    fill(readers, "acme", {"text": "a ferry"})
+    said = shown(readers.of("acme").open("onboarding"))
+    assert "Открыть ленту" in said and said.count("ts-done") >= 3

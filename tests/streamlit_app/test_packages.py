@@ -14,6 +14,8 @@ import pytest
 import streamlit as st
 
 from tests.streamlit_app.reader import Reader, Readers, shown
+from tgstudio_dagster.catalog.work.models import Order
+from tgstudio_dagster.catalog.work.rules import TopicRule
 from tgstudio_dagster.lake.tables.posts import MESSAGES
 from tgstudio_dagster.services.packages import Package
 
@@ -43,8 +45,7 @@ def area(reader: Reader, order: str, platform: str = "tg") -> str:
 
 def on(reader: Reader, order: str, platform: str = "tg") -> Any:
     """The page of the order, at this platform."""
-    page = reader.open("packages", order=order)
-    page.button_group(key=f"platform_{order}").set_value(platform).run()
+    page = reader.open("packages", order=order, platform=platform)
     assert not page.exception
     return page
 
@@ -82,7 +83,7 @@ def test_an_edit_is_kept_shown_and_put_among_the_versions(editor: Reader, order:
     page = on(editor, order)
     made = package(editor, order).text
     page.text_area(key=area(editor, order)).set_value("Моя версия & <b>текст</b>.\n\n#метро").run()
-    page.button(key=f"save_{area(editor, order)}").click().run()
+    page.button(key=area(editor, order).replace("text", "save", 1)).click().run()
     assert not page.exception
     one = package(editor, order)
     assert one.text == "Моя версия & <b>текст</b>.\n\n#метро" and one.made_text == made
@@ -90,8 +91,60 @@ def test_an_edit_is_kept_shown_and_put_among_the_versions(editor: Reader, order:
     assert "История: 1 версия" in said and "&lt;b&gt;текст" in said and "Правок: 1" in shown(editor.open("packages"))
 
 
+def test_the_preview_and_the_counter_show_the_draft(editor: Reader, order: str) -> None:
+    page = on(editor, order, "vk")
+    page.text_area(key=area(editor, order, "vk")).set_value("Черновик <b>").run()
+    said = shown(page)
+    preview = next(line for line in said.splitlines() if "ts-on-vk" in line)
+    assert "Черновик &lt;b&gt;" in preview and "12 из" in preview
+    assert package(editor, order, "vk").edits == ()
+
+
+def test_a_draft_outlives_a_change_of_platform_and_of_page_and_is_marked(editor: Reader, order: str) -> None:
+    page = on(editor, order, "vk")
+    page.text_area(key=area(editor, order, "vk")).set_value("Черновик.").run()
+    page.button_group(key="at_platform").set_value("x").run()
+    assert "Не сохранено: VK" in shown(page)
+    page.switch_page("app_pages/feed.py").run()
+    page.switch_page("app_pages/packages.py").run()
+    assert "Не сохранено: VK" in shown(page)
+    page.query_params["order"], page.query_params["platform"] = order, "vk"
+    page.run()
+    assert page.text_area(key=area(editor, order, "vk")).value == "Черновик."
+    page.button(key=f"save_{order}-vk_0").click().run()
+    assert package(editor, order, "vk").text == "Черновик." and "Не сохранено" not in shown(page)
+
+
+def test_a_chosen_image_outlives_a_change_of_platform_and_shows_in_the_preview(editor: Reader, order: str) -> None:
+    one = package(editor, order)
+    other = next(image for image in one.images if image.refused is None and image != one.image)
+    page = on(editor, order)
+    page.radio(key=f"image_{order}-tg_0").set_value(other.n).run()
+    page.button_group(key="at_platform").set_value("x").run()
+    page.button_group(key="at_platform").set_value("tg").run()
+    assert page.radio(key=f"image_{order}-tg_0").value == other.n
+    assert other.uri in next(line for line in shown(page).splitlines() if "ts-on-tg" in line)
+
+
+def test_a_draft_can_be_discarded(editor: Reader, order: str) -> None:
+    page = on(editor, order)
+    page.text_area(key=area(editor, order)).set_value("Черновик.").run()
+    page.button(key=f"discard_{order}-tg_0").click().run()
+    assert page.text_area(key=area(editor, order)).value == package(editor, order).text
+    assert "Не сохранено" not in shown(page)
+
+
+def test_a_version_that_was_saved_meanwhile_is_told_and_the_draft_stays(editor: Reader, order: str) -> None:
+    page = on(editor, order)
+    page.text_area(key=area(editor, order)).set_value("Черновик.").run()
+    editor.studio.packages.edit(f"{order}-tg", "Чужая версия.", now=NOW)
+    page.run()
+    assert page.text_area(key=area(editor, order)).value == "Черновик."
+    assert "сохранили другую версию" in page.info[0].value
+
+
 def test_what_is_not_changed_is_not_saved(editor: Reader, order: str) -> None:
-    assert on(editor, order).button(key=f"save_{area(editor, order)}").disabled
+    assert on(editor, order).button(key=area(editor, order).replace("text", "save", 1)).disabled
 
 
 def test_a_version_can_be_brought_back(editor: Reader, order: str) -> None:
@@ -110,10 +163,10 @@ def test_a_text_that_is_too_long_is_refused_with_the_figure(editor: Reader, orde
     page = on(editor, order, "x")
     page.text_area(key=area(editor, order, "x")).set_value("слово " * 100).run()
     assert "из 280" in shown(page) and "ts-too-long" in shown(page)
-    page.button(key=f"save_{area(editor, order, 'x')}").click().run()
+    page.button(key=area(editor, order, "x").replace("text", "save", 1)).click().run()
     assert not page.exception
     said = shown(page)
-    assert "Редакция не смогла" in said and "280" in said
+    assert "Проверьте то, что ввели" in said and "для X нужно от 1 до 280" in said and "takes 1 to" not in said
     assert package(editor, order, "x").edits == ()
 
 
@@ -122,7 +175,7 @@ def test_another_image_can_be_chosen(editor: Reader, order: str) -> None:
     other = next(image for image in one.images if image.refused is None and image != one.image)
     page = on(editor, order)
     page.radio(key=f"image_{order}-tg_0").set_value(other.n).run()
-    page.button(key=f"save_{area(editor, order)}").click().run()
+    page.button(key=area(editor, order).replace("text", "save", 1)).click().run()
     assert package(editor, order).image == other
 
 
@@ -145,7 +198,7 @@ def test_a_viewer_reads_copies_and_takes_away_but_edits_nothing(sample_readers: 
     page = on(viewer, order)
     text = page.text_area(key=area(viewer, order))
     assert text.disabled and "только на чтение" in text.help
-    assert page.button(key=f"save_{area(viewer, order)}").disabled
+    assert page.button(key=area(viewer, order).replace("text", "save", 1)).disabled
     assert "Скачать" in shown(page)
 
 
@@ -184,3 +237,15 @@ def test_another_tenants_order_shows_and_offers_nothing(
     page = sample_readers.of("acme").open("packages", order=order)
     assert not page.exception
     assert "Не нашлось" in shown(page) and not offered
+
+
+def test_a_package_says_which_rule_or_person_ordered_it(editor: Reader) -> None:
+    studio, day = editor.studio, editor.studio.topics.newest_day()
+    made = studio.orders.all()[0]
+    assert "Заказ сделан командой" in shown(editor.open("packages", order=made.id))
+    rule = studio.rules.put("Главное <b>", TopicRule(max_rank=1), now=NOW)
+    with editor.platform.catalog.tenant_session("demo", writing=True) as session:
+        session.get_one(Order, made.id).rule_id = rule.id
+    assert "По правилу «Главное &lt;b&gt;»" in shown(editor.open("packages", order=made.id))
+    topic = studio.topics.all(day=day, limit=1)["topic_id"][0]
+    assert studio.orders.origin(studio.orders.request(topic, platforms=["tg"], day=day).id).person == "editor of demo"

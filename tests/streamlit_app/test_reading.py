@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import polars as pl
 import pytest
 import streamlit as st
 
+from streamlit_app.components.chosen import posts_of
+from streamlit_app.components.map_labels import LABELS, LETTERS, ON_A_PHONE, frame_of, labels
 from tests.builders import FIRST, frame
 from tests.streamlit_app.conftest import fill
 from tests.streamlit_app.reader import Reader, Readers, shown
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_MAP
+from tgstudio_dagster.services.orders import MAX_MESSAGES
 
 TITLE = re.compile(r"[^\w]+")
 
@@ -73,17 +79,39 @@ def test_topics_are_found_by_their_words(owner: Reader) -> None:
     word = every["keywords"][0][0]
     page = owner.open("topics")
     assert f"{every.height} тем" in shown(page)
-    page.text_input(key="q").set_value(word).run()
+    page.text_input(key="at_q").set_value(word).run()
     assert said(every["title"][0][:50]) in said(shown(page))
-    page.text_input(key="q").set_value("zxqv").run()
+    page.text_input(key="at_q").set_value("zxqv").run()
     assert "Ни одна тема не подходит" in shown(page)
+
+
+def test_order_day_and_page_of_the_topics_stand_in_the_address(owner: Reader) -> None:
+    newest = owner.studio.topics.newest_day()
+    page = owner.open("topics")
+    page.selectbox(key="at_sort").set_value("new").run()
+    page.date_input(key="at_day").set_value(newest - timedelta(days=1)).run()
+    page.button(key="page_on").click().run()
+    said = {name: page.query_params[name] for name in ("sort", "day", "at")}
+    again = owner.open("topics", locale="en-GB", **said)
+    assert not again.exception and "Page 2" in shown(again)
+    assert again.selectbox(key="at_sort").value == "new"
+    assert again.date_input(key="at_day").value == newest - timedelta(days=1)
+    page.selectbox(key="at_sort").set_value("size").run()
+    assert "Страница 1" in shown(page) and "at" not in page.query_params
+
+
+def test_how_much_of_the_top_is_shown_comes_back(owner: Reader) -> None:
+    page = owner.open("top", window="7d")
+    page.button(key="more").click().run()
+    again = owner.open("top", window="7d", shown=page.query_params["shown"])
+    assert shown(again).count("Почему здесь") == shown(page).count("Почему здесь") > 20
 
 
 def test_topics_are_leafed_through(owner: Reader) -> None:
     page = owner.open("topics")
-    page.button(key="topics_on").click().run()
+    page.button(key="page_on").click().run()
     assert "Страница 2" in shown(page)
-    page.button(key="topics_back").click().run()
+    page.button(key="page_back").click().run()
     assert "Страница 1" in shown(page)
 
 
@@ -108,8 +136,8 @@ def test_a_topic_leads_to_an_order_of_it(owner: Reader) -> None:
     page = owner.open("topic", topic=topic["topic_id"], day=day.isoformat())
     page.button(key="make").click().run()
     assert not page.exception
-    assert page.session_state["exclusive"] == {"topic_id": topic["topic_id"], "day": day}
-    assert page.selectbox(key=f"topic_{topic['topic_id']}").value == topic["topic_id"]
+    assert page.query_params["topic"] == topic["topic_id"] and page.query_params["day"] == day.isoformat()
+    assert page.selectbox(key="at_topic").value == topic["topic_id"]
 
 
 @pytest.mark.parametrize("query", [{}, {"topic": "t-000000000000"}, {"topic": "x", "day": "no day"}])
@@ -130,11 +158,10 @@ def test_a_viewer_sees_why_they_can_make_nothing(
     assert "только на чтение" in found.button(key="make").help
 
 
-def chosen(reader: Reader, posts: int) -> Any:
-    """In place of the chart: somebody has chosen the first posts of the map's largest topic."""
-    points = (
-        reader.studio.topics.map(day=reader.studio.topics.newest_day()).points.drop_nulls("topic_id").sort("topic_id")
-    )
+def chosen(reader: Reader, posts: int, *, everything: bool = False) -> Any:
+    """In place of the chart: somebody has chosen the first posts of the map's largest topic, or of `everything`."""
+    points = reader.studio.topics.map(day=reader.studio.topics.newest_day()).points
+    points = points if everything else points.drop_nulls("topic_id").sort("topic_id")
     keys = points.head(posts).select("channel_id", "msg_id").rows()
     picked = [{"customdata": [str(channel), str(message)]} for channel, message in keys]
 
@@ -154,7 +181,7 @@ def test_the_map_draws_every_post_and_names_its_largest_topics(owner: Reader, mo
     assert len(drawn[0].data[0].x) == points.height
     assert 1 <= len(drawn[0].layout.annotations) <= 10
     assert all(isinstance(one, str) for pair in drawn[0].data[0].customdata for one in pair)
-    assert "Обведите посты" in shown(page)
+    assert "Щёлкните по точке" in shown(page)
 
 
 def test_what_is_written_on_the_map_is_no_markup(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,12 +205,39 @@ def test_posts_chosen_on_the_map_are_shown_and_lead_to_an_order(owner: Reader, m
     assert "Выбранные посты" in shown(page)
     page.button(key="make").click().run()
     assert not page.exception
-    assert len(page.session_state["exclusive"]["messages"]) == 4
+    assert len(posts_of(page.query_params["posts"])) == 4
     assert "Из **4** выбранных постов" in shown(page)
+
+
+def test_a_lasso_past_the_limit_says_so_on_the_map(owner: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(st, "plotly_chart", chosen(owner, MAX_MESSAGES + 1, everything=True))
+    page = owner.open("map")
+    assert "Обведено постов: 201" in page.warning[0].value and "не больше 200" in page.warning[0].value
+    assert page.button(key="make").disabled and "Не больше 200" in page.button(key="make").help
+
+
+def test_labels_stand_inside_the_frame_and_apart_on_a_desk_and_on_a_phone(owner: Reader) -> None:
+    points = owner.studio.topics.map(day=owner.studio.topics.newest_day()).points
+    frame = frame_of(points)
+    topics = points.drop_nulls("topic_id").group_by("topic_id").agg(pl.col("title").first(), pl.col("x", "y").median())
+    placed = list(labels(topics.sort("topic_id"), frame))
+    assert 4 <= len(placed) <= LABELS
+    for width, rows in ((340.0, placed[:ON_A_PHONE]), (560.0, placed)):
+        boxes = []
+        for row, place in rows:
+            long = 7.2 * min(len(row["title"]), LETTERS + 1) + 12
+            at = (row["x"] - frame.x[0]) / (frame.x[1] - frame.x[0]) * width
+            up = (row["y"] - frame.y[0]) / (frame.y[1] - frame.y[0]) * 560 + place.shift
+            left = at - {"left": 0, "center": long / 2, "right": long}[place.anchor]
+            boxes.append((left, left + long, up - 11, up + 11))
+        for left, right, low, high in boxes:
+            assert left >= 0 and right <= width and low >= 0 and high <= 560
+        for (left, right, low, high), other in itertools.combinations(boxes, 2):
+            assert right <= other[0] or other[1] <= left or high <= other[2] or other[3] <= low
 
 
 def test_one_point_offers_its_whole_topic(owner: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(st, "plotly_chart", chosen(owner, 1))
     page = owner.open("map")
     page.button(key="make_topic").click().run()
-    assert page.session_state["exclusive"]["topic_id"].startswith("t-")
+    assert page.query_params["topic"].startswith("t-")

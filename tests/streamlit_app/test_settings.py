@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from html import escape
 from typing import Any
 
 import pytest
@@ -142,6 +143,7 @@ def test_a_rule_is_added_told_in_words_changed_switched_off_and_deleted(owner: R
     page.number_input(key="rule_rank_new").set_value(3)
     page.number_input(key="rule_channels_new").set_value(5)
     page.button_group(key="rule_platforms_new").set_value(["tg"])
+    page.button(key="rule_check_new").click().run()
     page.button(key="rule_save_new").click().run()
     assert not page.exception
     (rule,) = owner.studio.rules.all()
@@ -155,6 +157,7 @@ def test_a_rule_is_added_told_in_words_changed_switched_off_and_deleted(owner: R
 
     page.button(key=f"rule_edit_{rule.id}").click().run()
     page.number_input(key=f"rule_score_{rule.id}").set_value(7.5)
+    page.button(key=f"rule_check_{rule.id}").click().run()
     page.button(key=f"rule_save_{rule.id}").click().run()
     changed = owner.studio.rules.all()[0]
     assert topic_rule(changed).min_score == 7.5 and not changed.enabled
@@ -164,14 +167,29 @@ def test_a_rule_is_added_told_in_words_changed_switched_off_and_deleted(owner: R
     assert "Правило удалено" in shown(page)
 
 
+def test_a_rule_says_what_it_would_order_before_it_does(sample_readers: Readers) -> None:
+    owner = sample_readers.of("demo")
+    best = owner.studio.topics.top(by="topic", window="24h", day=None, limit=2)["title"]
+    page = owner.open("settings", part="rules")
+    page.button(key="rule_add").click().run()
+    page.text_input(key="rule_name_new").set_value("Главное")
+    page.number_input(key="rule_rank_new").set_value(2)
+    page.button(key="rule_check_new").click().run()
+    said = shown(page)
+    assert "Сейчас правило закажет 2 темы" in said and all(escape(title) in said for title in best)
+    assert owner.studio.rules.all() == []
+    page.button(key="rule_save_new").click().run()
+    assert [rule.name for rule in owner.studio.rules.all()] == ["Главное"]
+
+
 def test_a_rule_without_a_threshold_or_a_name_is_refused(owner: Reader) -> None:
     page = part(owner, "rules")
     page.button(key="rule_add").click().run()
-    page.button(key="rule_save_new").click().run()
+    page.button(key="rule_check_new").click().run()
     assert "дайте правилу имя" in shown(page)
     page.text_input(key="rule_name_new").set_value("x")
     page.number_input(key="rule_rank_new").set_value(None)
-    page.button(key="rule_save_new").click().run()
+    page.button(key="rule_check_new").click().run()
     assert "задайте место или балл" in shown(page)
     page.button(key="rule_close_new").click().run()
     assert "Правил пока нет" in shown(page) and owner.studio.rules.all() == []
@@ -252,7 +270,7 @@ def test_the_history_shows_the_tenants_calls_only_and_by_kind(owner: Reader) -> 
     page = part(owner, "keys")
     table = page.dataframe[0].value
     assert sorted(table["name"]) == ["GET /v1/feed", "telegram_search"] and set(table["key"]) == {"робот"}
-    page.button_group(key="calls_kind").set_value("mcp").run()
+    page.button_group(key="at_calls").set_value("mcp").run()
     assert list(page.dataframe[0].value["name"]) == ["telegram_search"]
 
 

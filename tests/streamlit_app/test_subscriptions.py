@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.streamlit_app.conftest import fill
 from tests.streamlit_app.reader import Reader, Readers, shown
 from tests.streamlit_app.test_accounts import account
 from tgstudio_dagster.catalog.follows.channels import ChannelSeen, remember_channels
@@ -117,3 +118,17 @@ def test_a_viewer_sees_the_channels_and_can_change_nothing(readers: Readers) -> 
     assert page.dataframe[0].value.iloc[0]["channel"] == "Channel 77 @channel77"
     assert not {"now", "leave", "estimate", "own_load"} & {button.key for button in page.button}
     assert "только на чтение" in shown(page)
+
+
+def test_channels_that_were_imported_are_listed_as_such_and_counted_apart(readers: Readers) -> None:
+    fill(
+        readers, "acme", {"msg_id": 1, "channel_id": 1}, {"msg_id": 1, "channel_id": 2}, {"msg_id": 2, "channel_id": 2}
+    )
+    reader = readers.of("acme")
+    page = reader.open("subscriptions")
+    assert not page.exception
+    table = page.dataframe[0].value
+    assert list(table["channel"]) == ["Channel 1 @channel1", "Channel 2 @channel2"]
+    assert list(table["posts"]) == [1, 2] and set(table["status"]) == {"из импорта"}
+    said = shown(reader.open("usage"))
+    assert "Ещё 2 канала — из импорта" in said and "0 из" in said

@@ -105,3 +105,39 @@ def test_a_person_reads_in_what_they_chose_else_in_their_browsers_language(
     wanted: str | None, locale: str | None, language: str
 ) -> None:
     assert i18n.choose(wanted, locale) == language
+
+
+def codes() -> list[tuple[str, str, set[str]]]:
+    """Every code that an error is given: where, the code (a pattern where a part of it is computed), its parameters."""
+    found = []
+    for source in sorted((APP.parent / "tgstudio_dagster").rglob("*.py")):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "coded":
+                names = {word.arg for word in node.keywords if word.arg}
+                for code in patterns(node.args[0]):
+                    found.append((f"{source.name}:{node.lineno}", code, names))
+    return found
+
+
+def patterns(code: ast.expr) -> list[str]:
+    if isinstance(code, ast.IfExp):
+        return [*patterns(code.body), *patterns(code.orelse)]
+    if isinstance(code, ast.JoinedStr):
+        parts = (re.escape(str(one.value)) if isinstance(one, ast.Constant) else r"\w+" for one in code.values)
+        return ["".join(parts)]
+    assert isinstance(code, ast.Constant)
+    return [re.escape(str(code.value))]
+
+
+@pytest.mark.parametrize("spoken", i18n.LANGUAGES)
+def test_every_code_of_an_error_has_its_sentence_and_every_sentence_its_code(spoken: i18n.Language) -> None:
+    words = {key: entry for key, entry in i18n.words(spoken).items() if key.startswith("errors.")}
+    assert len(codes()) > 40
+    used = set()
+    for where, code, names in codes():
+        fits = [key for key in words if re.fullmatch(rf"errors\.{code}", key)]
+        assert fits, f"{where}: {code} has no sentence"
+        used |= set(fits)
+        for key in fits:
+            assert placeholders(str(words[key])) <= names, f"{where}: {key}"
+    assert used == words.keys()

@@ -210,6 +210,31 @@ def test_only_comments_that_are_new_are_read_and_none_twice(desk: Reads, telegra
     assert sorted(texts) == sorted([*(f"comment {n}" for n in range(130)), "late"])
 
 
+def test_a_channels_own_post_that_comes_back_as_a_comment_stays_in_the_feed(
+    desk: Reads, telegram: TelegramServer
+) -> None:
+    user = telegram.add_user()
+    channel, other = telegram.add_channel("world", discussion=True), telegram.add_channel("other")
+    post, own = telegram.post(channel, "a post"), telegram.post(channel, "another post")
+    foreign = telegram.post(other, "of another channel")
+    telegram.comment(channel, post, "a comment", user=user)
+    telegram.strays = [(channel, own), (other, foreign)]
+    account = desk.account(user)
+    desk.follow(account, channel, comments=True)
+    desk.follow(account, other)
+    desk.read()
+    rows = desk.messages().select("channel_id", "text", "comment_on", "comment_channel").rows()
+    assert channel.discussion is not None
+    assert sorted(rows) == sorted(
+        [
+            (channel.id, "a post", None, None),
+            (channel.id, "another post", None, None),
+            (other.id, "of another channel", None, None),
+            (channel.discussion.id, "a comment", post, channel.id),
+        ]
+    )
+
+
 def test_a_history_is_filled_with_its_comments(desk: Reads, telegram: TelegramServer) -> None:
     user = telegram.add_user()
     channel = telegram.add_channel("news", discussion=True)

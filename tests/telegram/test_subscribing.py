@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,11 @@ from tgstudio_dagster.catalog.follows.subscriptions import (
 )
 from tgstudio_dagster.catalog.leases import lease
 from tgstudio_dagster.core.days import DayRange
+from tgstudio_dagster.telegram.mtproto.client import Client
+from tgstudio_dagster.telegram.mtproto.peers import Peer
+from tgstudio_dagster.telegram.reading import subscribing
 from tgstudio_dagster.telegram.reading.estimate import Estimate
+from tgstudio_dagster.telegram.reading.references import Reference
 from tgstudio_dagster.telegram.reading.subscribing import Outcome, settle_requests
 from tgstudio_dagster.telegram.reading.surveying import survey_tenant
 
@@ -151,7 +156,7 @@ def test_an_id_opens_only_what_is_among_the_accounts_dialogs(desk: Reads, telegr
     ("reference", "reason"),
     [
         ("@nobody_here", "nobody"),
-        ("t.me/+AbCdEfGhIjKl", "can't see"),
+        ("t.me/+AbCdEfGhIjKl", "the invite is wrong"),
         ("no link at all", "username"),
         ("@alice", "person"),
     ],
@@ -217,14 +222,115 @@ def test_a_flood_puts_a_wish_off_and_the_others_go_on(desk: Reads, telegram: Tel
 
 def test_a_line_that_is_down_leaves_all_wishes_queued(desk: Reads, telegram: TelegramServer) -> None:
     desk.account(telegram.add_user())
-    for name in ("one_news", "two_news"):
+    for name in ("one_news", "two_news", "three_news"):
         telegram.add_channel(name)
         ask(desk, f"@{name}")
     telegram.fail("contacts.resolveUsername", silent=True, times=None)
-    assert [outcome.status for outcome in settle(desk, request_seconds=0.2, retries=0)] == ["queued", "queued"]
-    assert len(telegram.calls("contacts.resolveUsername")) == 1
+    assert [outcome.status for outcome in settle(desk, request_seconds=0.2, retries=0)] == ["queued"] * 3
+    assert len(telegram.calls("contacts.resolveUsername")) == 2
     telegram.heal()
-    assert [outcome.status for outcome in settle(desk)] == ["done", "done"]
+    desk.now.wait(minutes=6)
+    assert [outcome.status for outcome in settle(desk)] == ["done"] * 3
+
+
+@pytest.mark.parametrize(
+    "fault", [{"silent": True}, {"error": "SOMETHING_NEW", "code": 400}, {"error": "FLOOD_WAIT_9000"}]
+)
+def test_one_failing_wish_never_holds_up_those_behind_it(
+    desk: Reads, telegram: TelegramServer, fault: dict[str, Any]
+) -> None:
+    desk.account(telegram.add_user())
+    telegram.add_channel("bad_news")
+    secret = telegram.add_channel(title="Secret", private=True)
+    for reference in ("@bad_news", secret.link):
+        ask(desk, reference)
+    telegram.fail("contacts.resolveUsername", times=None, **fault)
+    outcomes = settle(desk, request_seconds=0.2, retries=0)
+    assert [outcome.status for outcome in outcomes][1:] == ["done"]
+    assert settle(desk) == [], "what failed waits for its time"
+
+
+def test_a_wish_that_breaks_the_product_itself_fails_alone(
+    desk: Reads, telegram: TelegramServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.account(telegram.add_user())
+    for name in ("one_news", "two_news"):
+        telegram.add_channel(name)
+        ask(desk, f"@{name}")
+    before = subscribing.resolve
+
+    async def broken(client: Client, reference: Reference, **given: Any) -> Peer:
+        if str(reference) == "@one_news":
+            raise AttributeError("an answer of a kind that nobody expected")
+        return await before(client, reference, **given)
+
+    monkeypatch.setattr(subscribing, "resolve", broken)
+    outcomes = settle(desk)
+    assert [outcome.status for outcome in outcomes] == ["failed", "done"]
+    assert outcomes[0].error == "TG Studio itself failed; its log says where."
+
+
+def test_a_request_to_join_waits_for_the_admins_says_so_and_is_made_once(desk: Reads, telegram: TelegramServer) -> None:
+    club, never = (telegram.add_channel(title=title, private=True, approval=True) for title in ("Club", "Never"))
+    telegram.post(club, "for members")
+    user = telegram.add_user()
+    desk.account(user)
+    for channel in (club, never):
+        ask(desk, channel.link)
+    outcomes = settle(desk)
+    assert [outcome.status for outcome in outcomes] == ["queued", "queued"]
+    assert "'Club': its admins have been asked" in (outcomes[0].error or "")
+    assert requests(desk.paired.catalog, desk.tenant)[0].error == outcomes[0].error
+    assert settle(desk) == []
+    telegram.approve(club, user)
+    desk.now.wait(minutes=61)
+    assert [outcome.status for outcome in settle(desk)] == ["done", "queued"]
+    assert len(telegram.calls("messages.importChatInvite")) == 2, "each once"
+    desk.read()
+    assert desk.texts(club) == {1: "for members"}
+    desk.now.wait(days=31)
+    (outcome,) = settle(desk)
+    assert outcome.status == "failed" and "30 days ago" in (outcome.error or "")
+
+
+def test_an_invite_to_a_basic_group_fails_without_joining(desk: Reads, telegram: TelegramServer) -> None:
+    group = telegram.add_channel(title="Family", private=True, basic=True)
+    user = telegram.add_user()
+    desk.account(user)
+    ask(desk, group.link)
+    (outcome,) = settle(desk)
+    assert outcome.error == "'Family' is a basic group; only channels and supergroups are read."
+    assert user.id not in group.members
+
+
+def test_failed_wishes_for_a_channel_that_is_followed_by_now_go(desk: Reads, telegram: TelegramServer) -> None:
+    user = telegram.add_user()
+    desk.account(user)
+    channel = telegram.add_channel(None, "Late", private=True)
+    for reference in ("@late_news", str(channel.id), "@nobody_here"):
+        ask(desk, reference)
+    assert [outcome.status for outcome in settle(desk)] == ["failed"] * 3
+    telegram.join(channel, user)
+    telegram.rename(channel, "late_news")
+    ask(desk, "t.me/late_news")
+    settle(desk)
+    left = [request.reference for request in requests(desk.paired.catalog, desk.tenant) if request.status != "done"]
+    assert left == ["@nobody_here"]
+
+
+def test_a_wish_that_waits_goes_when_its_channel_is_followed_another_way(desk: Reads, telegram: TelegramServer) -> None:
+    user = telegram.add_user()
+    desk.account(user)
+    channel = telegram.add_channel("news")
+    telegram.join(channel, user)
+    ask(desk, "@news", since=date(2026, 1, 1), comments=True)
+    telegram.fail("contacts.resolveUsername", "FLOOD_WAIT_18000")
+    settle(desk)
+    ask(desk, str(channel.id), since=date(2026, 3, 1))
+    settle(desk)
+    assert {request.status for request in requests(desk.paired.catalog, desk.tenant)} == {"done"}
+    view = desk.subscription(channel)
+    assert (view.since, view.comments) == (date(2026, 1, 1), True)
 
 
 def test_a_session_in_use_leaves_wishes_queued(desk: Reads, telegram: TelegramServer) -> None:

@@ -1,15 +1,16 @@
-"""Colours of stories: stable, seen on white, and apart for people who see fewer colours."""
+"""Colours of stories: stable, seen on both themes, and apart for people who see fewer colours."""
 
 from __future__ import annotations
 
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tgstudio_dagster.topics.colours import PALETTE, WITHOUT_STORY, story_colour
+from tgstudio_dagster.topics.colours import PALETTE, SHAPES, WITHOUT_STORY, story_colour, story_shape
 
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
 _SEEN_BY = {
@@ -45,6 +46,10 @@ def linear(colour: str) -> NDArray[np.float64]:
     return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
 
 
+def luminance(colour: str) -> float:
+    return float(np.array([0.2126, 0.7152, 0.0722]) @ linear(colour))
+
+
 def oklab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     lab: NDArray[np.float64] = _OKLAB @ np.cbrt(_CONES @ np.clip(rgb, 0, 1))
     return lab
@@ -65,13 +70,20 @@ def test_a_story_keeps_its_colour_from_release_to_release() -> None:
     assert [story_colour(f"s-{n:012x}") for n in range(3)] == ["#440033", "#11aa00", "#333300"]
 
 
-def test_every_colour_is_seen_on_white() -> None:
+@pytest.mark.parametrize("page", ["#ffffff", "#10151d"])
+def test_every_colour_is_seen_on_the_page_of_both_themes(page: str) -> None:
     for colour in PALETTE:
-        assert 1.05 / (float(np.array([0.2126, 0.7152, 0.0722]) @ linear(colour)) + 0.05) >= 3, colour
+        light, dark = sorted((luminance(colour), luminance(page)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 3, colour
+
+
+def test_the_shape_tells_most_stories_of_one_colour_apart() -> None:
+    looks = {(story_colour(f"s-{n:012x}"), story_shape(f"s-{n:012x}")) for n in range(400)}
+    assert looks == set(itertools.product(PALETTE, SHAPES))
 
 
 def test_no_two_colours_look_alike_to_anyone() -> None:
     for name, matrix in _SEEN_BY.items():
         views = {colour: oklab(matrix @ linear(colour)) for colour in PALETTE}
         for one, other in itertools.combinations(PALETTE, 2):
-            assert float(np.linalg.norm(views[one] - views[other])) >= 0.093, (name, one, other)
+            assert float(np.linalg.norm(views[one] - views[other])) >= 0.1, (name, one, other)

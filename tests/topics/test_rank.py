@@ -17,6 +17,7 @@ from tgstudio_dagster.catalog.people.ranking_weights import RankingWeights
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGES
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPIC_MESSAGES, TOPICS
 from tgstudio_dagster.topics.rank import WINDOWS, expected_share, rank
+from tgstudio_dagster.topics.reasons import reasons
 from tgstudio_dagster.topics.window import as_of, window_days
 
 NO_TOPICS = (TOPICS.empty(), TOPIC_MESSAGES.empty())
@@ -217,3 +218,28 @@ def test_now_is_the_newest_observation_within_the_day(observed: datetime, wanted
 
 def test_now_of_nothing_is_the_end_of_the_day() -> None:
     assert as_of(date(2026, 3, 9), MESSAGES.empty(), MESSAGE_STATS.empty()).hour == 23
+
+
+def test_without_counters_replies_and_people_count_and_the_reasons_say_so() -> None:
+    rows = [
+        {"channel_id": 5, "msg_id": n, "sender_id": 100 + n % 3, "date": NOW - timedelta(hours=1)} for n in range(1, 7)
+    ]
+    for row in rows[3:]:
+        row["reply_to"] = 2
+    messages = builders.messages(*rows, {"channel_id": 6, "msg_id": 1, "date": NOW - timedelta(hours=1)})
+    ranked = rank(messages, MESSAGE_STATS.empty(), *grouped(messages, {"t-1": [0, 1, 2, 3, 4, 5]}), NOW)
+    posts_of_day = ranked.filter(pl.col("window") == "24h", pl.col("entity_kind") == "message").sort("rank")
+    first = posts_of_day.row(0, named=True)
+    assert (first["entity_id"], first["replies"], first["engagement"]) == ("5/2", 3, 2.0)
+    topic = ranked.filter(pl.col("window") == "24h", pl.col("entity_kind") == "topic").row(0, named=True)
+    assert (topic["channels"], topic["authors"], topic["replies"], topic["messages"]) == (1, 3, 3, 6)
+    assert topic["popularity"] == pytest.approx(first["popularity"] + 2 * posts_of_day["popularity"][1], rel=1e-6)
+    assert "no counters known: 3 replies, 3 authors count instead" in reasons(topic)
+
+
+def test_where_counters_are_known_replies_change_nothing() -> None:
+    rows = [{"channel_id": 5, "msg_id": n, "sender_id": 100 + n, "date": NOW - timedelta(hours=3)} for n in range(1, 4)]
+    alone, answered = builders.messages(*rows), builders.messages(*rows[:2], rows[2] | {"reply_to": 1})
+    read = [{"n": n, "views": 100 + n} for n in range(3)]
+    compared = [rank(frame, stats(frame, *read), *NO_TOPICS, NOW).drop("replies") for frame in (alone, answered)]
+    assert compared[0].equals(compared[1])

@@ -65,6 +65,14 @@ class StubPages:
         return nothing
 
 
+def confirmed(client: Client, path: str, body: dict[str, Any], **more: Any) -> httpx2.Response:
+    """What a POST that is confirmed first answers: to its draft where that is refused, else to the same with its token."""
+    draft = client.post(path, json=body)
+    if draft.status_code != 200:
+        return draft
+    return client.post(path, json={**body, "confirmation": draft.json()["confirmation"]}, **more)
+
+
 class Client(httpx2.Client):
     """A browser that is signed in, a program with a key, or nobody; `cookie` and `csrf` are the browser's."""
 
@@ -181,6 +189,10 @@ class Site:
     def program(self, tenant: str, *scopes: str, role: Role = "owner", **options: Any) -> Client:
         """A program with a key of that user."""
         return self._keep(Client(self, key=self.key(tenant, *scopes, role=role, **options)[1]))
+
+    def bearer(self, secret: str) -> Client:
+        """A program with this key."""
+        return self._keep(Client(self, key=secret))
 
     def nobody(self) -> Client:
         """A browser that is not signed in."""

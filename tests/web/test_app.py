@@ -119,3 +119,21 @@ def test_the_interface_is_described(site: Site) -> None:
 def test_an_app_has_what_it_was_built_over(site: Site) -> None:
     again = build_app(site.platform, pages=site._pages)
     assert again.state.platform is site.platform
+
+
+def test_every_answer_says_what_a_page_may_load_and_which_devices_it_may_not(site: Site) -> None:
+    for path in ("/", "/static/x.js", "/v1/me", "/nowhere"):
+        headers = site.sign_in("acme").get(path, headers={"accept": "text/html"}).headers
+        policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+        assert policy["img-src"] == "'self' data: blob:"
+        assert "evil.example" not in policy["connect-src"] and "*" not in headers["content-security-policy"]
+        assert "camera=()" in headers["permissions-policy"] and "microphone=()" in headers["permissions-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "strict-transport-security" not in headers
+
+
+def test_behind_tls_the_browser_is_told_to_stay_with_it(bare_home: Path) -> None:
+    with Site(bare_home, public_url="https://studio.example.org") as site:
+        headers = site.nobody().get("/login").headers
+        assert headers["strict-transport-security"].startswith("max-age=")
+        assert "default-src 'none'" in headers["content-security-policy"], "the sign-in page keeps its own"

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from tests.web.site import Site
 from tgstudio_dagster.catalog.people.tenants import add_tenant
 from tgstudio_dagster.core.settings import Settings
-from tgstudio_dagster.web.auth.local import LocalAccounts
+from tgstudio_dagster.services.local_accounts import LocalAccounts
 
 pytestmark = pytest.mark.slow
 PASSWORD = "correct horse battery"

@@ -6,6 +6,7 @@ Imports are lazy: a command loads only what it needs, so that `tgstudio --help` 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -22,6 +23,7 @@ from tgstudio_dagster.cli import (
     mcp,
     newsroom,
     operate,
+    people,
     rank,
     read,
     search,
@@ -31,6 +33,7 @@ from tgstudio_dagster.cli import (
 )
 from tgstudio_dagster.cli.output import console, errors
 from tgstudio_dagster.core.errors import TGStudioError
+from tgstudio_dagster.core.private import keep_private
 
 app = typer.Typer(
     name="tgstudio",
@@ -56,51 +59,43 @@ def options(
     """Telegram channels into topics, rankings and publishable packages."""
 
 
-app.command("import")(work.import_)
-app.command()(work.imports)
-app.command()(materializing.materialize)
-app.command()(work.order)
-app.command()(work.export)
-app.command()(read.feed)
-app.command()(read.top)
-app.command()(read.topics)
-app.command()(topic.topic)
-app.command("rank-diff")(rank.rank_diff)
-app.command()(search.search)
-app.command()(read.sql)
-app.command()(newsroom.orders)
-app.command()(newsroom.packages)
-app.command()(newsroom.edit)
-app.command()(newsroom.explain)
-app.command()(newsroom.cancel)
-app.command()(newsroom.rules)
-app.command()(newsroom.usage)
-app.command()(channels.subscribe)
-app.command()(channels.unsubscribe)
-app.command()(channels.subscriptions)
-app.command()(channels.refresh)
-app.command()(channels.backfill)
-app.command()(live.listen)
-app.command()(live.send)
-app.command()(mcp.mcp)
-app.command()(accounts.login)
-app.command()(accounts.accounts)
-app.command()(accounts.logout)
-app.command()(operate.doctor)
-app.command()(operate.init)
-app.command()(operate.up)
-app.command()(operate.demo)
-app.add_typer(evaluate.evaluate_app, name="evaluate")
-app.add_typer(tenants.tenant_app, name="tenant")
-app.add_typer(tenants.user_app, name="user")
-app.add_typer(accounts.keys_app, name="keys")
+_GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Start": (operate.init, operate.demo, operate.up, operate.doctor),
+    "Bring posts in": (
+        *(work.import_, work.imports, accounts.login, accounts.accounts, accounts.logout, channels.subscribe),
+        *(channels.unsubscribe, channels.subscriptions, channels.refresh, channels.backfill, live.listen),
+    ),
+    "Look": (read.feed, search.search, read.top, read.topics, topic.topic, rank.rank_diff, read.sql),
+    "Make": (
+        *(work.order, newsroom.orders, newsroom.cancel, newsroom.packages, newsroom.edit, newsroom.explain),
+        *(newsroom.rules, work.export, live.send),
+    ),
+    "Operate": (materializing.materialize, people.sessions, newsroom.usage, mcp.mcp),
+}
+"""The commands as `--help` lists them."""
+for _group, _commands in _GROUPS.items():
+    for _command in _commands:
+        app.command(_command.__name__.rstrip("_").replace("_", "-"), rich_help_panel=_group)(_command)
+tenants.user_app.command("disable")(people.user_disable)
+tenants.user_app.command("enable")(people.user_enable)
+tenants.user_app.command("remove")(people.user_remove)
+tenants.user_app.command("totp")(people.user_totp)
+for _name, _commands_of in (
+    ("tenant", tenants.tenant_app),
+    ("user", tenants.user_app),
+    ("member", people.member_app),
+    ("keys", accounts.keys_app),
+    ("evaluate", evaluate.evaluate_app),
+):
+    app.add_typer(_commands_of, name=_name, rich_help_panel="Operate")
 
 for capability, commands in load_all("commands"):
-    app.add_typer(commands, name=capability.name)
+    app.add_typer(commands, name=capability.name, rich_help_panel="Capabilities")
 
 
 def main() -> None:
     """Entry point: the product's errors become one line on stderr and exit code 1."""
+    keep_private()
     try:
         app()
     except TGStudioError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from tgstudio_dagster.cli.output import (
+    Clock,
     JsonOption,
     TenantOption,
     console,
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
     from tgstudio_dagster.catalog.accounts.pairings import Pairing
     from tgstudio_dagster.catalog.accounts.vault import Vault
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.core.principal import Principal
-    from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
+    from tgstudio_dagster.services.accounts import Pairings
 
 _LOOK_SECONDS = 0.2
 keys_app = typer.Typer(help="Keys that seal Telegram sessions: new, rotate.", no_args_is_help=True)
@@ -40,21 +41,22 @@ def login(
     """Pair a Telegram account with a tenant: scan a QR code, or enter a number and the code that Telegram sends."""
     from pydantic import SecretStr
 
-    from tgstudio_dagster.catalog.people.principals import operator
+    from tgstudio_dagster.catalog.accounts.accounts import account_limit
     from tgstudio_dagster.core.settings import telegram_settings
-
-    settings, vault, catalog = telegram_settings(), _vault(), _catalog()
-    principal = operator(catalog, tenant)
+    from tgstudio_dagster.services.accounts import Pairings
     from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
 
-    with PairingDesk(catalog, vault, settings) as desk:
+    scope = open_studio(tenant).scope
+    taken = account_limit(scope.catalog, scope.principal)
+    if taken is not None:
+        errors.print(f"[yellow]{escape(taken)}[/]", highlight=False, soft_wrap=True)
+    with PairingDesk(scope.catalog, _vault(), telegram_settings()) as desk:
+        pairings = Pairings(replace(scope, open_desk=lambda: desk))
         if phone:
-            row = desk.start_phone(
-                principal, SecretStr(typer.prompt("Phone number, with the country's code", err=True))
-            )
+            row = pairings.begin_phone(SecretStr(typer.prompt("Phone number, with the country's code", err=True)))
         else:
-            row = desk.start_qr(principal)
-        row = _lead(desk, catalog, principal, row, yes=yes)
+            row = pairings.begin_qr()
+        row = _lead(pairings, row, yes=yes)
     if row.status != "AUTHORIZED":
         raise PairingError(f"No account was paired: {row.error}")
     console.print(f"{row.name} ({row.telegram_id}) is paired as account {row.account_id}.", markup=False)
@@ -63,7 +65,7 @@ def login(
 def accounts(tenant: TenantOption, as_json: JsonOption = False) -> None:
     """The tenant's accounts: whether they can be read with, and what Telegram makes them wait for."""
     studio = open_studio(tenant)
-    found, waits = studio.accounts.all(), studio.accounts.waits()
+    found, waits, clock = studio.accounts.all(), studio.accounts.waits(), Clock.of(studio)
     if as_json:
         fields = ("id", "telegram_id", "name", "username", "status", "error", "created_at")
         print_json(
@@ -76,7 +78,7 @@ def accounts(tenant: TenantOption, as_json: JsonOption = False) -> None:
     elif found:
         rows = []
         for one in found:
-            held = [f"{w.method} until {w.not_before:%Y-%m-%d %H:%M} UTC" for w in waits if w.account_id == one.id]
+            held = [f"{w.method} until {clock.told(w.not_before)}" for w in waits if w.account_id == one.id]
             name = one.name + (f" @{one.username}" if one.username else "")
             rows.append([one.id, str(one.telegram_id), name, one.status, ", ".join(held), one.error or ""])
         print_table(["id", "#Telegram id", "name", "status", "waits", "error"], rows)
@@ -124,7 +126,7 @@ def keys_rotate() -> None:
         console.print(f"{secrets} secrets of webhooks likewise.")
 
 
-def _lead(desk: PairingDesk, catalog: Catalog, principal: Principal, row: Pairing, *, yes: bool) -> Pairing:
+def _lead(pairings: Pairings, row: Pairing, *, yes: bool) -> Pairing:
     """Show the pairing and ask what it needs until it has ended."""
     from pydantic import SecretStr
 
@@ -140,28 +142,23 @@ def _lead(desk: PairingDesk, catalog: Catalog, principal: Principal, row: Pairin
                 code = typer.prompt(
                     "Code that Telegram sent (empty: send it again)", default="", show_default=False, err=True
                 )
-                if code.strip():
-                    row = desk.submit_code(principal, row.id, SecretStr(code))
-                else:
-                    row = desk.resend_code(principal, row.id)
+                row = pairings.submit_code(row.id, SecretStr(code)) if code.strip() else pairings.resend_code(row.id)
             case "PASSWORD_NEEDED":
                 password = typer.prompt("Two-factor password", hide_input=True, err=True)
-                row = desk.submit_password(principal, row.id, SecretStr(password))
+                row = pairings.submit_password(row.id, SecretStr(password))
             case "CONFIRM_NEEDED":
                 answer = yes or typer.confirm(
                     f"{row.name} ({row.telegram_id}) has logged in. Pair this account?", err=True
                 )
-                row = (desk.confirm if answer else desk.decline)(principal, row.id)
+                row = (pairings.confirm if answer else pairings.decline)(row.id)
             case _:
-                row = _show_code(catalog, row)
+                row = _show_code(pairings, row)
     return row
 
 
-def _show_code(catalog: Catalog, row: Pairing) -> Pairing:
+def _show_code(pairings: Pairings, row: Pairing) -> Pairing:
     """Show the QR code, renewed as it is, while the pairing is PENDING."""
     from rich.live import Live
-
-    from tgstudio_dagster.catalog.accounts.pairings import get_pairing
 
     with Live(console=errors, auto_refresh=False, transient=True, vertical_overflow="visible") as live:
         shown = None
@@ -174,7 +171,7 @@ def _show_code(catalog: Catalog, row: Pairing) -> Pairing:
                 else:
                     errors.print(picture)
             time.sleep(_LOOK_SECONDS)
-            row = get_pairing(catalog, row.tenant, row.id)
+            row = pairings.get(row.id)
     return row
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +18,7 @@ from tgstudio_dagster.cli.materializing import (
     stale_ranges,
 )
 from tgstudio_dagster.cli.output import (
+    Clock,
     JsonOption,
     TenantOption,
     console,
@@ -27,6 +28,7 @@ from tgstudio_dagster.cli.output import (
     parse_day,
     print_json,
     print_table,
+    read_text,
     shorten,
 )
 from tgstudio_dagster.core.errors import SourceError
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 AccountOption = Annotated[
     str | None, typer.Option("--account", help="Id of the account that reads; default: the first active one.")
 ]
+
+_MOST_LINES = 20
 
 
 def subscribe(
@@ -102,7 +106,7 @@ def unsubscribe(
 def subscriptions(tenant: TenantOption, as_json: JsonOption = False) -> None:
     """The channels followed: status, how far they are read, what is asked for and waits."""
     studio = open_studio(tenant)
-    found, waiting = studio.follows.all(), studio.follows.requests()
+    found, waiting, clock = studio.follows.all(), studio.follows.requests(), Clock.of(studio)
     if as_json:
         fields = ("reference", "status", "error", "not_before", "created_at")
         print_json(
@@ -116,11 +120,12 @@ def subscriptions(tenant: TenantOption, as_json: JsonOption = False) -> None:
         console.print(f"Nothing followed yet: `tgstudio subscribe --tenant {tenant} @channel`.")
     if found:
         print_table(
-            ["id", "channel", "status", "", "#members", "read", "history", "error"], [_row(one) for one in found]
+            ["id", "channel", "status", "", "#members", clock.head("read"), "history", "error"],
+            [_row(one, clock) for one in found],
         )
     if waiting:
-        rows = [[one.reference, one.status, _when(one.not_before), shorten(one.error, 100)] for one in waiting]
-        print_table(["asked for", "status", "not before", "why"], rows)
+        rows = [[one.reference, one.status, _when(one.not_before, clock), shorten(one.error, 100)] for one in waiting]
+        print_table(["asked for", "status", clock.head("not before"), "why"], rows)
 
 
 def refresh(tenant: TenantOption) -> None:
@@ -140,6 +145,7 @@ def backfill(
     from tgstudio_dagster.catalog.follows.standings import standings
     from tgstudio_dagster.core.settings import settings
     from tgstudio_dagster.reader.decide.history import decide
+    from tgstudio_dagster.telegram.reading.completeness import missing
 
     studio = open_studio(tenant)
     if estimate:
@@ -156,13 +162,34 @@ def backfill(
         days = slices[0].days
         read_telegram(studio, days)
         materialize_ranges(studio, stale_ranges(studio.scope.lake))
-        console.print(f"{days.first} … {days.last}: read")
+        active = [view for view in studio.follows.all() if view.status == "active"]
+        wholly = not any(missing(view, max(days.first, earliest)) for view in active)
+        console.print(f"{days.first} … {days.last}: {'read' if wholly else 'not wholly read'}")
     fetch_files(studio)
     _tell_troubles(studio)
-    if any(standing.unfilled for standing in found):
-        console.print("It can't go on now. Run it again later, or leave it to the reader.")
-    else:
-        console.print("All history that was asked for is read.")
+    _tell_missing(studio, earliest)
+
+
+def _tell_missing(studio: Studio, earliest: date) -> None:
+    """Whether all history that was asked for is read; what is not, channel by channel, with the reason."""
+    from tgstudio_dagster.telegram.reading.completeness import missing
+
+    lost = {account.id: account.error for account in studio.accounts.all() if account.status in ("expired", "banned")}
+    views = [
+        replace(view, error=lost.get(view.account_id or "", view.error))
+        for view in studio.follows.all()
+        if view.status != "ended"
+    ]
+    waiting = [f"{one.reference}: not followed yet" for one in studio.follows.requests() if one.status == "queued"]
+    unread = [f"{view.title}: {why}" for view in views if (why := missing(view, earliest)) is not None] + waiting
+    if not unread:
+        console.print("All history that was asked for is read." if views else "Nothing is followed that could be read.")
+        return
+    for line in unread[:_MOST_LINES]:
+        errors.print(f"[yellow]not read[/] {escape(line)}", highlight=False, soft_wrap=True)
+    if len(unread) > _MOST_LINES:
+        errors.print(f"and {len(unread) - _MOST_LINES} more", highlight=False)
+    console.print("It can't go on now. Run it again later, or leave it to the reader.")
 
 
 def _references(
@@ -173,17 +200,18 @@ def _references(
 
     wanted = list(given)
     if file is not None:
-        try:
-            wanted += [str(one) for one in parse_list(file.read_text(encoding="utf-8-sig"))]
-        except (OSError, UnicodeDecodeError) as error:
-            raise SourceError(f"{file}: can't be read as text in UTF-8: {error}.") from error
+        wanted += [str(one) for one in parse_list(read_text(file))]
     if dialogs or folder is not None:
         import asyncio
 
         from tgstudio_dagster.telegram.reading.listing import list_dialogs
 
         with errors.status("asking for the account's channels"):
-            wanted += asyncio.run(list_dialogs(open_keys(studio), folder=folder, account_id=account))
+            listed = asyncio.run(list_dialogs(open_keys(studio), folder=folder, account_id=account))
+        if not listed:
+            where = "among its chats" if folder is None else f"in its folder {folder!r}"
+            raise SourceError(f"The account has no channel or supergroup {where}.")
+        wanted += listed
     if not wanted:
         raise SourceError(
             "Name a channel (@name, t.me/name, an invite or an id), or give --file, --dialogs or --folder."
@@ -198,34 +226,19 @@ def _tell_troubles(studio: Studio) -> None:
     last = tenant_read(studio.scope.catalog, studio.tenant.slug)
     if last.error is not None:
         errors.print(f"[yellow]note[/] {escape(last.error)}", highlight=False, soft_wrap=True)
+    clock = Clock.of(studio)
     for one in studio.accounts.waits(datetime.now(UTC)):
         errors.print(
-            f"[yellow]waits[/] {escape(one.account)}: {one.method} until {_when(one.not_before)} UTC, as Telegram asks",
+            f"[yellow]waits[/] {escape(one.account)}: {one.method} until {clock.told(one.not_before)}, as Telegram asks",
             highlight=False,
         )
 
 
 def _print_estimate(studio: Studio, *, as_json: bool) -> None:
-    import asyncio
+    from tgstudio_dagster.services.follows import together
 
-    from tgstudio_dagster.core.days import DayRange
-    from tgstudio_dagster.core.settings import settings
-    from tgstudio_dagster.telegram.reading.estimate import together
-    from tgstudio_dagster.telegram.reading.surveying import survey_tenant
-
-    keys = open_keys(studio)
-    days = DayRange(date.fromisoformat(settings().first_day), datetime.now(UTC).date())
     with errors.status("asking Telegram"):
-        found = asyncio.run(
-            survey_tenant(
-                keys.tenant,
-                catalog=keys.catalog,
-                vault=keys.vault,
-                settings=keys.settings,
-                days=days,
-                now=lambda: datetime.now(UTC),
-            )
-        )
+        found = studio.follows.estimate()
     total = together(found.values())
     titles = {one.channel_id: one.title for one in studio.follows.all()}
     if as_json:
@@ -241,14 +254,14 @@ def _print_estimate(studio: Studio, *, as_json: bool) -> None:
     console.print(f"Together {total.messages:,} messages, {total.requests:,} requests, {total.minutes:.1f} minutes.")
 
 
-def _row(one: SubscriptionView) -> list[str]:
+def _row(one: SubscriptionView, clock: Clock) -> list[str]:
     return [
         str(one.channel_id),
         one.title if one.username is None else f"{one.title} @{one.username}",
         one.status,
         one.visibility,
         "" if one.members is None else f"{one.members:,}",
-        _when(one.read_at),
+        _when(one.read_at, clock),
         _history(one),
         shorten(one.error, 80),
     ]
@@ -262,5 +275,5 @@ def _history(one: SubscriptionView) -> str:
     return f"from {wanted}" if done else f"from {wanted}: read to {one.filled_from}"
 
 
-def _when(moment: datetime | date | None) -> str:
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
+def _when(moment: datetime | None, clock: Clock) -> str:
+    return clock.text(moment, "%Y-%m-%d %H:%M")

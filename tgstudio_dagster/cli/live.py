@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tgstudio_dagster.cli.output import JsonOption, TenantOption, console, errors, open_studio, print_json
+from tgstudio_dagster.cli.output import Clock, JsonOption, TenantOption, console, errors, open_studio, print_json
 
 if TYPE_CHECKING:
     from tgstudio_dagster.telegram.live.listening import Notice
@@ -21,7 +21,7 @@ def listen(tenant: TenantOption) -> None:
 
     from tgstudio_dagster.catalog.accounts.accounts import list_accounts
     from tgstudio_dagster.catalog.database import Catalog
-    from tgstudio_dagster.catalog.people.tenants import get_tenant
+    from tgstudio_dagster.catalog.people.tenants import tenant_settings
     from tgstudio_dagster.core.errors import NotFoundError
     from tgstudio_dagster.core.settings import settings
     from tgstudio_dagster.lake.store import Lake
@@ -30,7 +30,7 @@ def listen(tenant: TenantOption) -> None:
     from tgstudio_dagster.reader.process import Reader
 
     catalog = Catalog.open(settings())
-    get_tenant(catalog, tenant)
+    clock = Clock(tenant_settings(catalog, tenant).zone)
     accounts = {account.id: account.name for account in list_accounts(catalog, tenant) if account.status == "active"}
     if not accounts:
         raise NotFoundError(
@@ -40,11 +40,18 @@ def listen(tenant: TenantOption) -> None:
         console.print("The reader listens for all tenants already; what it hears stands in its log.")
         return
 
-    def tell(notice: Notice) -> None:
-        _print_notice(notice, accounts.get(notice.account_id, notice.account_id))
+    left = set(accounts)
 
     async def until_stopped() -> None:
         stop = asyncio.Event()
+
+        def tell(notice: Notice) -> None:
+            _print_notice(notice, accounts.get(notice.account_id, notice.account_id), clock)
+            if notice.kind == "lost" and notice.channel is None:
+                left.discard(notice.account_id)
+                if not left:
+                    stop.set()
+
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         reader = Reader(
@@ -53,6 +60,8 @@ def listen(tenant: TenantOption) -> None:
         await reader.run_beside(stop)
 
     asyncio.run(until_stopped())
+    if not left:
+        raise NotFoundError(f"No account is left to listen with: `tgstudio login --tenant {tenant}` pairs it again.")
 
 
 def send(
@@ -102,12 +111,13 @@ def _print_draft(draft: Draft, key: str) -> None:
     errors.print(draft.text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _print_notice(notice: Notice, account: str) -> None:
-    from datetime import UTC, datetime
+def _print_notice(notice: Notice, account: str, clock: Clock) -> None:
+    from tgstudio_dagster.core.clock import utc_now
 
-    parts = [f"{datetime.now(UTC):%H:%M:%S}", account, notice.kind]
+    parts = [clock.told(utc_now(), "%H:%M:%S"), account, notice.kind]
     if notice.channel is not None:
-        parts.append(f"{notice.channel}: {', '.join(map(str, notice.msg_ids))}")
+        ids = ", ".join(map(str, notice.msg_ids))
+        parts.append(f"{notice.channel}: {ids}" if ids else notice.channel)
     if notice.detail is not None:
         parts.append(notice.detail)
     console.print("  ".join(parts), markup=False, highlight=False, soft_wrap=True)

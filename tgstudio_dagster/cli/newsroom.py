@@ -10,15 +10,16 @@ import typer
 from rich.text import Text
 
 from tgstudio_dagster.cli.output import (
+    Clock,
     IdsOption,
     JsonOption,
     TenantOption,
     console,
-    moment_text,
     open_studio,
     print_json,
     print_rows,
     print_table,
+    read_text,
     shorten,
 )
 
@@ -79,11 +80,12 @@ def packages(
     if ids:
         print("\n".join(found["package_id"]))
         return
+    clock = Clock.of(studio)
     print_rows(
         found,
         {
             "package": lambda row: row["package_id"],
-            "post at (UTC)": lambda row: moment_text(row["post_time"]),
+            clock.head("post at"): lambda row: clock.text(row["post_time"]),
             "#characters": lambda row: str(len(row["text"])),
             "limits": lambda row: "ok" if all(check["passed"] for check in row["checks"]) else Text("broken", "red"),
             "image": lambda row: "yes" if row["image_uri"] else "no",
@@ -108,7 +110,7 @@ def edit(
 ) -> None:
     """Keep your own version of a package: what is listed and exported from then on."""
     studio = open_studio(tenant)
-    whole = text.read_text(encoding="utf-8") if text is not None else studio.packages.get(package).text
+    whole = read_text(text) if text is not None else studio.packages.get(package).text
     tags = None if hashtags is None else [tag for tag in hashtags.split(",") if tag.strip()]
     edited = studio.packages.edit(package, whole, tags, image, now=datetime.now(UTC))
     shown = edited.preview

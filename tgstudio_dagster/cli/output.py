@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -36,7 +39,30 @@ WHOLE = {"link", "id", "order", "package", "date"}
 console = HarmlessConsole(width=None if sys.stdout.isatty() else 180)
 errors = HarmlessConsole(stderr=True)
 
-TenantOption = Annotated[str, typer.Option("--tenant", "-t", help="The tenant's slug.")]
+
+def only_tenant() -> str:
+    """The tenant where there is one only. Raises SettingsError that names them where there are several, or says how to add
+    the first."""
+    from tgstudio_dagster.catalog.database import Catalog
+    from tgstudio_dagster.catalog.people.tenants import list_tenants
+    from tgstudio_dagster.core.errors import SettingsError
+    from tgstudio_dagster.core.settings import settings
+
+    slugs = [tenant.slug for tenant in list_tenants(Catalog.open(settings()))]
+    if len(slugs) == 1:
+        return slugs[0]
+    if not slugs:
+        raise SettingsError("--tenant: there is no tenant yet; `tgstudio tenant add NAME` makes one.")
+    raise SettingsError(f"--tenant: name one of {', '.join(slugs)}, or set TGSTUDIO_TENANT.")
+
+
+TenantOption = Annotated[
+    str,
+    typer.Option(
+        "--tenant", "-t", envvar="TGSTUDIO_TENANT", default_factory=only_tenant, show_default="the only one",
+        help="The tenant's slug.",
+    ),
+]  # fmt: skip
 IdsOption = Annotated[bool, typer.Option("--ids", help="Print ids only, one a line.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -62,6 +88,30 @@ def parse_moment(value: str | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+@dataclass(frozen=True)
+class Clock:
+    """Times as a tenant reads them: in its zone, which a table's head or the text itself names."""
+
+    zone: ZoneInfo
+
+    @classmethod
+    def of(cls, studio: Studio) -> Clock:
+        """In the zone of the studio's tenant."""
+        return cls(studio.scope.settings().zone)
+
+    def text(self, moment: datetime | None, form: str = "%d.%m %H:%M") -> str:
+        """The time without its zone; empty for None."""
+        return "" if moment is None else f"{moment.astimezone(self.zone):{form}}"
+
+    def told(self, moment: datetime, form: str = "%Y-%m-%d %H:%M") -> str:
+        """The time and its zone."""
+        return f"{self.text(moment, form)} {self.zone.key}"
+
+    def head(self, name: str) -> str:
+        """The head of a column of times."""
+        return f"{name} ({self.zone.key})"
+
+
 def open_studio(tenant: str) -> Studio:
     """The studio of a tenant, for the operator at this machine's command line."""
     from tgstudio_dagster.catalog.database import Catalog
@@ -83,6 +133,18 @@ def open_keys(studio: Studio) -> Keys:
     from tgstudio_dagster.telegram.accounts.session import Keys
 
     return Keys(studio.tenant.slug, studio.scope.catalog, Vault.from_environment(os.environ), telegram_settings())
+
+
+def read_text(path: Path) -> str:
+    """What a text file that somebody named holds. Raises SourceError that says why it can't be read."""
+    from tgstudio_dagster.core.errors import SourceError
+
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path}: is no text in UTF-8; save it as such.") from error
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}. Name a text file.") from error
 
 
 def print_json(value: object) -> None:
@@ -115,7 +177,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str | Text]], *,
     for header in headers:
         number = header.startswith("#")
         # Links and ids are for copying: they stay whole, the text beside them folds.
-        whole = number or header in WHOLE
+        whole = number or header.partition(" (")[0] in WHOLE
         table.add_column(header.lstrip("#"), justify="right" if number else "left", overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(_harmless(cell) for cell in row))

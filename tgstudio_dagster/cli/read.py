@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tgstudio_dagster.cli.output import (
+    Clock,
     IdsOption,
     JsonOption,
     TenantOption,
     console,
-    moment_text,
     open_studio,
     parse_day,
     parse_moment,
@@ -51,7 +51,8 @@ def feed(
     as_json: JsonOption = False,
 ) -> None:
     """Posts, newest first."""
-    found = open_studio(tenant).posts.rows(
+    studio = open_studio(tenant)
+    found = studio.posts.rows(
         first=parse_day(first),
         last=parse_day(last),
         channels=channel or (),
@@ -60,10 +61,11 @@ def feed(
         words=word or (),
         limit=limit,
     )
+    clock = Clock.of(studio)
     print_rows(
         found,
         {
-            "date": lambda row: moment_text(row["date"]),
+            clock.head("date"): lambda row: clock.text(row["date"]),
             "channel": lambda row: row["channel"] or row["channel_title"],
             "type": lambda row: row["type"],
             "#views": lambda row: _number(row["views"]),
@@ -125,6 +127,7 @@ def topics(
 ) -> None:
     """Topics, largest first; or the posts of one; or which of them split or merged."""
     studio, moment = open_studio(tenant), parse_moment(as_of)
+    clock = Clock.of(studio)
     if (topic is not None) + changes + (moment is not None) > 1:
         raise typer.BadParameter("give a topic's id, --changes or --as-of: one of them")
     if changes:
@@ -135,7 +138,7 @@ def topics(
         print_rows(
             studio.topics.posts(topic, day=parse_day(day)),
             {
-                "date": lambda row: moment_text(row["date"]),
+                clock.head("date"): lambda row: clock.text(row["date"]),
                 "channel": lambda row: row["channel"] or row["channel_title"],
                 "#similarity": lambda row: f"{row['similarity']:.2f}",
                 "text": lambda row: shorten(row["text"], 110),
@@ -158,7 +161,7 @@ def topics(
             "title": lambda row: shorten(row["title"], 80),
             "#posts": lambda row: str(row["messages"]),
             "#channels": lambda row: str(row["channels"]),
-            "last": lambda row: moment_text(row["last_seen"]),
+            clock.head("last"): lambda row: clock.text(row["last_seen"]),
             "keywords": lambda row: ", ".join(row["keywords"][:6]),
         },
         as_json=as_json,

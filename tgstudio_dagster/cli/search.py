@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from tgstudio_dagster.cli.output import (
+    Clock,
     JsonOption,
     TenantOption,
     console,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 MARK = "bold yellow"
 DAYS_NAMED = 5
 NOTHING = {
-    "words": "No post holds all of it. Leave a word out, widen the filters, or try --by meaning.",
+    "words": "No post holds all of it. Leave a word out, widen the filters, or try related words: --by meaning.",
     "meaning": "No post holds any of these words. Name the matter as the posts would, or widen the filters.",
 }
 
@@ -36,7 +37,8 @@ def search(
         str, typer.Argument(help='Words that all must be there, "a phrase", begin*, -without. Forms of a word are one.')
     ],
     by: Annotated[
-        Literal["words", "meaning"], typer.Option("--by", help="meaning: any of the words, and related ones.")
+        Literal["words", "meaning"],
+        typer.Option("--by", help="meaning: with a sentence model what is near, else related words."),
     ] = "words",
     first: Annotated[str | None, typer.Option("--from", help="First day (UTC).")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day (UTC).")] = None,
@@ -49,30 +51,37 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Posts of the whole history that hold what is asked for, best first. Before a query with -word write `--`."""
-    page = open_studio(tenant).posts.search(
-        query,
-        by=by,
-        first=parse_day(first),
-        last=parse_day(last),
-        channels=channel or (),
-        langs=lang or (),
-        comments=comments,
-        deleted=deleted,
-        limit=limit,
-        cursor=cursor,
+    studio = open_studio(tenant)
+    page, clock = (
+        studio.posts.search(
+            query,
+            by=by,
+            first=parse_day(first),
+            last=parse_day(last),
+            channels=channel or (),
+            langs=lang or (),
+            comments=comments,
+            deleted=deleted,
+            limit=limit,
+            cursor=cursor,
+        ),
+        Clock.of(studio),
     )
     if as_json:
         print_json(page.as_json())
         return
     if page.hits:
         rows: list[list[str | Text]] = [
-            [f"{hit.date:%d.%m.%Y %H:%M}", hit.channel or hit.channel_title, _marked(hit), hit.url] for hit in page.hits
+            [clock.text(hit.date, "%d.%m.%Y %H:%M"), hit.channel or hit.channel_title, _marked(hit), hit.url]
+            for hit in page.hits
         ]
-        print_table(["date", "channel", "text", "link"], rows)
+        print_table([clock.head("date"), "channel", "text", "link"], rows)
     else:
         console.print(NOTHING[by])
     if page.related:
-        console.print(f"Also searched for: {', '.join(page.related)}", highlight=False, markup=False)
+        console.print(
+            f"Related words (no sentence model is set): {', '.join(page.related)}", highlight=False, markup=False
+        )
     if by == "words" and page.hits:
         console.print(f"{page.total:,} posts in all.".replace(",", " "), highlight=False)
     if page.cursor:

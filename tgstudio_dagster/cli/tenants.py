@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 
 tenant_app = typer.Typer(help="Tenants: add, list, settings, plan, capability, delete.", no_args_is_help=True)
-user_app = typer.Typer(help="Users: add, password.", no_args_is_help=True)
+user_app = typer.Typer(help="Users: add, password, totp, disable, enable, remove.", no_args_is_help=True)
 
 
 @tenant_app.command("add")
@@ -121,15 +121,42 @@ def tenant_capability(
 @tenant_app.command("delete")
 def tenant_delete(
     slug: Annotated[str, typer.Argument(help="The tenant.")],
+    erase: Annotated[
+        bool, typer.Option("--erase", help="Erase all that is kept of it, log its accounts out, and show the proof.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Close a tenant. Its slug is never used again; its lake stays until you remove it."""
+    """Close a tenant. Its slug is never used again; what is kept of it stays, unless you --erase it."""
     from tgstudio_dagster.catalog.people.tenants import delete_tenant
 
     if not yes:
-        typer.confirm(f"Close tenant {slug}?", abort=True)
+        typer.confirm(f"{'Erase' if erase else 'Close'} tenant {slug}?", abort=True)
+    if erase:
+        _erase(slug)
+        return
     delete_tenant(_catalog(), slug)
     console.print(f"tenant [bold]{slug}[/] closed")
+
+
+def _erase(slug: str) -> None:
+    import os
+
+    from tgstudio_dagster.catalog.accounts.vault import Vault
+    from tgstudio_dagster.core.settings import settings, telegram_settings
+    from tgstudio_dagster.operate.erase import erase_tenant
+
+    done = erase_tenant(settings(), telegram_settings(), slug, open_vault=lambda: Vault.from_environment(os.environ))
+    for line in done.accounts:
+        console.print(line, highlight=False, markup=False)
+    names = list(dict.fromkeys((*done.erased, *done.left)))
+    print_table(
+        ["what", "erased", "left"],
+        [[name, str(done.erased.get(name, 0)), str(done.left.get(name, 0))] for name in names],
+    )
+    if done.left:
+        console.print("Something is left; run it again when nothing of the tenant is at work.")
+        raise typer.Exit(1)
+    console.print(f"tenant [bold]{slug}[/] erased; nothing is left but its slug. The audit log has these figures.")
 
 
 @user_app.command("add")
@@ -148,7 +175,7 @@ def user_add(
     from tgstudio_dagster.catalog.people.tenants import add_member, add_user, get_tenant
     from tgstudio_dagster.core.errors import ConflictError
     from tgstudio_dagster.core.settings import settings
-    from tgstudio_dagster.web.auth.local import LocalAccounts, new_password
+    from tgstudio_dagster.services.local_accounts import LocalAccounts, new_password
 
     if operator == (tenant is not None):
         raise typer.BadParameter("give a --tenant, or --operator for all of them")
@@ -167,7 +194,8 @@ def user_add(
             )
         password = new_password()
         accounts.put(login, name, password, operator=operator)
-        user = local_user(catalog, login, name, is_operator=operator)
+        known_as = accounts.hashes()[login]
+        user = local_user(catalog, login, name, is_operator=operator, account_hash=known_as)
         console.print(
             f"login {login}, password, shown this once: [bold]{password.get_secret_value()}[/]", highlight=False
         )
@@ -183,20 +211,22 @@ def user_password(
     login: Annotated[str, typer.Argument(help="The local login, for example operator.")],
     ask: Annotated[bool, typer.Option("--ask", help="Type it, instead of having one made.")] = False,
 ) -> None:
-    """Set a local login's password, and end the sessions it has open. Without --ask a random one is shown, once."""
+    """Set a local login's password, and end the sessions and keys of its user. Without --ask a random one is shown, once."""
     from pydantic import SecretStr
 
-    from tgstudio_dagster.catalog.people.logins import end_sessions_of, local_user
+    from tgstudio_dagster.catalog.people.departures import changed_account
+    from tgstudio_dagster.catalog.people.logins import local_user
     from tgstudio_dagster.core.clock import utc_now
     from tgstudio_dagster.core.settings import settings
-    from tgstudio_dagster.web.auth.local import LocalAccounts, new_password
+    from tgstudio_dagster.services.local_accounts import LocalAccounts, new_password
 
     typed = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if ask else None
     password = new_password() if typed is None else SecretStr(typed)
-    account = LocalAccounts(settings()).reset(login, password)
+    accounts = LocalAccounts(settings())
+    account = accounts.reset(login, password)
     catalog = _catalog()
     user = local_user(catalog, account.login, account.name, is_operator=account.is_operator)
-    end_sessions_of(catalog, user.id, utc_now())
+    changed_account(catalog, user.id, accounts.hashes()[login], utc_now(), is_operator=account.is_operator)
     if typed is None:
         console.print(
             f"login {login}, password, shown this once: [bold]{password.get_secret_value()}[/]", highlight=False

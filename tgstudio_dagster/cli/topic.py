@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tgstudio_dagster.cli.output import (
+    Clock,
     JsonOption,
     TenantOption,
     console,
     errors,
-    moment_text,
     open_studio,
     parse_day,
     print_json,
@@ -50,7 +50,8 @@ def topic(
     as_json: JsonOption = False,
 ) -> None:
     """One topic: when and by whom it was told, its posts with repeats folded, what split off or merged."""
-    page = open_studio(tenant).topics.get(topic_id, day=parse_day(day))
+    studio = open_studio(tenant)
+    page, clock = studio.topics.get(topic_id, day=parse_day(day)), Clock.of(studio)
     (row,) = page.topic.to_dicts()
     if as_json:
         print_json(
@@ -63,7 +64,7 @@ def topic(
         )
         return
     console.print(row["title"], style="bold", markup=False, highlight=False)
-    seen = f"{moment_text(row['first_seen'])} … {moment_text(row['last_seen'])} UTC"
+    seen = f"{clock.text(row['first_seen'])} … {clock.told(row['last_seen'], '%d.%m %H:%M')}"
     languages = ", ".join(row["langs"] or [row["lang"]])
     for line in (
         f"{row['messages']} posts of {row['channels']} channels, {seen}; {languages}; story {row['story_id']}",
@@ -71,12 +72,12 @@ def topic(
         f"representative: {shorten(row['text'], 110)} {row['url'] or ''}",
     ):
         console.print(line, markup=False, highlight=False)
-    _print_timeline(page.timeline)
+    _print_timeline(page.timeline, clock)
     print_table(
-        ["date", "channel", "#similarity", "#repeats", "text", "link"],
+        [clock.head("date"), "channel", "#similarity", "#repeats", "text", "link"],
         [
             [
-                moment_text(post["date"]),
+                clock.text(post["date"]),
                 post["channel"] or post["channel_title"],
                 f"{post['similarity']:.2f}",
                 str(len(post["repeats"]) or "–"),
@@ -101,15 +102,16 @@ def known_then(studio: Studio, moment: datetime, day: str | None, *, quiet: bool
 
     if day is not None:
         raise typer.BadParameter("give --day or --as-of: the day of --as-of is its own")
-    with errors.status(f"going back to {moment:%Y-%m-%d %H:%M} UTC"):
+    clock = Clock.of(studio)
+    with errors.status(f"going back to {clock.told(moment)}"):
         then = known_at(studio.scope.lake, moment, studio.settings.get().ranking)
     if not quiet:
-        told = f"as known at {moment:%Y-%m-%d %H:%M} UTC; the newest observation was of {then.as_of:%Y-%m-%d %H:%M}"
+        told = f"as known at {clock.told(moment)}; the newest observation was of {clock.text(then.as_of, '%Y-%m-%d %H:%M')}"
         console.print(told, markup=False, highlight=False)
     return then
 
 
-def _print_timeline(timeline: pl.DataFrame) -> None:
+def _print_timeline(timeline: pl.DataFrame, clock: Clock) -> None:
     rows = timeline.to_dicts()
     if not rows:
         return
@@ -127,6 +129,6 @@ def _print_timeline(timeline: pl.DataFrame) -> None:
     ordered = sorted(counts, key=lambda channel: (-sum(counts[channel]), names[channel]))
     each = "an hour" if step == 1 else f"{step} hours"
     print_table(
-        ["channel", "#posts", f"from {moment_text(first)} UTC, {each} each"],
+        ["channel", "#posts", f"from {clock.told(first, '%d.%m %H:%M')}, {each} each"],
         [[names[channel], str(sum(counts[channel])), sparkline(counts[channel], most)] for channel in ordered],
     )

@@ -57,6 +57,10 @@ def import_(
             "--time-zone", help="Of local times in exports of before 2021, as Europe/Moscow; default: the tenant's."
         ),
     ] = None,
+    chats: Annotated[
+        Literal["channels", "all"],
+        typer.Option("--chats", help="all: basic groups and private chats of a Desktop export too."),
+    ] = "channels",
     again: Annotated[bool, typer.Option("--again", help="Import a file that was imported before.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -104,6 +108,7 @@ def import_(
             now=datetime.now(UTC),
             again=again,
             time_zone=time_zone,
+            chats=chats,
         )
     if as_json:
         print_json(asdict(summary))

@@ -17,7 +17,8 @@ class Action:
 
     `scope` is what a program's key needs, None: no key may; `anybody` needs no scope, only to be signed in. `what` ends the
     refusal "a viewer may read, not …", `refusal` replaces it. `confirmed` are the doors that ask first. `quotas` are limits
-    of the plan. `turn`: it reads so much of the lake that few may do it at a time.
+    of the plan. `turn`: it reads so much of the lake that few may do it at a time. `recent`: a session must have
+    signed in within the last minutes (services/scope.py).
     """
 
     name: str
@@ -29,6 +30,7 @@ class Action:
     confirmed: tuple[Door, ...] = ()
     quotas: tuple[str, ...] = ()
     turn: bool = False
+    recent: bool = False
     routes: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     pages: tuple[str, ...] = ()

@@ -5,22 +5,34 @@ Only exception classes belong here. Every message names the field, file or objec
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, Self
 
 
 class TGStudioError(Exception):
     """Base of every error that a user may see; the CLI prints its message and exits with 1.
 
     `field` names what was wrong where one thing was: a field of a request, a parameter, a setting. It begins the message.
+
+    The message is in English, for terminals, logs and programs. `code` (`text.too_long`) and `params` say the same to the
+    pages, which have a sentence for it in the language of whoever looks (streamlit_app/i18n/*/errors.yaml).
     """
 
     field: str | None = None
+    code: str | None = None
+    params: Mapping[str, str | int | datetime] = MappingProxyType({})
 
     def __init__(self, message: str = "", *, field: str | None = None) -> None:
         super().__init__(message if field is None else f"{field}: {message}")
         if field is not None:
             self.field = field
+
+    def coded(self, code: str, **params: str | int | datetime) -> Self:
+        """The same error, with its code and what its sentence names."""
+        self.code, self.params = code, params
+        return self
 
 
 class SettingsError(TGStudioError):
@@ -33,10 +45,10 @@ class FieldError(SettingsError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message, field=field)
 
-    def __reduce__(self) -> tuple[type[FieldError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[FieldError], tuple[str, str], dict[str, object]]:
         """So that it is the same error in another process, though it is made of two arguments and keeps one."""
         field = self.field or ""
-        return type(self), (field, str(self).removeprefix(f"{field}: "))
+        return type(self), (field, str(self).removeprefix(f"{field}: ")), self.__dict__
 
 
 class NotFoundError(TGStudioError):
@@ -99,6 +111,10 @@ class ForbiddenError(TGStudioError):
     """Who asks is known, and may not: their role, their key's scope, or where they ask from does not allow it."""
 
 
+class RecentSignInError(ForbiddenError):
+    """What was asked for opens a door, and the session signed in too long ago: the person signs in again first."""
+
+
 class QuotaError(TGStudioError):
     """A limit of a minute or a day is used up until `until`; `name` is the limit's."""
 
@@ -152,6 +168,10 @@ class FloodError(TelegramError):
 
 class ChannelLostError(TelegramError):
     """The account does not see the channel (any more): it is private, banned, gone, or never was."""
+
+
+class ApprovalNeededError(TelegramError):
+    """The account has asked to join, and the channel's admins have not let it in yet; time mends it, or they say no."""
 
 
 class AuthorityLostError(TelegramError):

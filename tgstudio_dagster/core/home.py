@@ -10,6 +10,7 @@ import yaml
 
 from tgstudio_dagster.core.errors import FieldError
 from tgstudio_dagster.core.half_made import drop_half_made
+from tgstudio_dagster.core.private import make_private
 from tgstudio_dagster.core.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -25,6 +26,7 @@ def prepare_home(settings: Settings) -> Path:
     source = PROJECT / "dagster.yaml"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        make_private(settings.home.resolve())
         config: dict[str, Any] = yaml.safe_load(source.read_text())
         config |= _storage(settings, folder)
         text = yaml.safe_dump(config, sort_keys=False)

@@ -211,7 +211,7 @@ class S3Objects:
 
     def list(self, folder: str) -> dict[str, float]:
         with _explained(f"list {self.url(folder)}"):
-            entries = self._fs.find(f"{self.root}/{folder}/", detail=True)
+            entries = self._fs.find(f"{self.root}/{folder}/" if folder else f"{self.root}/", detail=True)
         return {
             name.removeprefix(f"{self.root}/"): entry["LastModified"].timestamp()
             for name, entry in sorted(entries.items())

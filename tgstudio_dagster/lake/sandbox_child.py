@@ -44,7 +44,12 @@ def _answer(request: dict[str, Any]) -> bytes:
     lake = Lake(request["root"], s3=S3Options(**request["s3"]) if request["s3"] else None).tenant(request["tenant"])
     try:
         rows = run_query(
-            lake, request["sql"], max_rows=request["rows"], timeout=request["seconds"], hidden=request["hidden"]
+            lake,
+            request["sql"],
+            max_rows=request["rows"],
+            timeout=request["seconds"],
+            hidden=request["hidden"],
+            cut=request["cut"],
         )
         return b"A" + _packed(rows, request["size"], request["values"])
     except QueryError as error:

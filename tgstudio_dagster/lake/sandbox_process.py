@@ -71,6 +71,7 @@ def run_sql(
     memory: int = MEMORY,
     size: int = SIZE,
     hidden: Collection[str] = frozenset(),
+    cut: bool = False,
 ) -> pl.DataFrame:
     """As `sandbox.run_query`, in a process that is ended when its time is up or its memory is.
 
@@ -100,6 +101,7 @@ def run_sql(
         "size": size,
         "values": VALUES,
         "hidden": sorted(hidden),
+        "cut": cut,
     }
     names = ENVIRONMENT | (_AWS_CHAIN if s3 is not None and s3.access_key_id is None else frozenset())
     with tempfile.TemporaryFile() as question:

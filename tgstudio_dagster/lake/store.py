@@ -102,6 +102,18 @@ class Lake:
         paths = [*self.objects.list(layout.LANDINGS), *self.objects.list(layout.FETCHED)]
         return {layout.tenant_of(path) for path in paths}
 
+    def objects_of(self, tenant: str) -> list[str]:
+        """The paths of everything the lake holds of a tenant: tables, landings, files, uploads, bundles."""
+        mark = f"/tenant={layout.check_tenant(tenant)}/"
+        return [path for path in self.objects.list("") if mark in f"/{path}"]
+
+    def erase(self, tenant: str) -> int:
+        """Delete everything of a tenant; returns how many objects that were."""
+        paths = self.objects_of(tenant)
+        for path in paths:
+            self.objects.delete(path)
+        return len(paths)
+
     def tenant(self, tenant: str) -> TenantLake:
         """The tenant's part; raises LakeError for what is no slug."""
         return TenantLake(self.objects, layout.check_tenant(tenant), self.cache)

@@ -12,10 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tgstudio_dagster.catalog.people.refusals import ADDRESS, KEY
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.core.errors import SignInError, TGStudioError
+from tgstudio_dagster.core.errors import ForbiddenError, SignInError, TGStudioError
 from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.web import problems
+from tgstudio_dagster.web.refusing import address_block, refused
 from tgstudio_dagster.web.who import Visitor, of_key
 
 _WRONG_KEYS = 20
@@ -73,6 +75,10 @@ def visitor_of(platform: Platform, request: Any) -> Visitor:
     agent = request.headers.get("user-agent", "")
     try:
         return of_key(platform, secret.strip(), utc_now(), ip=ip, user_agent=agent, calls=None)
-    except SignInError:
-        platform.limiter.take("wrong_keys", ip, _WRONG_KEYS)
+    except SignInError as error:
+        refused(platform, KEY, subject=secret.strip()[:10], ip=ip, error=error)
+        platform.limiter.take("wrong_keys", address_block(ip), _WRONG_KEYS)
+        raise
+    except ForbiddenError as error:
+        refused(platform, ADDRESS, subject=secret.strip()[:10], ip=ip, error=error)
         raise

@@ -69,7 +69,7 @@ class Call:
     @cached_property
     def studio(self) -> Studio:
         """What the key may do with all that the tenant has."""
-        return self.platform.studio(self.principal, self.visitor.scopes)
+        return self.platform.studio(self.principal, self.visitor.scopes, self.visitor.credential)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tgstudio_dagster.core.errors import NewsroomError
+from tgstudio_dagster.core.letters import HASHTAG_LETTER, is_hashtag
 from tgstudio_dagster.newsroom.fit import clean
 from tgstudio_dagster.newsroom.platforms import Platform
 from tgstudio_dagster.newsroom.preview import preview
@@ -18,7 +19,8 @@ from tgstudio_dagster.newsroom.records.editor_result import EditorResult
 from tgstudio_dagster.newsroom.records.image import Image
 from tgstudio_dagster.newsroom.records.package import Package
 
-_TAG_LINE = re.compile(r"(?:\A|\n)[ \t]*#\w+(?:[ \t]+#\w+)*[ \t]*\Z")
+_TAG_LINE = re.compile(rf"(?:\A|\n)[ \t]*#{HASHTAG_LETTER}+(?:[ \t]+#{HASHTAG_LETTER}+)*[ \t]*\Z")
+_TAG = re.compile(rf"#({HASHTAG_LETTER}+)")
 
 
 class Version(Protocol):
@@ -40,7 +42,7 @@ class Version(Protocol):
 def hashtags_of(text: str) -> list[str]:
     """The hashtags of the text's last line, where it is one of hashtags only; without #."""
     line = _TAG_LINE.search(text.rstrip())
-    return [] if line is None else list(dict.fromkeys(re.findall(r"#(\w+)", line.group())))
+    return [] if line is None else list(dict.fromkeys(_TAG.findall(line.group())))
 
 
 def with_hashtags(text: str, hashtags: Sequence[str]) -> str:
@@ -66,19 +68,30 @@ def check_version(
     if image is not None:
         chosen = next((candidate for candidate in images if candidate.n == image), None)
         if chosen is None:
-            raise NewsroomError(f"the order has no image {image}; it has {_listed(images)}.", field="image")
+            raise NewsroomError(f"the order has no image {image}; it has {_listed(images)}.", field="image").coded(
+                "image.unknown", image=image + 1
+            )
         if refused := image_refused(chosen, target):
-            raise NewsroomError(f"{target.title} can't take image {image}: {refused}.", field="image")
+            raise NewsroomError(f"{target.title} can't take image {image}: {refused}.", field="image").coded(
+                "image.refused", image=image + 1, platform=target.title
+            )
     shown = preview(text, target, with_image=with_image or image is not None)
     if not shown.fits:
         what = "is empty" if shown.count == 0 else f"has {shown.count} of {shown.limit} {shown.unit}"
-        raise NewsroomError(f"{what}; {target.title} takes 1 to {shown.limit}.", field="text")
-    if bad := next((tag for tag in hashtags if not tag.isidentifier()), None):
-        raise NewsroomError(f"{bad!r} is none; write letters, digits and _ only, not a digit first.", field="hashtags")
+        raise NewsroomError(f"{what}; {target.title} takes 1 to {shown.limit}.", field="text").coded(
+            "text.empty" if shown.count == 0 else "text.too_long",
+            count=shown.count,
+            limit=shown.limit,
+            platform=target.title,
+        )
+    if bad := next((tag for tag in hashtags if not is_hashtag(tag)), None):
+        raise NewsroomError(
+            f"{bad!r} is none; write letters, digits and _ only, not a digit first.", field="hashtags"
+        ).coded("hashtag.wrong", hashtag=bad)
     if target.hashtag_limit is not None and len(hashtags) > target.hashtag_limit:
         raise NewsroomError(
             f"{len(hashtags)} are given; {target.title} takes at most {target.hashtag_limit}.", field="hashtags"
-        )
+        ).coded("hashtag.too_many", count=len(hashtags), limit=target.hashtag_limit, platform=target.title)
 
 
 def image_refused(image: Image, target: Platform) -> str | None:

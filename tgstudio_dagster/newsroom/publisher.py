@@ -15,6 +15,7 @@ import polars as pl
 from tgstudio_dagster.ai.protocols import Moderator
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.core.errors import NewsroomError
+from tgstudio_dagster.core.letters import is_hashtag
 from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.newsroom.fit import clean, fit
 from tgstudio_dagster.newsroom.moderation import OK, judged, judged_by_words
@@ -112,7 +113,7 @@ def choose_image(images: Sequence[Image], target: Platform) -> Image | None:
 
 def choose_hashtags(candidates: Sequence[str], target: Platform) -> list[str]:
     """As many of the candidates, in order, as suit the platform; without #."""
-    usable = [tag for tag in (clean(tag).lstrip("#") for tag in candidates) if tag.isidentifier()]
+    usable = [tag for tag in (clean(tag).lstrip("#") for tag in candidates) if is_hashtag(tag)]
     return list(dict.fromkeys(usable))[: target.hashtags]
 
 

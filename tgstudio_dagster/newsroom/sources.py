@@ -11,6 +11,7 @@ from datetime import date, datetime
 import polars as pl
 
 from tgstudio_dagster.core.errors import NotFoundError
+from tgstudio_dagster.core.vocabulary import LANGUAGES, Language
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables.posts import MESSAGE_STATS, MESSAGE_VERSIONS, MESSAGES
 from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES, TOPICS
@@ -65,7 +66,9 @@ def read_topic(lake: TenantLake, topic_id: str, day: date) -> TopicSource:
     representative = (pl.col("channel_id") == topic["channel_id"]) & (pl.col("msg_id") == topic["msg_id"])
     source = _source(lake, Subject(topic_id, tuple(topic["keywords"] or ())), members, ~representative, day)
     if source.messages.is_empty():
-        raise NotFoundError(f"topic {topic_id}: every post of it has been deleted since. Choose another topic.")
+        raise NotFoundError(f"topic {topic_id}: every post of it has been deleted since. Choose another topic.").coded(
+            "topic.deleted"
+        )
     return source
 
 
@@ -86,6 +89,32 @@ def read_chosen(lake: TenantLake, messages: Sequence[tuple[int, int]], day: date
     if source.messages.is_empty():
         raise NotFoundError("every one of them has been deleted since. Choose others.", field="messages")
     return source
+
+
+def source_language(
+    lake: TenantLake,
+    day: date,
+    *,
+    topic_id: str | None,
+    messages: Sequence[tuple[int, int]] | None,
+    otherwise: Language,
+) -> Language:
+    """The language to write in where none is asked for: the topic's, or the one most of the posts have; `otherwise` where
+    that is none we write in, or not known."""
+    if topic_id is not None:
+        spoken = lake.read(TOPICS, days=[day], columns=["lang"], where=[pl.col("topic_id") == topic_id])
+    else:
+        keys = _keys(messages or ())
+        channels = [pl.col("channel_id").is_in(keys["channel_id"].unique().to_list())]
+        posts = lake.read(MESSAGES, days=window_days(day), columns=[*KEY, "lang"], where=channels)
+        spoken = posts.join(keys, on=KEY, how="semi")
+    known = spoken.drop_nulls("lang").group_by("lang").len().sort("len", "lang", descending=[True, False])["lang"]
+    return written_language(known[0] if known.len() else None, otherwise)
+
+
+def written_language(lang: str | None, otherwise: Language) -> Language:
+    """This language where it is one that texts are written in, else the other one."""
+    return next((language for language in LANGUAGES if language == lang), otherwise)
 
 
 def missing_posts(lake: TenantLake, messages: Sequence[tuple[int, int]], day: date) -> list[tuple[int, int]]:

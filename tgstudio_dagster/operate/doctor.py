@@ -15,13 +15,17 @@ from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog, without_password
 from tgstudio_dagster.catalog.people.tenants import list_tenants
 from tgstudio_dagster.core.errors import SettingsError, TGStudioError
+from tgstudio_dagster.core.private import open_entries
 from tgstudio_dagster.core.settings import Settings, telegram_settings, web_settings
+from tgstudio_dagster.core.settings.machine import DAGSTER_PATH
+from tgstudio_dagster.core.sockets import is_socket_taken
 from tgstudio_dagster.lake.freshness import stale_days
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.posts import CHANNEL_LINES, MESSAGES
+from tgstudio_dagster.operate.standing import ports_of_up
+from tgstudio_dagster.services.local_accounts import LocalAccounts
 from tgstudio_dagster.topics.footers import LEARNT_DAYS, add_counts, repeated
 from tgstudio_dagster.topics.sentence import DEFAULT, DEFAULT_MODEL, LEXICAL
-from tgstudio_dagster.web.auth.local import LocalAccounts
 
 LOW_DISK = 2 * 2**30
 
@@ -49,7 +53,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings.append(_telegram())
     for tenant in tenants:
         findings += [_tenant(settings, tenant), *_lines(settings, tenant), *_accounts(catalog, tenant)]
-    return [*findings, _model(settings), _port(settings), *_web(settings), *_extras()]
+    return [*findings, _model(settings), _dagster(settings), *_web(settings), *_extras()]
 
 
 def _home(settings: Settings) -> Finding:
@@ -59,6 +63,10 @@ def _home(settings: Settings) -> Finding:
     free = shutil.disk_usage(home).free
     if free < LOW_DISK:
         return Finding(what="home", status="failed", detail=f"{home}: only {free / 2**30:.1f} GiB free; make room")
+    if exposed := open_entries(home):
+        names = ", ".join(str(path.relative_to(home.parent)) for path in exposed[:3])
+        detail = f"{home}: others on this machine may read {len(exposed)} entries ({names}); `chmod -R go-rwx {home}`"
+        return Finding(what="home", status="failed", detail=detail)
     return Finding(what="home", status="ok", detail=f"{home} ({free / 2**30:.0f} GiB free)")
 
 
@@ -131,14 +139,12 @@ def _model(settings: Settings) -> Finding:
     return Finding(what=what, status="ok", detail=f"{DEFAULT_MODEL if name == DEFAULT else name}, loaded when used")
 
 
-def _port(settings: Settings) -> Finding:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        running = probe.connect_ex(("127.0.0.1", settings.dagster_port)) == 0
-    address = f"http://127.0.0.1:{settings.dagster_port}"
-    if running:
-        return Finding(what="Dagster", status="ok", detail=f"answers at {address}")
-    return Finding(what="Dagster", status="missing", detail=f"not running at {address}; `tgstudio up`")
+def _dagster(settings: Settings) -> Finding:
+    path = settings.dagster_socket_path
+    if is_socket_taken(path):
+        address = f"{web_settings().origin}{DAGSTER_PATH}"
+        return Finding(what="Dagster", status="ok", detail=f"answers at {path}; operators see it at {address}")
+    return Finding(what="Dagster", status="missing", detail=f"not running at {path}; `tgstudio up`")
 
 
 def _web(settings: Settings) -> list[Finding]:
@@ -147,6 +153,8 @@ def _web(settings: Settings) -> list[Finding]:
         web, local = web_settings(), len(LocalAccounts(settings).all())
     except SettingsError as error:
         return [Finding(what="web app", status="failed", detail=str(error))]
+    # The studio of this home may listen elsewhere than this terminal's variables say.
+    web = web.model_copy(update={"port": ports_of_up(settings).get("TGSTUDIO_WEB_PORT", web.port)})
     with socket.socket() as probe:
         probe.settimeout(1)
         running = probe.connect_ex(("127.0.0.1", web.port)) == 0

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tgstudio_dagster.capabilities import capabilities
 from tgstudio_dagster.core.settings import ReaderSettings, Settings, WebSettings
+from tgstudio_dagster.core.sockets import is_socket_taken
 from tgstudio_dagster.operate.supervisor import Program
 
 HOST = "127.0.0.1"
@@ -35,7 +36,7 @@ class Places:
 
     def ports(self) -> dict[str, int]:
         """The ports that must be free, by the variable that sets each."""
-        ports = {"TGSTUDIO_DAGSTER_PORT": self.settings.dagster_port, "TGSTUDIO_WEB_PORT": self.web.port}
+        ports = {"TGSTUDIO_WEB_PORT": self.web.port}
         return ports | ({"TGSTUDIO_READER_PORT": self.reader.port} if self.reader.port else {})
 
 
@@ -46,7 +47,7 @@ def programs(places: Places) -> list[Program]:
     them fail for good. Processes of capabilities are started last.
     """
     code = ["api", "grpc", "-m", "tgstudio_dagster.definitions", "--location-name", LOCATION, "-s", str(places.socket)]
-    server = ["-w", str(places.workspace), "-h", HOST, "-p", str(places.settings.dagster_port)]
+    dagster = places.settings.dagster_socket_path
     return [
         Program("web app", _python("tgstudio_dagster.asgi"), _answers(places.web.port, "/readyz"), awaited=False),
         Program(
@@ -60,14 +61,16 @@ def programs(places: Places) -> list[Program]:
             "code server",
             _python("dagster", *code),
             places.socket.exists,
+            essential=False,
             prepare=lambda: places.socket.unlink(missing_ok=True),
         ),
         Program(
             "web server of Dagster",
-            _python("dagster_webserver", *server),
-            _answers(places.settings.dagster_port, "/server_info"),
+            _python("tgstudio_dagster.orchestration.web_server", "-w", str(places.workspace)),
+            lambda: is_socket_taken(dagster),
+            essential=False,
         ),
-        Program("daemon", _python("dagster._daemon", "run", "-w", str(places.workspace)), _at_once),
+        Program("daemon", _python("dagster._daemon", "run", "-w", str(places.workspace)), _at_once, essential=False),
         *(
             Program(name, _python(module), _at_once, essential=False, awaited=False)
             for capability in capabilities().values()

@@ -1,7 +1,7 @@
 """The supervisor: processes that live are started, found ready, restarted when they die, and ended together.
 
-Which processes there are is `processes.py`'s. One that dies again and again is given up, and said so; where it is
-essential, everything ends.
+Which processes there are is `processes.py`'s. One that dies again and again is left alone for a while, and said so;
+where it is essential, everything ends.
 """
 
 from __future__ import annotations
@@ -60,7 +60,6 @@ class _Child:
     popen: subprocess.Popen[bytes] | None = None
     ends: deque[float] = field(default_factory=deque)
     again_at: float = 0.0
-    given_up: bool = False
 
 
 class Supervisor:
@@ -96,8 +95,6 @@ class Supervisor:
         """Restart what has died and may be restarted by now. Raises TGStudioError where an essential program won't live."""
         now = time.monotonic()
         for child in self._children:
-            if child.given_up:
-                continue
             if child.popen is None:
                 if now >= child.again_at:
                     self._spawn(child)
@@ -167,8 +164,8 @@ class Supervisor:
         )
         if child.program.essential:
             raise TGStudioError(text)
-        child.given_up = True
-        self._say(f"{text} It is not started again: mend it, and start `tgstudio up` anew.")
+        child.again_at = now + self._limit.within
+        self._say(f"{text} The others go on; it is tried again in {self._limit.within / 60:g} minutes.")
 
 
 def _tree(pid: int) -> list[psutil.Process]:

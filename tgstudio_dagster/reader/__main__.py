@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.core.errors import FieldError, TGStudioError
 from tgstudio_dagster.core.health import Health
+from tgstudio_dagster.core.private import keep_private
 from tgstudio_dagster.core.settings import reader_settings, settings
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.reader.access import Telegram
@@ -24,6 +25,7 @@ _LOG = logging.getLogger("tgstudio_dagster.reader")
 
 def main() -> None:
     """Read until a signal ends it; exits with 1 and the reason where it can't."""
+    keep_private()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         asyncio.run(_read())
@@ -44,7 +46,7 @@ async def _read() -> None:
         Lake.open(settings()),
         Telegram.open(settings()),
         listens=own.listen,
-        reports=DagsterReports(settings().dagster_address),
+        reports=DagsterReports(settings().dagster_socket_path),
     )
     health = Health(reader.state)
     try:

@@ -73,4 +73,4 @@ def _wait(catalog: Catalog, tenant: str, days: DayRange, say: Callable[[str], No
         elif time.monotonic() - asked > _STUCK_SECONDS and not reader_runs(catalog):
             raise UnreachableError("The reader that was asked has ended. Run it again: it reads in this process then.")
         time.sleep(_POLL_SECONDS)
-    say(f"{state.posts} posts read")
+    say(f"{state.posts} posts read" if state.status == "done" else f"not read: {state.error}")

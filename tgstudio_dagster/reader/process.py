@@ -34,6 +34,7 @@ from tgstudio_dagster.telegram.accounts.lines import Lines
 from tgstudio_dagster.telegram.accounts.session import Keys
 from tgstudio_dagster.telegram.accounts.turns import wanted_sessions
 from tgstudio_dagster.telegram.live.listening import Ear, Notice
+from tgstudio_dagster.telegram.reading.read_report import ReadEvent
 
 _LOG = logging.getLogger(__name__)
 LOOK_SECONDS = 3.0
@@ -66,7 +67,7 @@ class Reader:
         self._access = replace(access, session=self._lines.open)
         self._catalog, self._listens, self._only = catalog, listens, only
         self._report, self._reports = report, reports
-        self._work = Work(catalog, lake, self._access, reports)
+        self._work = Work(catalog, lake, self._access, reports, self._tell)
         self._reading: dict[str, asyncio.Task[None]] = {}
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._ears: dict[str, tuple[Ear, asyncio.Task[None]]] = {}
@@ -186,9 +187,13 @@ class Reader:
 
     async def _listen(self, found: list[Standing]) -> None:
         wanted = {account_id: standing.tenant for standing in found for account_id in standing.listening}
+        active = {account_id for standing in found for account_id in standing.accounts}
         for account_id in [one for one, (_, task) in self._ears.items() if one not in wanted or task.done()]:
-            _, task = self._ears.pop(account_id)
-            task.cancel()
+            ear, task = self._ears.pop(account_id)
+            if task.cancel() and account_id not in active:
+                # Something else that the account was used for met its end first.
+                with suppress(CatalogFault):
+                    await ear.say_lost()
         for account_id, tenant in wanted.items():
             if account_id not in self._ears:
                 self._ears[account_id] = self._ear(tenant, account_id)
@@ -212,6 +217,11 @@ class Reader:
         keys = Keys(tenant, self._catalog, self._access.vault(), self._access.settings())
         ear = Ear(keys, account_id, session=self._lines.open, hint=hint, report=tell, now=self._access.now)
         return ear, asyncio.create_task(ear.listen(), name=f"ear {account_id}")
+
+    def _tell(self, tenant: str, event: ReadEvent) -> None:
+        if event.kind == "lost":
+            _LOG.warning("tenant %s: %s is lost: %s", tenant, event.channel, event.text)
+            self._report(Notice("lost", tenant, event.account_id, channel=event.channel, detail=event.text))
 
     async def _give_way(self) -> None:
         """Give sessions back that another process waits for."""

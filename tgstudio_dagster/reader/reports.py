@@ -11,10 +11,12 @@ import logging
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import httpx2
 
+from tgstudio_dagster.core.settings.machine import DAGSTER_PATH
 from tgstudio_dagster.reader.measures import EVENTS
 from tgstudio_dagster.telegram.reading.read_report import ReadReport
 
@@ -34,10 +36,10 @@ class _Month:
 
 
 class DagsterReports:
-    """Gathers what readings did, and tells Dagster's web server at `address` now and then."""
+    """Gathers what readings did, and tells Dagster's web server at its socket now and then."""
 
-    def __init__(self, address: str, *, every: float = _EVERY_SECONDS) -> None:
-        self._address, self._every = address, every
+    def __init__(self, socket: Path, *, every: float = _EVERY_SECONDS) -> None:
+        self._socket, self._every = socket, every
         self._months: defaultdict[tuple[str, date], _Month] = defaultdict(_Month)
         self._failing = False
 
@@ -52,19 +54,24 @@ class DagsterReports:
 
     async def run(self) -> None:
         """Tell what has gathered, until it is cancelled."""
-        async with httpx2.AsyncClient(timeout=_REQUEST_SECONDS, trust_env=False) as client:
+        async with self.client() as client:
             while True:
                 await asyncio.sleep(self._every)
                 await self.send(client)
+
+    def client(self) -> httpx2.AsyncClient:
+        """A connection to Dagster's web server."""
+        transport = httpx2.AsyncHTTPTransport(uds=str(self._socket))
+        return httpx2.AsyncClient(
+            transport=transport, base_url=f"http://dagster{DAGSTER_PATH}", timeout=_REQUEST_SECONDS
+        )
 
     async def send(self, client: httpx2.AsyncClient) -> None:
         """Tell what has gathered since the last time."""
         months, self._months = self._months, defaultdict(_Month)
         for (tenant, month), entry in sorted(months.items()):
             try:
-                answer = await client.post(
-                    f"{self._address}/report_asset_materialization/{ASSET}", json=event(tenant, month, entry)
-                )
+                answer = await client.post(f"/report_asset_materialization/{ASSET}", json=event(tenant, month, entry))
                 answer.raise_for_status()
             except httpx2.HTTPError as error:
                 EVENTS.labels("failed").inc()

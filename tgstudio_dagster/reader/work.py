@@ -35,6 +35,7 @@ class Work:
     lake: Lake
     access: Telegram
     reports: DagsterReports | None = None
+    tell: Callable[[str, ReadEvent], None] = lambda _tenant, _event: None
 
     async def do(self, job: Job, *, enough: Callable[[], bool]) -> bool:
         """Do the job; whether there is a reason to look at the tenant again at once. History ends where there is `enough`.
@@ -53,7 +54,7 @@ class Work:
 
     async def follow_hint(self, tenant: str, channel_ids: frozenset[int]) -> None:
         """Read channels that something was heard of; where that fails, the whole tenant is due at once."""
-        counted = _Counted()
+        counted = self._counted(tenant)
         try:
             report = await self.access.read_channels(self.catalog, self.lake.tenant(tenant), channel_ids, counted.tell)
         except TGStudioError:
@@ -75,7 +76,7 @@ class Work:
         if job.wish is not None:
             return await self._grant(job, job.wish)
         history = job.kind == "history"
-        counted = _Counted()
+        counted = self._counted(job.tenant)
         report = await self.access.read(
             self.catalog,
             lake,
@@ -90,7 +91,7 @@ class Work:
     async def _grant(self, job: Job, wish: ReadWish) -> bool:
         """Read for somebody who waits, and tell them how far it is and how it ended."""
         assert job.days is not None
-        tenant, counted = job.tenant, _Counted()
+        tenant, counted = job.tenant, self._counted(job.tenant)
         await self.catalog.ask(begin_wish, tenant, wish.id)
         telling = asyncio.create_task(self._tell_progress(tenant, wish.id, counted))
         error: str | None = "the reading was broken off; it goes on by itself"
@@ -126,6 +127,9 @@ class Work:
                 told = counted.posts
                 await self.catalog.ask(note_progress, tenant, wish_id, told)
 
+    def _counted(self, tenant: str) -> _Counted:
+        return _Counted(lambda event: self.tell(tenant, event))
+
     def _told(self, tenant: str, report: ReadReport | None) -> None:
         if report is None:
             return
@@ -137,11 +141,13 @@ class Work:
 
 @dataclass
 class _Counted:
-    """Counts the posts of one reading as they land."""
+    """Counts the posts of one reading as they land, and hands on what happens."""
 
+    hand_on: Callable[[ReadEvent], None]
     posts: int = field(default=0)
 
     def tell(self, event: ReadEvent) -> None:
+        self.hand_on(event)
         if event.count:
             self.posts += event.count
             POSTS.labels(event.kind).inc(event.count)

@@ -1,8 +1,8 @@
 """Search: a page of posts for a query, by words or by meaning, from the local copy of a tenant's days.
 
 By words: a post must hold all that is asked for; the best by BM25, the newer of equals first.
-By meaning, without a model: a post may hold any of the words, or of those that stand beside them in the best posts
-(expand.py). With a sentence model: the nearest vectors, whatever the words or the language.
+By meaning, without a model, which is called related words: a post may hold any of the words, or of those that stand beside
+them in the best posts (expand.py). With a sentence model: the nearest vectors, whatever the words or the language.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -25,7 +26,8 @@ from tgstudio_dagster.search.copy import Gaps, LocalCopy
 from tgstudio_dagster.search.expand import expand
 from tgstudio_dagster.search.index import DamagedError, Filter
 from tgstudio_dagster.search.parse import Query, meant, parse
-from tgstudio_dagster.search.snippet import snippet
+from tgstudio_dagster.search.snippet import Marks, snippet
+from tgstudio_dagster.search.telling import telling_texts
 from tgstudio_dagster.search.vectors import CANDIDATES
 from tgstudio_dagster.topics.sentence import Encoder
 
@@ -59,8 +61,8 @@ class Hit(msgspec.Struct, frozen=True):
 class Page:
     """One page of hits, best first. `total` counts all that match, None for nearest vectors: they have no end.
 
-    `cursor` asks for the next page, None on the last. `related` are the stems that meaning added to the query, best
-    first. `method` is words, related words or the dense model's name. `gaps` are the days that were not searched as
+    `cursor` asks for the next page, None on the last. `related` are the words that were searched for beside the
+    query's, best first. `method` is words, related words or the dense model's name. `gaps` are the days that were not searched as
     they now stand.
     """
 
@@ -89,6 +91,11 @@ class Search:
         self._lake = lake
         self._encoder = encoder
         self._copy: LocalCopy | None = None
+
+    @property
+    def by_meaning(self) -> bool:
+        """Whether there is a sentence model; without one related words stand in for meaning."""
+        return self._encoder is not None
 
     def refresh(self) -> Gaps:
         """Take in what changed in the lake; `find` does it too. Of use after a long history was materialized."""
@@ -144,7 +151,8 @@ class Search:
             where = Filter(first, last, ids, tuple(langs), comments, deleted)
             if encoder is not None:
                 return _nearest(copy, query, encoder, meant(text), where, limit, offset, mark, gaps)
-            return _by_words(copy, query, by, where, limit, offset, mark, gaps)
+            say = partial(telling_texts, self._lake)
+            return _by_words(copy, query, by, where, say, limit, offset, mark, gaps)
 
         return self._readable(answer)
 
@@ -168,22 +176,30 @@ class Search:
 
 
 def _by_words(
-    copy: LocalCopy, query: Query, by: By, where: Filter, limit: int, offset: int, mark: str, gaps: Gaps
+    copy: LocalCopy,
+    query: Query,
+    by: By,
+    where: Filter,
+    say: Callable[[pl.DataFrame], list[str]],
+    limit: int,
+    offset: int,
+    mark: str,
+    gaps: Gaps,
 ) -> Page:
     index = copy.words
     related: tuple[str, ...] = ()
+    marked: set[str] = set()
     without = [(tantivy.Occur.MustNot, index.holds(clause)) for clause in query.unwanted]
     if by == "words":
         parts = [(tantivy.Occur.Must, index.holds(clause)) for clause in query.wanted]
     else:
-        weights = expand(index, query, without, where)
-        related = tuple(weights.added)
+        weights = expand(index, query, without, where, say)
+        related, marked = tuple(weights.words.values()), set(weights.added)
         boosts = weights.own | weights.added
         parts = [(tantivy.Occur.Should, index.word(stem, boost)) for stem, boost in boosts.items()]
         parts += [(tantivy.Occur.Should, index.holds(clause)) for clause in query.wanted if clause.kind != "word"]
     matches = index.search(index.query([*parts, *without], where), limit=limit, offset=offset)
-    marked = set(related)
-    hits = [_hit(row, lambda stem: query.marks(stem) or stem in marked) for row in matches.posts.iter_rows(named=True)]
+    hits = [_hit(row, lambda words: query.marked(words, marked)) for row in matches.posts.iter_rows(named=True)]
     further = write_offset(offset + limit, mark) if matches.total > offset + limit else None
     return Page(hits, matches.total, further, "words" if by == "words" else "related words", related, gaps)
 
@@ -215,12 +231,12 @@ def _nearest(
     order = pl.DataFrame(page, schema={"channel_id": pl.Int64, "msg_id": pl.Int64, "score": pl.Float64}, orient="row")
     posts = copy.words.by_keys([(channel, message) for channel, message, _ in page])
     rows = order.join(posts, on=["channel_id", "msg_id"], how="inner", maintain_order="left")
-    hits = [_hit(row, query.marks) for row in rows.iter_rows(named=True)]
+    hits = [_hit(row, query.marked) for row in rows.iter_rows(named=True)]
     further = write_offset(offset + limit, mark) if len(near) > offset + limit else None
     return Page(hits, None, further, encoder.model, (), gaps)
 
 
-def _hit(row: dict[str, object], marks: Callable[[str], bool]) -> Hit:
+def _hit(row: dict[str, object], marks: Marks) -> Hit:
     text, places = snippet(str(row["text"]), marks)
     return msgspec.convert({**row, "snippet": text, "marks": places}, Hit)
 

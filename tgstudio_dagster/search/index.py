@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 import orjson
 import polars as pl
@@ -211,7 +212,7 @@ def _flag(on: bool) -> str:
 
 def _escaped(begin: str) -> str:
     """For Tantivy's regular expressions: a word holds letters, digits, marks and an apostrophe; none is special."""
-    return "".join(sign for sign in begin if sign.isalnum() or sign == "'" or "\u0300" <= sign <= "\u036f")
+    return "".join(sign for sign in begin if sign.isalnum() or sign == "'" or category(sign) in ("Mn", "Mc"))
 
 
 @contextmanager

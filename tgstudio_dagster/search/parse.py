@@ -6,11 +6,13 @@ Nothing else is syntax: brackets, AND, colons and the like are signs or words as
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from tgstudio_dagster.core.errors import QueryError
-from tgstudio_dagster.search.words import says_nothing, terms, written
+from tgstudio_dagster.search.words import Span, says_nothing, terms, written
+from tgstudio_dagster.topics.words import is_piece
 
 MAX_CHARS = 4096  # a whole post may be pasted: Telegram's own limit
 MIN_PREFIX = 2
@@ -29,6 +31,11 @@ class Clause:
     kind: Literal["word", "phrase", "prefix"]
     terms: tuple[str, ...]
 
+    @property
+    def is_run(self) -> bool:
+        """Whether it is a phrase of a script that sets no spaces: what its reader takes for a word."""
+        return self.kind == "phrase" and any(map(is_piece, self.terms))
+
 
 @dataclass(frozen=True)
 class Query:
@@ -37,14 +44,33 @@ class Query:
     wanted: tuple[Clause, ...]
     unwanted: tuple[Clause, ...]
 
-    def marks(self, stem: str) -> bool:
-        """Whether a word with this stem is one of those asked for."""
-        return any(
-            stem.startswith(clause.terms[0]) or stem == clause.terms[1]
-            if clause.kind == "prefix"
-            else stem in clause.terms
-            for clause in self.wanted
-        )
+    def marked(self, words: Sequence[Span], related: Collection[str] = ()) -> list[Span]:
+        """Those of a text's words (`search.words.spans`) that are asked for or `related` (stems), in order.
+
+        Of a script without spaces a phrase is marked as one, where all of it stands in a row.
+        """
+        marked = [
+            word for word in words if word[2] in related or any(_marks(clause, word[2]) for clause in self.wanted)
+        ]
+        for clause in self.wanted:
+            marked += _runs(clause, words)
+        return sorted(marked)
+
+
+def _marks(clause: Clause, stem: str) -> bool:
+    """Whether a word with this stem, by itself, is one that the clause asks for."""
+    if clause.kind == "prefix":
+        return stem.startswith(clause.terms[0]) or stem == clause.terms[1]
+    return stem in clause.terms and not clause.is_run
+
+
+def _runs(clause: Clause, words: Sequence[Span]) -> list[Span]:
+    """Where all of a phrase of such a script stands in a row."""
+    if not clause.is_run:
+        return []
+    stems, length = [stem for _, _, stem in words], len(clause.terms)
+    starts = (n for n in range(len(stems) - length + 1) if tuple(stems[n : n + length]) == clause.terms)
+    return [(words[n][0], words[n + length - 1][1], " ".join(clause.terms)) for n in starts]
 
 
 def parse(text: str) -> Query:

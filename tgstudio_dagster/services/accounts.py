@@ -9,7 +9,8 @@ from pydantic import SecretStr
 from tgstudio_dagster.catalog.accounts.accounts import TgAccount, get_account, list_accounts
 from tgstudio_dagster.catalog.accounts.pairings import Pairing, get_pairing, list_pairings
 from tgstudio_dagster.catalog.accounts.waits import Wait, list_waits
-from tgstudio_dagster.core.errors import NotFoundError
+from tgstudio_dagster.core.errors import FieldError, NotFoundError
+from tgstudio_dagster.core.settings import telegram_settings
 from tgstudio_dagster.core.vocabulary import PAIRING_ENDS
 from tgstudio_dagster.services.chats import patient_settings
 from tgstudio_dagster.services.scope import Service, does
@@ -65,6 +66,17 @@ class Pairings(Service):
     def get(self, pairing_id: str) -> Pairing:
         """How far the pairing has come. Raises NotFoundError for one that the principal has not begun."""
         return self._get(pairing_id)
+
+    @does("pairings.lacking")
+    def lacking(self) -> tuple[str, ...]:
+        """The settings of this machine that pairing needs and that are not set, by the names of their variables."""
+        telegram = telegram_settings()
+        unset = {"TELEGRAM_API_ID": telegram.api_id is None, "TELEGRAM_API_HASH": telegram.api_hash is None}
+        try:
+            self.scope.open_vault()
+        except FieldError as error:
+            unset[error.field or "SESSION_KEY_1"] = True
+        return tuple(name for name, lacks in unset.items() if lacks)
 
     @does("pairings.own")
     def own(self) -> Pairing | None:

@@ -55,11 +55,13 @@ class Bundles(Service):
         """
         known = tables_of(self.scope)
         if unknown := sorted(set(tables) - set(known)):
-            raise FieldError("tables", f"{', '.join(unknown)} is no table; name some of {', '.join(known)}.")
+            raise FieldError("tables", f"{', '.join(unknown)} is no table; name some of {', '.join(known)}.").coded(
+                "bundle.tables", tables=", ".join(unknown)
+            )
         if (last - first).days >= MAX_DAYS:
             raise SettingsError(
                 f"first, last: {(last - first).days + 1} days are too many; ask for at most {MAX_DAYS}."
-            )
+            ).coded("days.too_many", count=(last - first).days + 1, limit=MAX_DAYS)
         return create_bundle(
             self.scope.catalog,
             self.scope.principal,

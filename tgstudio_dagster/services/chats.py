@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+
+import polars as pl
 
 from tgstudio_dagster.catalog.follows.channels import Channel, list_channels
 from tgstudio_dagster.catalog.follows.subscriptions import list_subscriptions
 from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.core.settings import TelegramSettings, telegram_settings
+from tgstudio_dagster.lake import read_cache
+from tgstudio_dagster.lake.tables.posts import MESSAGES
+from tgstudio_dagster.posts.counting import NO_COMMENT
 from tgstudio_dagster.services.scope import Service, does
 from tgstudio_dagster.telegram.live import sending
 from tgstudio_dagster.telegram.live.sending import Draft, Sent
 
-__all__ = ["Chat", "Chats", "Draft", "Sent", "patient_settings"]
+__all__ = ["Chat", "Chats", "Draft", "ImportedChannel", "Sent", "patient_settings"]
 
 PATIENCE = 5
 """Seconds of a wait that are slept while somebody waits for the answer."""
@@ -30,6 +35,18 @@ class Chat:
     kind: str
     seen_at: datetime
     followed: str | None
+
+
+@dataclass(frozen=True)
+class ImportedChannel:
+    """A channel that nobody follows and that posts have come of, by an import; `first` and `last` are their days (UTC)."""
+
+    channel_id: int
+    username: str | None
+    title: str
+    posts: int
+    first: date
+    last: date
 
 
 class Chats(Service):
@@ -50,6 +67,29 @@ class Chats(Service):
         raise NotFoundError(
             f"{named} is none that an account has shown. POST /v1/sync/chats asks Telegram anew.", field="chat"
         )
+
+    @does("chats.imported")
+    def imported(self) -> list[ImportedChannel]:
+        """The channels whose posts came by imports only, by title."""
+        unfollowed = {chat.channel_id: chat for chat in self._all() if chat.followed is None}
+        if not unfollowed:
+            return []
+        lake, ids = self.scope.lake, sorted(unfollowed)
+
+        def read() -> pl.DataFrame:
+            where = [NO_COMMENT, pl.col("channel_id").is_in(ids)]
+            posts = lake.read(MESSAGES, columns=["channel_id", "date", "comment_on"], where=where)
+            day = pl.col("date").dt.date()
+            return posts.group_by("channel_id").agg(posts=pl.len(), first=day.min(), last=day.max())
+
+        counts = read_cache.frame(lake, "imported", f"{read_cache.stamp(lake, MESSAGES)} {ids}", read)
+        rows = [
+            ImportedChannel(
+                username=unfollowed[row["channel_id"]].username, title=unfollowed[row["channel_id"]].title, **row
+            )
+            for row in counts.iter_rows(named=True)
+        ]
+        return sorted(rows, key=lambda row: (row.title, row.channel_id))
 
     @does("chats.sync")
     def sync(self, *, account_id: str | None = None, folder: str | None = None) -> list[str]:

@@ -19,6 +19,7 @@ from tgstudio_dagster.lake.tables.topics import TOPIC_MESSAGES
 from tgstudio_dagster.newsroom.editor import MAX_POSTS
 from tgstudio_dagster.newsroom.pipeline import draws
 from tgstudio_dagster.newsroom.platforms import image_count
+from tgstudio_dagster.newsroom.sources import source_language
 from tgstudio_dagster.posts.counting import STANDING
 from tgstudio_dagster.services.scope import Scope
 from tgstudio_dagster.topics.window import window_days
@@ -31,8 +32,8 @@ MessageRef = tuple[int, int]
 class Estimate:
     """What an order would take. Tokens are what a language model reads and writes for it; the offline writer is free.
 
-    `cost_usd` is None where a model's price is not known. `quota_left` is what is left today of orders_per_day and
-    images_per_day.
+    `language` is the one it would be written in. `cost_usd` is None where a model's price is not known. `quota_left` is what
+    is left today of orders_per_day and images_per_day.
     """
 
     posts: int
@@ -43,6 +44,7 @@ class Estimate:
     writer: str
     painter: str
     quota_left: Mapping[str, int]
+    language: Language
 
     @property
     def tokens(self) -> int:
@@ -70,7 +72,10 @@ def estimate_order(
     posts = _posts(scope, topic_id, messages, day)
     writer, painter = OfflineWriter().model, OfflinePainter().model
     read = INSTRUCTIONS + sum(tokens(text) for text in posts)
-    written = written_tokens(language or settings.language)
+    language = language or source_language(
+        scope.lake, day, topic_id=topic_id, messages=messages, otherwise=settings.language
+    )
+    written = written_tokens(language)
     images = image_count(list(platforms or settings.platforms)) if draws(goal) else 0
     limits = limits_of(scope.catalog, scope.principal)
     today = now.astimezone(UTC).date()
@@ -86,6 +91,7 @@ def estimate_order(
             name: max(0, getattr(limits, name) - spent(scope.catalog, scope.principal, name, today))
             for name in ("orders_per_day", "images_per_day")
         },
+        language=language,
     )
 
 

@@ -35,7 +35,10 @@ class Keys(Service):
         expires_at: datetime | None = None,
         now: datetime | None = None,
     ) -> tuple[ApiKey, str]:
-        """A new key and its secret, which is shown this once (see `catalog.people.api_keys`)."""
+        """A new key and its secret, which is shown this once. One that a key asks for has no more than that, and ends with it.
+
+        Raises what `catalog.people.api_keys.create_key` does.
+        """
         return api_keys.create_key(
             self.scope.catalog,
             self.scope.principal,
@@ -46,6 +49,7 @@ class Keys(Service):
             user_agents=user_agents,
             tools=tools,
             expires_at=expires_at,
+            parent=self.scope.credential.key,
             now=now or self.scope.clock(),
         )
 

@@ -50,4 +50,6 @@ class Limiter:
         except StorageError:
             raise LimiterError("Redis does not answer; see that it runs.", field="TGSTUDIO_WEB_REDIS_URL") from None
         reset = datetime.fromtimestamp(stats.reset_time, UTC)
-        raise QuotaError(name, reset, f"{name}: {count} in {minutes} min are allowed; wait until {reset:%H:%M:%S} UTC.")
+        raise QuotaError(
+            name, reset, f"{name}: {count} in {minutes} min are allowed; wait until {reset:%H:%M:%S} UTC."
+        ).coded("quota.minutes", count=count, minutes=minutes)

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from tgstudio_dagster.catalog.accounts.waits import Wait, list_waits
 from tgstudio_dagster.catalog.follows.subscriptions import SubscriptionView, list_subscriptions
+from tgstudio_dagster.catalog.people.models import AuditEntry
+from tgstudio_dagster.catalog.people.refusals import list_refusals
 from tgstudio_dagster.catalog.people.tenants import Tenant, list_members, list_tenants, tenant_settings
 from tgstudio_dagster.catalog.work.orders import Order, list_orders
 from tgstudio_dagster.core.errors import RunsError
@@ -47,6 +49,11 @@ class Machine(Service):
             )
             for tenant in list_tenants(catalog)
         ]
+
+    @does("machine.refusals")
+    def refusals(self, limit: int = 200) -> list[AuditEntry]:
+        """Who was not let in lately, newest first."""
+        return list_refusals(self.scope.catalog, limit)
 
     @does("machine.runs")
     def runs(self, limit: int = 50) -> list[Run]:

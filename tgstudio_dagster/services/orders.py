@@ -9,7 +9,9 @@ from datetime import date, datetime
 
 import polars as pl
 
+from tgstudio_dagster.catalog.people.tenants import name_of
 from tgstudio_dagster.catalog.work.orders import (
+    MAX_MESSAGES,
     Order,
     cancel_order,
     create_order,
@@ -18,19 +20,31 @@ from tgstudio_dagster.catalog.work.orders import (
     page_orders,
     requeue_order,
 )
+from tgstudio_dagster.catalog.work.rules import list_rules
 from tgstudio_dagster.core.errors import NotFoundError, RunsError
 from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName, Tone
 from tgstudio_dagster.core.vocabulary import OrderStatus as OrderState
 from tgstudio_dagster.lake.tables.newsroom import CONTENT_PACKAGES, EDITOR_RESULTS, IMAGE_BRIEFS, IMAGES
 from tgstudio_dagster.newsroom.pipeline import draws, made_of, steps
 from tgstudio_dagster.newsroom.platforms import image_count
-from tgstudio_dagster.newsroom.sources import missing_posts, named
+from tgstudio_dagster.newsroom.sources import missing_posts, named, source_language
 from tgstudio_dagster.services.estimates import Estimate, MessageRef, estimate_order
+from tgstudio_dagster.services.order_drafts import OrderDraft, pairs
 from tgstudio_dagster.services.runs import Run, Step
 from tgstudio_dagster.services.scope import Service, does
 from tgstudio_dagster.services.topics import newest_day, title_of
 
-__all__ = ["Estimate", "MessageRef", "Order", "OrderResults", "OrderStatus", "Orders"]
+__all__ = [
+    "MAX_MESSAGES",
+    "Estimate",
+    "MessageRef",
+    "Order",
+    "OrderDraft",
+    "OrderOrigin",
+    "OrderResults",
+    "OrderStatus",
+    "Orders",
+]
 
 ORDER_TAG = "order"
 """`partitions.ORDER_TAG`, spelled out here: that module imports Dagster."""
@@ -47,6 +61,15 @@ class OrderStatus:
     steps: tuple[Step, ...]
     run_url: str | None
     note: str | None
+
+
+@dataclass(frozen=True)
+class OrderOrigin:
+    """The rule that ordered, by name, None where a person did; and the person (of a rule: who set it), None where nobody
+    was signed in, as at a command."""
+
+    rule: str | None
+    person: str | None
 
 
 @dataclass(frozen=True)
@@ -77,7 +100,8 @@ class Orders(Service):
     ) -> Order:
         """Ask for a topic, or for chosen messages of the window that ends with `day`, to be worked up to `goal`.
 
-        The orders sensor (or the CLI) fulfils it; what is not given comes from the tenant's settings. Raises NotFoundError
+        The orders sensor (or the CLI) fulfils it; a language not given is the topic's or the posts', what else is not given
+        comes from the tenant's settings. Raises NotFoundError
         for a topic or message that is not in the window, NewsroomError for what can't be made, QuotaError where the day's
         orders or images are used up.
         """
@@ -93,13 +117,46 @@ class Orders(Service):
             messages=messages,
             day=day,
             platforms=chosen,
-            language=language or settings.language,
+            language=language
+            or source_language(scope.lake, day, topic_id=topic_id, messages=messages, otherwise=settings.language),
             tone=tone or settings.tone,
             goal=goal,
             images=image_count(chosen) if draws(goal) else 0,
             subject=subject,
             now=now or scope.clock(),
         )
+
+    @does("orders.draft")
+    def draft(
+        self,
+        topic_id: str | None = None,
+        messages: Sequence[MessageRef] | None = None,
+        *,
+        order_id: str | None = None,
+        now: datetime | None = None,
+        day: date | None = None,
+        platforms: Sequence[PlatformName] = (),
+        language: Language | None = None,
+        tone: Tone | None = None,
+        goal: Goal = "packages",
+    ) -> OrderDraft:
+        """What `request` would ask for with these arguments (with an `order_id`: `raise_goal`), and what it would take.
+
+        Raises NotFoundError and NewsroomError as those do.
+        """
+        scope = self.scope
+        order = get_order(scope.catalog, scope.principal, order_id) if order_id is not None else None
+        if order is not None:
+            topic_id, messages, day = order.topic_id, pairs(order.messages), order.day
+            platforms, language, tone = order.platforms, order.language, order.tone
+        settings = scope.settings()
+        day, language, tone = day or newest_day(scope), language or settings.language, tone or settings.tone
+        chosen = tuple(platforms or settings.platforms)
+        estimate = self.estimate(
+            chosen, now=now, topic_id=topic_id, messages=messages, day=day, language=language, goal=goal
+        )
+        posts = tuple(messages) if messages else None
+        return OrderDraft(topic_id, posts, order_id, day, chosen, language, tone, goal, estimate)
 
     @does("orders.estimate")
     def estimate(
@@ -147,6 +204,16 @@ class Orders(Service):
     def get(self, order_id: str) -> Order:
         """The order. Raises NotFoundError for one that is not the tenant's."""
         return get_order(self.scope.catalog, self.scope.principal, order_id)
+
+    @does("orders.origin")
+    def origin(self, order_id: str) -> OrderOrigin:
+        """Who or what has asked for the order. Raises NotFoundError for one that is not the tenant's."""
+        order = get_order(self.scope.catalog, self.scope.principal, order_id)
+        rules = {rule.id: rule.name for rule in list_rules(self.scope.catalog, self.scope.principal)}
+        return OrderOrigin(
+            rule=rules.get(order.rule_id or ""),
+            person=None if order.created_by is None else name_of(self.scope.catalog, order.created_by),
+        )
 
     @does("orders.raise_goal")
     def raise_goal(self, order_id: str, goal: Goal, now: datetime | None = None) -> Order:
@@ -208,14 +275,16 @@ class Orders(Service):
         if topic_id is not None:
             title = title_of(self.scope, topic_id, day)
             if title is None:
-                raise NotFoundError(f"topic {topic_id}: not among the topics of {day}. `tgstudio topics` lists them.")
+                raise NotFoundError(
+                    f"topic {topic_id}: not among the topics of {day}. `tgstudio topics` lists them."
+                ).coded("topic.unknown")
             return title
         if messages:
             missing = missing_posts(lake, messages, day)
             if missing:
                 raise NotFoundError(
                     f"{named(missing)} not among the posts of the 7 days that end with {day}.", field="messages"
-                )
+                ).coded("order.posts_gone", count=len(missing))
 
         return None
 

@@ -94,7 +94,9 @@ class OrderPackages:
         """The package of a platform as it was made. Raises NotFoundError where it was not."""
         package = next((package for package in self.packages if package.platform == name), None)
         if package is None:
-            raise NotFoundError(f"package {package_id}: not made. `tgstudio packages` lists what there is.")
+            raise NotFoundError(f"package {package_id}: not made. `tgstudio packages` lists what there is.").coded(
+                "package.unknown"
+            )
         return package
 
 
@@ -145,7 +147,9 @@ def read_packages(scope: Scope, order_id: str) -> OrderPackages:
     found = scope.lake.read(CONTENT_PACKAGES, order=order_id)
     result = scope.lake.read(EDITOR_RESULTS, order=order_id)
     if found.is_empty() or result.is_empty():
-        raise NotFoundError(f"order {order_id}: it has no packages yet; it is {order.status}, its goal {order.goal}.")
+        raise NotFoundError(
+            f"order {order_id}: it has no packages yet; it is {order.status}, its goal {order.goal}."
+        ).coded("order.no_packages")
     images = Image.from_frame(scope.lake.read(IMAGES, order=order_id))
     made = tuple(PackageRecord.from_frame(found))
     return OrderPackages(order, EditorResult.from_row(result.row(0, named=True)), made, tuple(images), scope.settings())
@@ -155,5 +159,7 @@ def split_id(package_id: str) -> tuple[str, str]:
     """The order and the platform that a package's id names. Raises NotFoundError where it names none."""
     order_id, _, name = package_id.rpartition("-")
     if not order_id:
-        raise NotFoundError(f"package {package_id}: an id reads <order>-<platform>. `tgstudio packages` lists them.")
+        raise NotFoundError(
+            f"package {package_id}: an id reads <order>-<platform>. `tgstudio packages` lists them."
+        ).coded("package.unknown")
     return order_id, name

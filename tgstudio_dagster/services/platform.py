@@ -23,12 +23,16 @@ from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.scopes import Scopes
 from tgstudio_dagster.core.settings import Settings, WebSettings, settings, telegram_settings, web_settings
+from tgstudio_dagster.core.settings.machine import DAGSTER_PATH
 from tgstudio_dagster.lake.store import Lake, TenantLake
+from tgstudio_dagster.services.account_watch import notice_changes
 from tgstudio_dagster.services.calls import Calls
 from tgstudio_dagster.services.limits import Limiter
+from tgstudio_dagster.services.local_accounts import LocalAccounts
 from tgstudio_dagster.services.runs import RunsClient
-from tgstudio_dagster.services.scope import Scope, open_search
+from tgstudio_dagster.services.scope import COMMAND_LINE, Credential, Scope, open_search
 from tgstudio_dagster.services.sessions import Signer
+from tgstudio_dagster.services.staged import StagedFiles
 from tgstudio_dagster.services.studio import Studio
 from tgstudio_dagster.services.turns import Turns
 from tgstudio_dagster.telegram.accounts.pairing_desk import PairingDesk
@@ -44,6 +48,8 @@ _STATEMENTS_WAITING = 3
 """Statements of a tenant that wait for the one that runs."""
 _BELIEVED_SECONDS, _BELIEVED = 1.0, 2_000
 """How long what the catalog said is believed, and how many answers are kept: a busy program asks it ten things a call."""
+_WATCH_SECONDS = 0.5
+"""How long the local accounts' file is believed."""
 _KEPT = 256
 """Searches kept open: each has its tenant's index mapped."""
 
@@ -66,6 +72,8 @@ class Platform:
     """Taken while the process of a user's SQL runs."""
     _searches: TtlCache[str] = field(default_factory=lambda: TtlCache(most=_KEPT), repr=False)
 
+    _watched: TtlCache[str] = field(default_factory=lambda: TtlCache(seconds=_WATCH_SECONDS, most=1), repr=False)
+
     @classmethod
     def open(cls, machine: Settings, web: WebSettings) -> Platform:
         """Open what the settings name. Raises SettingsError that names the variable."""
@@ -77,6 +85,15 @@ class Platform:
     def ttl(self) -> timedelta:
         """How long a session lasts that is not used."""
         return timedelta(hours=self.web_settings.session_hours)
+
+    @property
+    def longest(self) -> timedelta:
+        """How long a session lasts however it is used."""
+        return timedelta(days=self.web_settings.session_days)
+
+    def notice_accounts(self) -> None:
+        """End what was opened by local accounts that were changed since; looked at once a second, however often it is asked."""
+        self._watched.get("accounts", lambda: notice_changes(self.catalog, LocalAccounts(self.settings)))
 
     @cached_property
     def vault(self) -> Vault:
@@ -91,7 +108,7 @@ class Platform:
     @cached_property
     def runs(self) -> RunsClient:
         """What Dagster says of runs."""
-        return RunsClient(self.settings.dagster_address)
+        return RunsClient(self.settings.dagster_socket_path, f"{self.web_settings.origin}{DAGSTER_PATH}")
 
     @cached_property
     def remembered(self) -> TtlCache[str]:
@@ -108,11 +125,18 @@ class Platform:
         """Where programs' calls are noted."""
         return History(self.catalog)
 
+    @cached_property
+    def staged(self) -> StagedFiles:
+        """Files that browsers are handing in."""
+        return StagedFiles(self.settings.home.resolve() / "staged", self.web_settings.upload_megabytes * 2**20)
+
     def csrf_token(self, sid: str) -> str:
         """What a session's forms carry as `csrf`, its scripts as `X-CSRF-Token`."""
         return self.signer.csrf(sid)
 
-    def studio(self, principal: Principal, scopes: Scopes | None = None) -> Studio:
+    def studio(
+        self, principal: Principal, scopes: Scopes | None = None, credential: Credential = COMMAND_LINE
+    ) -> Studio:
         """The principal's studio; `scopes` are those of who comes by a route or a tool. Raises NotFoundError."""
         slug = principal.tenant
         tenant = self.remembered.get(f"tenant {slug}", lambda: get_tenant(self.catalog, slug))
@@ -134,6 +158,7 @@ class Platform:
                 read_settings=lambda catalog, slug: self.remembered.get(
                     f"settings {slug}", lambda: tenant_settings(catalog, slug)
                 ),
+                credential=credential,
             )
         )
 

@@ -55,14 +55,15 @@ def _edits(
     confirmed: tuple[Door, ...] = (),
     quotas: tuple[str, ...] = (),
     turn: bool = False,
+    recent: bool = False,
     routes: tuple[str, ...] = (),
     tools: tuple[str, ...] = (),
     pages: tuple[str, ...] = (),
     commands: tuple[str, ...] = (),
 ) -> Action:
     return Action(
-        name, role="editor", scope=scope, what=what, confirmed=confirmed, quotas=quotas, turn=turn, routes=routes,
-        tools=tools, pages=pages, commands=commands,
+        name, role="editor", scope=scope, what=what, confirmed=confirmed, quotas=quotas, turn=turn, recent=recent,
+        routes=routes, tools=tools, pages=pages, commands=commands,
     )  # fmt: skip
 
 
@@ -117,6 +118,7 @@ _ROWS = (
     # chats
     _reads("chats.all", routes=("GET /v1/chats",), tools=("telegram_chats",), pages=("feed",)),
     _reads("chats.get"),
+    _reads("chats.imported", turn=True, pages=("subscriptions", "usage")),
     _edits("chats.sync", "ask Telegram for chats", routes=("POST /v1/sync/chats",), pages=("subscriptions",)),
     _edits("chats.draft", "post", scope="send"),
     _edits(
@@ -160,6 +162,7 @@ _ROWS = (
         "pairings.get", scope="admin", routes=("GET /v1/auth/qr/{login_id}", "GET /v1/auth/phone/{login_id}"),
         tools=("telegram_auth:pairing",),
     ),
+    _reads("pairings.lacking", scope="admin", pages=("onboarding",)),
     _reads("pairings.own", scope="admin", pages=("onboarding",)),
     _edits(
         "pairings.submit_code", _PAIR, scope="admin", routes=("POST /v1/auth/phone/{login_id}/code",),
@@ -187,14 +190,16 @@ _ROWS = (
     ),
     # orders
     _edits(
-        "orders.request", "order", confirmed=("tool",), quotas=("orders_per_day", "images_per_day"), routes=_ORDERED,
+        "orders.request", "order", confirmed=("route", "tool"), quotas=("orders_per_day", "images_per_day"), routes=_ORDERED,
         tools=("order_package",), pages=("exclusive",), commands=("order",),
     ),
     _edits("orders.raise_goal", "order", quotas=("images_per_day",), pages=("exclusive",)),
+    _reads("orders.draft"),
     _reads("orders.estimate", turn=True, pages=("exclusive",)),
     _reads("orders.all", commands=("orders",)),
     _reads("orders.page", routes=("GET /v1/orders",), pages=("exclusive",)),
     _reads("orders.get"),
+    _reads("orders.origin", pages=("packages", "exclusive")),
     _reads("orders.status", routes=("GET /v1/orders/{order_id}",), pages=("exclusive",)),
     _reads("orders.results"),
     _edits(
@@ -229,6 +234,7 @@ _ROWS = (
     _edits("watches.seen", "move a watch", tools=("telegram_monitor:seen",)),
     # rules
     _reads("rules.all", routes=("GET /v1/rules",), pages=("settings",), commands=("rules",)),
+    _reads("rules.preview", turn=True, pages=("settings",)),
     _edits("rules.put", "set rules", routes=("POST /v1/rules", "PUT /v1/rules/{rule_id}"), pages=("settings",)),
     _edits(
         "rules.delete", "delete rules", confirmed=("page",), routes=("DELETE /v1/rules/{rule_id}",),
@@ -239,10 +245,10 @@ _ROWS = (
     _edits("settings.put", "change settings", scope="admin", routes=("PUT /v1/settings",), pages=("settings",)),
     Action(
         "settings.open", role="owner", scope="admin", refusal="only an owner of the tenant may change that; ask one.",
-        pages=("settings",),
+        recent=True, pages=("settings",),
     ),
     _reads("keys.all", scope="admin", routes=("GET /v1/keys",), pages=("settings",)),
-    _edits("keys.create", "make keys", scope="admin", routes=("POST /v1/keys",), pages=("settings",)),
+    _edits("keys.create", "make keys", scope="admin", recent=True, routes=("POST /v1/keys",), pages=("settings",)),
     _edits(
         "keys.revoke", "revoke keys", scope="admin", confirmed=("page",),
         routes=("DELETE /v1/keys/{key_id}",), pages=("settings",),
@@ -282,14 +288,21 @@ _ROWS = (
     # people
     Action("people.me", anybody=True, scope=None, routes=("GET /v1/me",)),
     _reads("people.members"),
+    Action("people.sessions", anybody=True, scope=None, pages=("settings",)),
+    Action("people.end_session", anybody=True, scope=None, pages=("settings",)),
+    Action("people.change_password", anybody=True, scope=None, pages=("settings",)),
     Action("people.sign_out", anybody=True, scope=None, routes=("POST /auth/logout",)),
     # this machine
     _operates("machine.tenants", pages=("operator",), commands=("tenant list",)),
+    _operates("machine.refusals", pages=("operator",)),
     _operates("machine.runs", pages=("operator",)),
     _operates("machine.add_tenant", commands=("tenant add",)),
     _operates("machine.set_tenant", commands=("tenant settings", "tenant plan", "tenant capability")),
     _operates("machine.delete_tenant", commands=("tenant delete",)),
-    _operates("machine.set_user", commands=("user add", "user password")),
+    _operates("machine.set_user", commands=(
+        "user add", "user password", "user disable", "user enable", "user remove", "user totp", "member remove",
+        "sessions",
+    )),
     _operates("machine.set_keys", commands=("keys new", "keys rotate")),
     _operates("machine.work", commands=("materialize", "export", "listen", "evaluate topics")),
     _operates("machine.serve", commands=("up", "mcp")),
@@ -318,7 +331,7 @@ def allowed(
     if RANK[principal.role] < RANK[row.role]:
         raise ForbiddenError(
             row.refusal or f"a viewer may read, not {row.what}; ask an editor or an owner of the tenant.", field="role"
-        )
+        ).coded(f"role.{row.role}")
 
 
 def may(action: str, principal: Principal, scopes: Scopes | None = None, *, off: Collection[str] = frozenset()) -> bool:

@@ -72,6 +72,11 @@ class Posts(Service):
             "date", "channel_id", "msg_id", descending=True
         )
 
+    @property
+    def by_meaning(self) -> bool:
+        """Whether a sentence model is set, so that search by meaning compares meanings, not related words."""
+        return self._search.by_meaning
+
     @does("posts.search")
     def search(
         self,
@@ -102,15 +107,16 @@ class Posts(Service):
         )
 
     @does("posts.sql")
-    def sql(self, text: str, *, rows: int = SQL_ROWS, seconds: float = SQL_SECONDS) -> pl.DataFrame:
+    def sql(self, text: str, *, rows: int = SQL_ROWS, seconds: float = SQL_SECONDS, cut: bool = False) -> pl.DataFrame:
         """The result of one read-only statement on the tenant's views, run in a process of its own.
 
-        At most `rows` rows, within `seconds` and limits of memory and size. Raises QueryError, which says what was refused or
-        failed, and QuotaError where several statements of the tenant wait already.
+        At most `rows` rows, within `seconds` and limits of memory and size. With `cut`, of a longer result the first `rows`
+        and one more. Raises QueryError, which says what was refused or failed, and QuotaError where several statements of
+        the tenant wait already.
         """
         hidden = hidden_tables(self.scope.off())
         with self.scope.statement_turn():
-            return run_sql(self.scope.lake, text, rows=rows, seconds=seconds, hidden=hidden)
+            return run_sql(self.scope.lake, text, rows=rows, seconds=seconds, hidden=hidden, cut=cut)
 
     @does("posts.version")
     def version(self) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import httpx2
 
 from tgstudio_dagster.core.errors import RunsError
+from tgstudio_dagster.core.settings.machine import DAGSTER_PATH
 
 StepState = Literal["waiting", "running", "done", "failed", "skipped"]
 RunState = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -84,11 +86,14 @@ class Run:
 
 
 class RunsClient:
-    """Dagster's web server at `url`. Every method raises RunsError where it does not answer, or answers with a fault."""
+    """Dagster's web server at its socket; `pages` is where people see it. Every method raises RunsError where it does not
+    answer, or answers with a fault."""
 
-    def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
-        self.url = url.rstrip("/")
-        self._client = httpx2.Client(timeout=timeout, trust_env=False)
+    def __init__(self, socket: Path, pages: str = DAGSTER_PATH, *, timeout: float = TIMEOUT) -> None:
+        self.pages = pages
+        self._client = httpx2.Client(
+            transport=httpx2.HTTPTransport(uds=str(socket)), base_url=f"http://dagster{DAGSTER_PATH}", timeout=timeout
+        )
 
     def runs(self, *, tags: Mapping[str, str] | None = None, jobs: tuple[str, ...] = (), limit: int = 20) -> list[Run]:
         """Runs that carry all these tags, of one of these jobs (default: of any), newest first."""
@@ -106,7 +111,7 @@ class RunsClient:
         """Ask the run to stop; one that has ended already, or is not known, is no error."""
         answer = self._ask(_TERMINATE, {"runId": run_id})["terminateRun"]
         if answer["__typename"] in {"PythonError", "UnauthorizedError"}:
-            raise RunsError(f"Dagster at {self.url} could not stop run {run_id}: {answer.get('message')}")
+            raise RunsError(f"Dagster could not stop run {run_id}: {answer.get('message')}")
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -115,7 +120,7 @@ class RunsClient:
     def _list(self, wanted: dict[str, Any], limit: int) -> list[Run]:
         answer = self._ask(_LIST, {"filter": wanted, "limit": limit})["runsOrError"]
         if answer["__typename"] != "Runs":
-            raise RunsError(f"Dagster at {self.url} could not list runs: {answer.get('message')}")
+            raise RunsError(f"Dagster could not list runs: {answer.get('message')}")
         return [self._run(row) for row in answer["results"]]
 
     def _run(self, row: dict[str, Any]) -> Run:
@@ -137,21 +142,21 @@ class RunsClient:
             ended=_time(row["endTime"]),
             tags={tag["key"]: tag["value"] for tag in row["tags"]},
             steps=tuple(sorted(steps, key=lambda step: (step.started is None, step.started, step.name))),
-            url=f"{self.url}/runs/{row['runId']}",
+            url=f"{self.pages}/runs/{row['runId']}",
         )
 
     def _ask(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         try:
-            answer = self._client.post(f"{self.url}/graphql", json={"query": query, "variables": variables})
+            answer = self._client.post("/graphql", json={"query": query, "variables": variables})
             answer.raise_for_status()
             body = answer.json()
         except (httpx2.HTTPError, ValueError) as error:
             raise RunsError(
-                f"Dagster's web server at {self.url} does not answer ({type(error).__name__}); `tgstudio up` starts it."
-            ) from error
+                f"Dagster's web server does not answer ({type(error).__name__}); `tgstudio up` starts it."
+            ).coded("dagster.silent") from error
         if body.get("errors") or not isinstance(body.get("data"), dict):
             reason = "; ".join(str(one.get("message")) for one in body.get("errors") or ()) or "no data"
-            raise RunsError(f"Dagster at {self.url} refused a question: {reason}")
+            raise RunsError(f"Dagster refused a question: {reason}")
         data: dict[str, Any] = body["data"]
         return data
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.switches import switched_off
-from tgstudio_dagster.catalog.people.models import Tenant
+from tgstudio_dagster.catalog.people.models import ApiKey, Tenant
 from tgstudio_dagster.catalog.people.tenant_settings import TenantSettings
 from tgstudio_dagster.catalog.people.tenants import get_tenant, tenant_settings
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.errors import RecentSignInError, SettingsError
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.core.scopes import Scopes
 from tgstudio_dagster.core.settings import Settings, settings
@@ -56,6 +56,22 @@ def open_search(lake: TenantLake) -> Search:
     return Search(lake, settings().home.resolve(), open_encoder(settings()))
 
 
+RECENT = timedelta(minutes=10)
+"""What opens a door is done by a session that signed in at most so long ago."""
+
+
+@dataclass(frozen=True)
+class Credential:
+    """By what somebody asks: a `key`, or a session that signed in at `signed_in_at`; neither of them at the command line."""
+
+    key: ApiKey | None = None
+    signed_in_at: datetime | None = None
+    sid: str | None = None
+
+
+COMMAND_LINE = Credential()
+
+
 @dataclass(frozen=True)
 class Scope:
     """One principal's view of the platform.
@@ -81,6 +97,7 @@ class Scope:
     off: Callable[[], frozenset[str]] = frozenset
     """The capabilities that the tenant does not have."""
     read_settings: Callable[[Catalog, str], TenantSettings] = tenant_settings
+    credential: Credential = COMMAND_LINE
 
     @classmethod
     def open(cls, principal: Principal, catalog: Catalog, lake: Lake, *, runs: RunsClient | None = None) -> Scope:
@@ -100,6 +117,10 @@ class Scope:
     def allow(self, action: str) -> None:
         """Raises ForbiddenError where the policy does not let the principal do this, NotFoundError where it is switched off."""
         policy.allowed(action, self.principal, self.scopes, off=self.off())
+        began = self.credential.signed_in_at
+        if policy.POLICY[action].recent and began is not None and self.clock() - began > RECENT:
+            minutes = RECENT // timedelta(minutes=1)
+            raise RecentSignInError(f"sign in again: this needs a session that began in the last {minutes} minutes.")
 
 
 class Service:

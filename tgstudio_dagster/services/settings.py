@@ -33,6 +33,10 @@ class OwnSettings(Service):
         locked = [name for name in changed if name in OPENING]
         if locked and not scope.may("settings.open"):
             raise ForbiddenError(POLICY["settings.open"].refusal, field=", ".join(locked))
+        if locked and scope.credential.key is not None:
+            raise ForbiddenError("a key changes nothing of that; sign in to do it.", field=", ".join(locked))
+        if locked:
+            scope.allow("settings.open")
         tenants.put_settings(scope.catalog, scope.tenant.slug, settings)
         if changed:
             audit(scope.catalog, scope.principal, "settings.put", None, {"changed": changed})

@@ -15,10 +15,10 @@ from tgstudio_dagster.lake import read_cache
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPICS
 from tgstudio_dagster.services.scope import Scope, Service, does
 from tgstudio_dagster.topics import questions, topic_page
-from tgstudio_dagster.topics.colours import WITHOUT_STORY
+from tgstudio_dagster.topics.colours import WITHOUT_STORY, story_shape
 from tgstudio_dagster.topics.topic_page import MapPage, TopicPage
 
-__all__ = ["WITHOUT_STORY", "MapPage", "TopicPage", "Topics", "newest_day"]
+__all__ = ["WITHOUT_STORY", "MapPage", "TopicPage", "Topics", "newest_day", "story_shape"]
 
 
 class Topics(Service):
@@ -99,7 +99,7 @@ def newest_day(scope: Scope) -> date:
         raise NotFoundError(
             f"tenant {scope.tenant.slug}: nothing is materialized yet. Import something, then run "
             f"`tgstudio materialize --tenant {scope.tenant.slug}`."
-        )
+        ).coded("topics.none")
     today = utc_now().date()
     for day in sorted(days, reverse=True):
         if day <= today or scope.lake.count(RANKINGS, days=[day]):
@@ -114,4 +114,6 @@ def title_of(scope: Scope, topic_id: str, day: date) -> str | None:
 
 
 def _unknown(topic_id: str) -> NotFoundError:
-    return NotFoundError(f"topic {topic_id}: not among the topics of that day. `tgstudio topics` lists them.")
+    return NotFoundError(f"topic {topic_id}: not among the topics of that day. `tgstudio topics` lists them.").coded(
+        "topic.unknown"
+    )

@@ -59,7 +59,7 @@ class Uploads(Service):
             raise SourceError(
                 f"{file}: upload result.json or messages.html of Telegram Desktop, a dump (.jsonl), any of them packed as .gz, "
                 "or the export's folder as .zip."
-            )
+            ).coded("upload.extension", file=file)
         catalog, principal = self.scope.catalog, self.scope.principal
         refuse_over_waiting(catalog, principal)
         now, largest = utc_now(), web_settings().upload_megabytes * 2**20
@@ -95,7 +95,7 @@ class Uploads(Service):
         principal = self.scope.principal
         source = Path(path.strip()).expanduser()
         if not path.strip() or not source.exists():
-            raise SourceError(f"{path}: no such file or folder on this machine.")
+            raise SourceError(f"{path}: no such file or folder on this machine.").coded("upload.no_path", path=path)
         return create_upload(
             self.scope.catalog,
             principal,
@@ -154,4 +154,4 @@ def _refuse_larger(size: int, largest: int) -> None:
         raise LimitError(
             f"The file has more than {largest // 2**20} MB, the largest that is taken in here; split it, or have the operator "
             "import it from a path of the machine."
-        )
+        ).coded("upload.too_large", megabytes=largest // 2**20)

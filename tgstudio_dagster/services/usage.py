@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from tgstudio_dagster.capabilities import others
 from tgstudio_dagster.catalog.money.plans import Limits, limits_of, next_midnight
 from tgstudio_dagster.catalog.money.usage import held, model_uses, plan_of, quota_uses
 from tgstudio_dagster.core.errors import NewsroomError, RunsError
@@ -64,6 +65,8 @@ class Usage:
     by_model: Mapping[str, float]
     plan: str
     quotas: tuple[Quota, ...]
+    added: Mapping[str, int]
+    """The limits that capabilities of the tenant's add, by name; how much of one is used only its capability knows."""
 
     @property
     def tokens(self) -> int:
@@ -119,6 +122,7 @@ class UsageReports(Service):
             by_model=dict(by_model),
             plan=plan_of(self.scope.catalog, self.scope.principal),
             quotas=_quotas(self.scope, counted, now),
+            added=_added(self.scope),
         )
 
     @does("usage.limits")
@@ -130,11 +134,19 @@ class UsageReports(Service):
     def runs(self, limit: int = 20) -> list[Run]:
         """The tenant's runs, newest first. Raises RunsError where Dagster's web server does not answer."""
         if self.scope.runs is None:
-            raise RunsError("Dagster is not asked here; `tgstudio up` starts its web server and the studio beside it.")
+            raise RunsError(
+                "Dagster is not asked here; `tgstudio up` starts its web server and the studio beside it."
+            ).coded("dagster.silent")
         found = [
             run for tag in RUN_TAGS for run in self.scope.runs.runs(tags={tag: self.scope.tenant.slug}, limit=limit)
         ]
         return sorted(found, key=lambda run: run.created or datetime.min.replace(tzinfo=UTC), reverse=True)[:limit]
+
+
+def _added(scope: Scope) -> dict[str, int]:
+    limits, off = limits_of(scope.catalog, scope.principal), scope.off()
+    names = [name for capability in others() if capability.name not in off for name in capability.limits]
+    return {name: getattr(limits, name) for name in names}
 
 
 def _quotas(scope: Scope, counted: Mapping[tuple[date, str], int], now: datetime) -> tuple[Quota, ...]:

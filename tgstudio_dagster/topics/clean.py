@@ -10,10 +10,12 @@ import polars as pl
 
 _MARKDOWN_LINK = r"\[([^\]]*)\]\([^)\s]*\)?"
 _URL = r"(?:https?://|www\.|t\.me/)[^\s)\]]+"
-_EMOJI = (  # and signs that show nothing: joiners, directions
-    "[\U0001f000-\U0001faff\U000e0000-\U000e007f\u2190-\u21ff\u2300-\u23ff\u2460-\u24ff\u25a0-\u27bf\u2900-\u297f"
-    "\u2b00-\u2bff\u3030\u303d\u3297\u3299\ufe00-\ufe0f\u20e3\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+"
+_SIGNS = (  # and what shows nothing: directions, a space without width
+    "\U0001f000-\U0001faff\U000e0000-\U000e007f\u2190-\u21ff\u2300-\u23ff\u2460-\u24ff\u25a0-\u27bf\u2900-\u297f"
+    "\u2b00-\u2bff\u3030\u303d\u3297\u3299\ufe00-\ufe0f\u20e3\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
 )
+# The joiners (ZWNJ, ZWJ) go with emoji; within a word they are part of its spelling.
+_EMOJI = f"[{_SIGNS}][{_SIGNS}\u200c\u200d]*|^[\u200c\u200d]+|[\u200c\u200d]+$"
 _MARKS = r"[*_`~]+"
 _MENTION = r"@\w+"
 

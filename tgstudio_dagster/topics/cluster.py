@@ -21,6 +21,7 @@ from tgstudio_dagster.topics.embed import topical
 from tgstudio_dagster.topics.footers import repeated_lines
 from tgstudio_dagster.topics.identity import CHANGES, assign_ids
 from tgstudio_dagster.topics.label import label
+from tgstudio_dagster.topics.talks import apart, chats, dissolved, held_together
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +68,7 @@ class Window:
 
     `posts`: with key; `unit`: which row of `matrix` each post has (equal posts share one); `first`: each row's earliest
     post; `idf`: weight of each feature, `learnt`: that of languages which learn from earlier posts too; `hours`, `channel`:
-    of the earliest post of each row; `stems`: raw weights of the words of each row.
+    of the earliest post of each row; `stems`: raw weights of the words of each row; `chat`: whether it is of a group chat.
     """
 
     posts: pl.DataFrame
@@ -79,6 +80,7 @@ class Window:
     hours: Hours
     channel: Numbers
     stems: csr_matrix
+    chat: NDArray[np.bool_]
 
 
 def find_topics(
@@ -185,14 +187,16 @@ def read_window(
 
     raw, row = raw_weights(embeddings), posts["row"].to_numpy().astype(np.int64)  # not copied
     hours = posts["date"].dt.epoch("us").to_numpy() / 3.6e9
-    unit, first = equal_posts(equal_features(raw)[row], hours)
+    in_chat = posts["channel_id"].is_in(chats(posts)).to_numpy()
+    unit, first = equal_posts(apart(equal_features(raw)[row], in_chat), hours)
     rows = row[first]
     idf = inverse_frequency(raw, rows=rows)
     languages = posts["lang"].gather(first)
     learnt = learnt_weights(raw, languages, background or {}, rows)
     matrix = weigh_by_language(raw, languages, idf, learnt, rows)
     channel = posts["channel_id"].to_numpy()[first]
-    return Window(posts.drop("row"), unit, first, matrix, idf, learnt, hours[first], channel, raw_stems(raw, rows))
+    stems = raw_stems(raw, rows)
+    return Window(posts.drop("row"), unit, first, matrix, idf, learnt, hours[first], channel, stems, in_chat[first])
 
 
 def with_rows(candidates: pl.DataFrame, embeddings: pl.DataFrame) -> pl.DataFrame:
@@ -233,7 +237,10 @@ def _events(window: Window, dense: Dense | None, topic_cut: float | None = None)
         near = lifted(near, rows, rows, TOPIC_CUT_BLENDED / TOPIC_CUT).tocsr()
     else:
         near = faded(graph, window.hours, window.channel)
-    return graph, average_linkage(near, np.bincount(window.unit), topic_cut or cut, COHESION)
+    of_post = window.posts["date"].dt.epoch("us").to_numpy() / 3.6e9
+    near = held_together(near, window.posts, window.unit, of_post)
+    cluster = average_linkage(near, np.bincount(window.unit), topic_cut or cut, COHESION)
+    return graph, dissolved(cluster, window.stems, window.chat)
 
 
 def _origins(window: Window, graph: csr_matrix, cluster: Numbers) -> Numbers:

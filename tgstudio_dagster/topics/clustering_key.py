@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from tgstudio_dagster.core import letters
 from tgstudio_dagster.lake.derived import DerivedFrames
 from tgstudio_dagster.topics.cluster import Clustering
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from tgstudio_dagster.topics.blend import Dense
     from tgstudio_dagster.topics.vectors import Background
 
-_OF_A_POST = ["channel_id", "msg_id", "date", "text_hash", "lang", "forwarded_from"]
-_LIBRARIES = ("numpy", "polars", "scipy", "snowballstemmer", "sparse-dot-topn")
+_OF_A_POST = ["channel_id", "msg_id", "date", "text_hash", "lang", "forwarded_from", "sender_id", "reply_to"]
+_LIBRARIES = ("numpy", "polars", "pymorphy3", "pymorphy3-dicts-ru", "scipy", "snowballstemmer", "sparse-dot-topn")
 
 
 def cached_clustering(store: DerivedFrames, key: str, make: Callable[[], Clustering | None]) -> Clustering | None:
@@ -76,8 +77,8 @@ def _lists(digest: Any, lists: pl.Series) -> None:
 
 @cache
 def _code() -> bytes:
-    """The hash of this folder's code, and the libraries it counts with."""
+    """The hash of this folder's code, of what a word is, and of the libraries it counts with."""
     digest = blake2b(" ".join(f"{name} {version(name)}" for name in _LIBRARIES).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in (Path(letters.__file__), *sorted(Path(__file__).parent.glob("*.py"))):
         digest.update(path.read_bytes())
     return digest.digest()

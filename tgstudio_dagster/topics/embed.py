@@ -12,6 +12,7 @@ from tgstudio_dagster.lake.tables.topics import EMBEDDINGS
 from tgstudio_dagster.posts.counting import TOPICAL
 from tgstudio_dagster.topics.clean import clean_texts
 from tgstudio_dagster.topics.footers import repeated_lines
+from tgstudio_dagster.topics.talks import without_courtesies
 
 if TYPE_CHECKING:
     from tgstudio_dagster.topics.sentence import Encoder
@@ -81,5 +82,7 @@ def _listed(name: str, bounds: NDArray[np.int64], values: NDArray[Any], place: p
 
 
 def topical(messages: pl.DataFrame) -> pl.DataFrame:
-    """The posts that may stand in a topic: with a text, still up, no service message, no comment. Sorted by key."""
-    return messages.filter(TOPICAL).sort("channel_id", "msg_id")
+    """The posts that may stand in a topic, sorted by key: with a text, still up, no service message, no comment, and no
+    courtesy of a person in a chat (talks.py).
+    """
+    return without_courtesies(messages.filter(TOPICAL)).sort("channel_id", "msg_id")

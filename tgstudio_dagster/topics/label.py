@@ -20,7 +20,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tgstudio_dagster.topics.words import NUMBER_OR_WORD, STOP_WORDS, stem, tokens
+from tgstudio_dagster.core.letters import HASHTAG_LETTER, MARKS, cut_at
+from tgstudio_dagster.topics.shared_runs import shared_runs
+from tgstudio_dagster.topics.words import NUMBER_OR_WORD, STOP_WORDS, is_piece, stem, tokens, words_in
 
 TITLE_LENGTH = 90
 KEYWORDS = 10
@@ -28,17 +30,17 @@ FEW_KEYWORDS = 5
 WEAK_KEYWORD = 0.25  # of the strongest one's weight: weaker ones only fill up to five
 TEXTS_READ = 40  # of a topic, the most central ones: more change no keyword and take time
 TEXTS_FOR_A_MODEL = 8
-_LETTERS_OF_A_KEYWORD = range(3, 31)  # what is longer is no word, or a line of a script that puts no spaces
+_LETTERS_OF_A_KEYWORD = range(3, 31)  # what is longer is no word
 _WORDS_OF_A_HEADLINE = 4
 _WORDS_OF_A_CALL = 12
 
-_HASHTAG = re.compile(r"#\w+")
-_WORD = re.compile(r"[^\W\d_]{2,}")
+_HASHTAG = re.compile(rf"#{HASHTAG_LETTER}+")
+_WORD = re.compile(rf"[^\W\d_][{MARKS}]*[^\W\d_]")
 # Initials and these are no ends of sentences: "ул. Ленина", "4 млн. рублей", "А. Рощин", "Mr. Smith".
 _NO_END = re.compile(
     r"\b(?:[^\W\d_]|г|гг|ул|им|тыс|млн|млрд|руб|стр|см|т\.?\s?д|т\.?\s?п|mr|mrs|ms|dr|st|jr|sr|inc|vs|no)\.$", re.I
 )
-_END = re.compile(r"[.!?…]+[»”\"')]*(?=\s)")
+_END = re.compile(r"[.!?…]+[»”\"')]*(?=\s)|[。！？]+[」』”]*|[।॥။។៕؟]+(?=\s)")
 # A call to the reader, as it begins: footers that were not learnt yet, adverts, pointers to elsewhere.
 _CALL = re.compile(
     r"""^\W*(?:
@@ -138,9 +140,7 @@ def headline(text: str) -> str:
     for tagged in (text, text.replace("#", " ")):
         lines = [line for line in (_trim(_HASHTAG.sub(" ", line)) for line in tagged.split("\n")) if _says(line)]
         if lines:
-            first_line = next(
-                (line for line in lines if len(NUMBER_OR_WORD.findall(line)) >= _WORDS_OF_A_HEADLINE), lines[0]
-            )
+            first_line = next((line for line in lines if words_in(line) >= _WORDS_OF_A_HEADLINE), lines[0])
             return _cut(_first_sentence(first_line))
     return ""
 
@@ -188,11 +188,20 @@ def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
 def _words(texts: Sequence[str]) -> tuple[Counter[str], Counter[str]]:
     holding: Counter[str] = Counter()
     written: Counter[str] = Counter()
+    prose_of: list[str] = []
     for text in texts:
-        prose = "\n".join(line for line in text.split("\n") if not _calls(line))
-        words = [word for word in tokens(prose) if len(word) in _LETTERS_OF_A_KEYWORD and not word[0].isdigit()]
+        prose = "\n".join(line for line in text.split("\n") if not is_call(line))
+        prose_of.append(prose)
+        words = [
+            word
+            for word in tokens(prose)
+            if len(word) in _LETTERS_OF_A_KEYWORD and not word[0].isdigit() and not is_piece(word)
+        ]
         written.update(words)
         holding.update({stem(word) for word in words})
+    runs = shared_runs(prose_of)
+    written.update(runs)
+    holding.update(runs)
     return holding, written
 
 
@@ -209,16 +218,21 @@ def _telling(in_topics: Counter[str], topics: int, idf: NDArray[np.float32]) -> 
 def _keywords(topic: _Topic, telling: dict[str, float]) -> list[str]:
     """The telling words as they are most often written, the strongest first; weak ones only up to five."""
     weight = {root: count * telling[root] for root, count in topic.holding.items()}
-    ranked = sorted(weight, key=lambda root: (-weight[root], root))
+    ranked = sorted(weight, key=lambda root: (-weight[root], -len(root) if is_piece(root) else 0, root))
     least = WEAK_KEYWORD * max(weight.values(), default=0.0)
     forms = _most_written(topic.words, set(ranked[: 2 * KEYWORDS]))
     chosen: list[str] = []
     for root in ranked[: 2 * KEYWORDS]:
         if len(chosen) >= KEYWORDS or (len(chosen) >= FEW_KEYWORDS and weight[root] < least):
             break
-        if forms[root] not in STOP_WORDS:
+        if forms[root] not in STOP_WORDS and not (is_piece(root) and _overlaps(root, chosen)):
             chosen.append(forms[root])
     return chosen
+
+
+def _overlaps(run: str, chosen: Sequence[str]) -> bool:
+    """Whether a run of a script without spaces holds, or stands in, one that was chosen."""
+    return any(run in other or other in run for other in chosen)
 
 
 def _title_and_post(topic: _Topic, keywords: list[str]) -> tuple[str, dict[str, Any]]:
@@ -256,17 +270,17 @@ def _with_name(topic: TopicTexts, name: TopicNames) -> dict[str, Any]:
 
 
 def _is_headline(sentence: str) -> bool:
-    words = NUMBER_OR_WORD.findall(sentence)
-    letters = sum(len(word) for word in words)
-    return len(words) >= _WORDS_OF_A_HEADLINE and letters >= 0.6 * len(sentence) and not sentence.endswith("?")
+    letters = sum(len(word) for word in NUMBER_OR_WORD.findall(sentence))
+    return words_in(sentence) >= _WORDS_OF_A_HEADLINE and letters >= 0.6 * len(sentence) and not sentence.endswith("?")
 
 
 def _says(line: str) -> bool:
-    return _WORD.search(line) is not None and not _calls(line)
+    return _WORD.search(line) is not None and not is_call(line)
 
 
 @lru_cache(maxsize=50_000)  # each line is asked of for the words and for the title
-def _calls(line: str) -> bool:
+def is_call(line: str) -> bool:
+    """Whether a line calls the reader to do something: to subscribe, to read on elsewhere; or is an advert."""
     short = line.count(" ") < _WORDS_OF_A_CALL
     return _AD_MARK.search(line) is not None or (short and _CALL.match(line) is not None)
 
@@ -301,5 +315,6 @@ def _cut(sentence: str) -> str:
     if len(sentence) <= TITLE_LENGTH:
         return sentence
     head = sentence[:TITLE_LENGTH]
-    words = head.rsplit(" ", 1)[0] if " " in head else head[:-1]
+    # A line without spaces in its second half is of a script that sets none.
+    words = head.rsplit(" ", 1)[0] if " " in head[TITLE_LENGTH // 2 :] else cut_at(sentence, TITLE_LENGTH - 1)
     return words.rstrip("-–—•·|>:;,.!?…/\\ ") + "…"

@@ -20,7 +20,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from tgstudio_dagster.topics.words import stem, tokens
+from tgstudio_dagster.core.letters import one_spelling
+from tgstudio_dagster.topics.words import stem, tokens_and_lead
 
 BITS = 20
 STEMS = 1 << BITS  # stems hash into [0, STEMS), character n-grams into [STEMS, 2 * STEMS)
@@ -34,8 +35,9 @@ _MIXED = re.compile("[а-я][a-z]|[a-z][а-я]")
 _MIXED_WORD = re.compile("[a-z]*[а-я][a-zа-я]*")
 _LOOKALIKES = str.maketrans("aceopxykmtbh", "асеорхукмтвн")
 _SPACES = re.compile("[ \u00a0\u202f]")
-_GROUPS = re.compile(r"(?<![\d.,])\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\d)")
-_THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})[ \u00a0\u202f]?(?:тыс|тис)[а-яіь]*\.?")
+# What stands before is looked at after the first digit: a pattern that begins with a look behind is tried at each letter.
+_GROUPS = re.compile(r"\d(?<![\d.,]\d)\d{0,2}(?:[ \u00a0\u202f]\d{3})+(?!\d)")
+_THOUSANDS = re.compile(r"(\d(?<![\d.,]\d)\d{0,2})[ \u00a0\u202f]?(?:тыс|тис)[а-яіь]*\.?")
 _BATCH = 1000  # texts at a time: bounds memory at some 100 MB
 
 Ints = NDArray[np.unsignedinteger[Any]]
@@ -62,11 +64,17 @@ def features(texts: Sequence[str]) -> Features:
 
 
 def _batch(texts: Sequence[str]) -> Features:
-    lines = [[" ".join(line.split()) for line in spelled(text[:MAX_CHARS].lower()).split("\n")] for text in texts]
+    lines = [
+        [" ".join(line.split()) for line in spelled(one_spelling(text[:MAX_CHARS]).lower()).split("\n")]
+        for text in texts
+    ]
     lowered = [" ".join(line for line in of_text if line) for of_text in lines]
     leads = [_lead([line for line in of_text if line]) for of_text in lines]
-    words = [tokens(text) for text in lowered]
-    in_lead = [len(tokens(text[:lead])) for text, lead in zip(lowered, leads, strict=True)]
+    words, in_lead = [], []
+    for text, lead in zip(lowered, leads, strict=True):
+        of_text, of_lead = tokens_and_lead(text, lead)
+        words.append(of_text)
+        in_lead.append(of_lead)
     # A text of punctuation alone would otherwise be "similar" to every other such text.
     padded = [f" {text} " if has_words else "" for text, has_words in zip(lowered, words, strict=True)]
     keys = np.concatenate([_stem_keys(words, in_lead), *_ngram_keys(padded, leads)])

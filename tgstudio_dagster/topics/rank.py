@@ -9,6 +9,8 @@ For a post or topic, in a window of 24 hours (7 days) that ends at `as_of`:
     recent   = channel-hours of the last 6 h (24 h): the posts of one channel within one hour count once, so a flood from
                one channel is no trend; expected = the earlier rate scaled by the hours' usual volume, at least .5
   score      = P * (1 + .5 * ln(1 + max(0, T)))
+Where no counter of a post is known (group chats, exports), its engagement is log2(1 + replies), replies being the posts
+of the frame that answer it, and P sums over distinct people who wrote instead of their one channel.
 A post is a group of one. The parts come from Hacker News (decay), the winners of Telegram's clustering contest
 (distinct sources) and trend as a z-score; the weights are not tuned: no public data with forwards and reactions was
 found. `tgstudio rank-diff` shows what other weights would do to a tenant's own days.
@@ -48,11 +50,13 @@ class Window:
 WINDOWS = (Window("24h", 24, 6), Window("7d", 168, 24))
 
 _POST = ["channel_id", "msg_id"]
+_VOICE = ["channel_id", "voice"]  # who is counted once: the channel, or the person where there are no counters
 _ENTITY = ["entity_kind", "entity_id"]
 _OF_A_POST = [
     *("engagement", "audience", "decay", "age", "read_age"),
     *(f"{counter}_{part}" for part in ("term", "read", "usual") for counter in COUNTERS),
 ]
+_COUNTED = ["popularity", "channels", "messages", "recent", "spread", "replies", "authors"]
 _ROUNDED = ["popularity", "expected", "trend", "score"]
 
 
@@ -74,15 +78,23 @@ def rank(
     age = (pl.lit(as_of) - pl.col("date")).dt.total_microseconds() / 3.6e9
     posts = (
         messages.filter(COUNTED, pl.col("date") <= as_of)
-        .select(*_POST, "date", "forwarded_from", age=age)
+        .select(*_POST, "date", "forwarded_from", "sender_id", age=age)
         .filter(pl.col("age") < max(window.hours for window in WINDOWS))
+        .join(_answers(messages, as_of), on=_POST, how="left")
+        .with_columns(pl.col("replies").fill_null(0))
         .sort(_POST)
     )
     if posts.is_empty():
         return RANKINGS.empty()
     audience = ((10 + pl.col("channel_views").fill_null(0.0)).log10() / 4).clip(upper_bound=HIGHEST_AUDIENCE)
     counted = engagement(posts, stats, as_of, weights).drop(_POST)
-    judged = pl.concat([posts, counted], how="horizontal").with_columns(audience=audience)
+    unknown = pl.all_horizontal(pl.col(f"{counter}_term").is_null() for counter in COUNTERS)
+    answered = (1 + pl.col("replies")).cast(pl.Float64).log(2).clip(upper_bound=weights.most)
+    judged = pl.concat([posts, counted], how="horizontal").with_columns(
+        audience=audience,
+        engagement=pl.when(unknown).then(answered).otherwise("engagement"),
+        voice=pl.when(unknown).then("sender_id"),
+    )
     alone = judged.with_columns(entity_kind=pl.lit("message"), entity_id=pl.format("{}/{}", *_POST))
     grouped = (
         topic_messages.join(topics.select("topic_id"), on="topic_id", how="semi")
@@ -108,6 +120,15 @@ def expected_share(volume: list[float], window: Window) -> float:
     """
     usual = [volume[hour % 24] for hour in range(window.hours)]
     return sum(usual[: window.recent]) / sum(usual[window.recent :])
+
+
+def _answers(messages: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """How many posts answer each post: its key, replies."""
+    return (
+        messages.filter(COUNTED, pl.col("date") <= as_of, pl.col("reply_to").is_not_null())
+        .group_by("channel_id", msg_id="reply_to")
+        .agg(replies=pl.len().cast(pl.Int32))
+    )
 
 
 def _hourly_volume(posts: pl.DataFrame) -> list[float]:
@@ -149,24 +170,37 @@ def _ranked(
 
 
 def _single(inside: pl.DataFrame, window: Window) -> pl.DataFrame:
-    recent = (pl.col("age") < window.recent).cast(pl.Int32)
     unit = pl.lit(1, pl.Int32)
-    return inside.select(
-        *_ENTITY, *_OF_A_POST, popularity="strength", channels=unit, messages=unit, recent=recent, spread=unit
-    )
+    return inside.with_columns(
+        popularity="strength",
+        channels=unit,
+        messages=unit,
+        recent=(pl.col("age") < window.recent).cast(pl.Int32),
+        spread=unit,
+        authors=pl.col("sender_id").is_not_null().cast(pl.Int32),
+    ).select(*_ENTITY, *_OF_A_POST, *_COUNTED)
 
 
 def _gathered(inside: pl.DataFrame, window: Window) -> pl.DataFrame:
     ordered = inside.sort(*_ENTITY, "strength", *_POST, descending=[False, False, True, False, False])
-    best = ordered.unique([*_ENTITY, "channel_id"], keep="first", maintain_order=True)
+    best = ordered.unique([*_ENTITY, *_VOICE], keep="first", maintain_order=True)
     hours = ordered.select(*_ENTITY, "channel_id", hour=pl.col("age").floor()).unique()
+    of_all = {
+        "messages": pl.len().cast(pl.Int32),
+        "replies": pl.col("replies").sum().cast(pl.Int32),
+        "authors": pl.col("sender_id").drop_nulls().n_unique().cast(pl.Int32),
+    }
     counted = hours.group_by(_ENTITY).agg(
         spread=pl.len().cast(pl.Int32), recent=(pl.col("hour") < window.recent).sum().cast(pl.Int32)
     )
     return (
         best.group_by(_ENTITY, maintain_order=True)
-        .agg(pl.first(*_OF_A_POST), popularity=pl.col("strength").sum(), channels=pl.len().cast(pl.Int32))
-        .join(ordered.group_by(_ENTITY).agg(messages=pl.len().cast(pl.Int32)), on=_ENTITY, maintain_order="left")
+        .agg(
+            pl.first(*_OF_A_POST),
+            popularity=pl.col("strength").sum(),
+            channels=pl.col("channel_id").n_unique().cast(pl.Int32),
+        )
+        .join(ordered.group_by(_ENTITY).agg(**of_all), on=_ENTITY, maintain_order="left")
         .join(counted, on=_ENTITY, maintain_order="left")
-        .select(*_ENTITY, *_OF_A_POST, "popularity", "channels", "messages", "recent", "spread")
+        .select(*_ENTITY, *_OF_A_POST, *_COUNTED)
     )

@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from tgstudio_dagster.lake.store import TenantLake
 
 # What ranking reads of a post: a tenth of the bytes of all its columns.
-OF_A_POST = ["channel_id", "msg_id", "date", "type", "comment_on", "deleted_at", "forwarded_from", "observed_at"]
+OF_A_POST = [
+    "channel_id",
+    "msg_id",
+    "date",
+    "type",
+    "comment_on",
+    "deleted_at",
+    "forwarded_from",
+    "sender_id",
+    "reply_to",
+    "observed_at",
+]
 
 
 def stored_days(lake: TenantLake, days: Iterable[date]) -> pl.DataFrame:

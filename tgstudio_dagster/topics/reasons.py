@@ -21,7 +21,10 @@ def reasons(row: Mapping[str, Any]) -> list[str]:
         phrases.append(f"{row['channels']} channels")
     counted = [counter for counter in COUNTERS if row[f"{counter}_term"] is not None]
     if not counted:
-        phrases.append("no counters known")
+        counted_instead = f"{row['replies'] or 0} replies, {row['authors'] or 0} authors count instead"
+        phrases.append(
+            f"no counters known: {counted_instead}" if row["authors"] or row["replies"] else "no counters known"
+        )
     for counter in sorted(counted, key=lambda name: -abs(row[f"{name}_term"])):
         phrases.append(_beside_usual(counter, row))
     if row["entity_kind"] == "topic":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from datetime import datetime
 from http.cookies import CookieError, SimpleCookie
@@ -16,28 +17,31 @@ from urllib.parse import quote
 
 import anyio.to_thread
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tgstudio_dagster.catalog.people.logins import ended_among, session_hash
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ForbiddenError, SignInError, TGStudioError
+from tgstudio_dagster.core.settings.machine import DAGSTER_PATH
 from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.services.sessions import session_cookie
 from tgstudio_dagster.web.auth.pages import refused_page
+from tgstudio_dagster.web.dagster_ui import DagsterUi
+from tgstudio_dagster.web.limits import UPLOADS
 from tgstudio_dagster.web.metrics import SOCKETS
-from tgstudio_dagster.web.problems import of_error, problem, status_of
+from tgstudio_dagster.web.problems import of_error, status_of
+from tgstudio_dagster.web.uploads import Uploads
 from tgstudio_dagster.web.who import SAFE, Visitor, check_origin, of_session, preferred_language
 
 PREFIX = b"x-tgstudio-"
-POLL_SECONDS = 1.0
+SWEEP_SECONDS = 60.0
+"""How often files of sessions that have no page open any more are looked for."""
+POLL_SECONDS = 0.5
 """How long a page may outlive its session."""
 ENDED = 4401
 """A private close code (4000 to 4999): the session has ended."""
 _OPEN = ("/static/", "/_stcore/health", "/_stcore/host-config", "/favicon")
-_UPLOADS = "/_stcore/upload_file"
-_FORM_BYTES = 2**20
-"""What a form adds to its file."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -46,6 +50,8 @@ class Gate:
 
     def __init__(self, app: ASGIApp, platform: Platform, *, poll: float = POLL_SECONDS) -> None:
         self._app = app
+        self._dagster = DagsterUi(platform.settings.dagster_socket_path, platform.web_settings.origin)
+        self._uploads = Uploads(app, platform)
         self._platform = platform
         self._poll = poll
         self._cookie = session_cookie(platform.web_settings).name
@@ -62,29 +68,39 @@ class Gate:
             return
         try:
             visitor, sid = await self._who(scope)
-            if path.startswith("/_stcore/metrics") and visitor.principal.role != "operator":
+            dagster = path == DAGSTER_PATH or path.startswith(f"{DAGSTER_PATH}/")
+            if (dagster or path.startswith("/_stcore/metrics")) and visitor.principal.role != "operator":
                 raise ForbiddenError("this is for the operator of this machine.", field="role")
         except TGStudioError as error:
             await self._refuse(scope, receive, send, path, error)
             return
         identity = {"user": visitor.user.id, "tenant": visitor.principal.tenant, "sid": sid}
         headers = [*_stripped(scope), *((PREFIX + name.encode(), value.encode()) for name, value in identity.items())]
+        app: ASGIApp = self._dagster if dagster else self._app
         if scope["type"] == "http":
-            too_large = self._too_large(scope) if path.startswith(_UPLOADS) else None
-            await (too_large or self._app)({**scope, "headers": headers}, receive, send)
+            scope = {**scope, "headers": headers}
+            if path.startswith(UPLOADS) and scope["method"] not in SAFE:
+                await self._uploads.handle(scope, receive, send, visitor, sid)
+            else:
+                await app(scope, receive, send)
         else:
             # Streamlit would compare the origin again, with addresses that it asks other hosts for.
             scope = {**scope, "headers": [(name, value) for name, value in headers if name != b"origin"]}
-            await self._socket(scope, receive, send, session_hash(sid))
+            await self._socket(app, scope, receive, send, session_hash(sid))
 
     async def watch(self) -> None:
         """Ask the catalog, for as long as it runs, which of the sessions with open sockets have ended, and end those."""
+        swept = 0.0
         while True:
             await asyncio.sleep(self._poll)
             known = set(self._open)
+            if time.monotonic() - swept > SWEEP_SECONDS:
+                swept = time.monotonic()
+                await anyio.to_thread.run_sync(self._platform.staged.sweep, known)
             if not known:
                 continue
             try:
+                await anyio.to_thread.run_sync(self._platform.notice_accounts)
                 ended = await anyio.to_thread.run_sync(ended_among, self._platform.catalog, known, utc_now())
             except Exception:  # noqa: BLE001 - whatever ails the catalog, the next look may succeed; nobody gets in meanwhile
                 _LOG.exception("sessions could not be looked up")
@@ -92,6 +108,10 @@ class Gate:
             for one in ended:
                 if one in self._ended:
                     self._ended[one].set()
+
+    async def close(self) -> None:
+        """Close the connections that are kept open."""
+        await self._dagster.close()
 
     async def _who(self, scope: Scope) -> tuple[Visitor, str]:
         headers = Headers(scope=scope)
@@ -108,18 +128,6 @@ class Gate:
         now: datetime = utc_now()
         visitor = await anyio.to_thread.run_sync(lambda: of_session(self._platform, sid, now, ip=ip))
         return visitor, sid
-
-    def _too_large(self, scope: Scope) -> JSONResponse | None:
-        """The answer to an upload that is too large: Streamlit would hold it in memory, and only its pages know a limit."""
-        if scope["method"] in SAFE or scope["method"] == "DELETE":
-            return None
-        length = Headers(scope=scope).get("content-length", "")
-        largest = self._platform.web_settings.upload_megabytes
-        if not length.isdigit():
-            return problem(411, "Content-Length: missing; say how long the upload is.")
-        if int(length) > largest * 2**20 + _FORM_BYTES:
-            return problem(413, f"The file has more than {largest} MB, the largest that is taken in here.")
-        return None
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, path: str, error: TGStudioError) -> None:
         if scope["type"] == "websocket":
@@ -138,7 +146,7 @@ class Gate:
         else:
             await of_error(error, scope.get("state", {}).get("request_id"))(scope, receive, send)
 
-    async def _socket(self, scope: Scope, receive: Receive, send: Send, session: str) -> None:
+    async def _socket(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, session: str) -> None:
         ended = self._ended.setdefault(session, asyncio.Event())
         self._open[session] += 1
         SOCKETS.inc()
@@ -163,7 +171,7 @@ class Gate:
                 await send(message)
 
         try:
-            await self._app(scope, guarded, sending)
+            await app(scope, guarded, sending)
         finally:
             waiting.cancel()
             if pending is not None:

@@ -16,10 +16,11 @@ from typing import Literal
 from fastapi import Request
 
 from tgstudio_dagster.catalog.money.plans import limits_of
-from tgstudio_dagster.catalog.people.api_keys import ApiKey, find_key
+from tgstudio_dagster.catalog.people.api_keys import ApiKey, find_key, with_parents
 from tgstudio_dagster.catalog.people.logins import own_tenant, read_session, read_user, session_hash, switch_tenant
 from tgstudio_dagster.catalog.people.models import User
 from tgstudio_dagster.catalog.people.principals import principal_of
+from tgstudio_dagster.catalog.people.refusals import ADDRESS, KEY
 from tgstudio_dagster.catalog.people.tenants import tenant_settings
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import ForbiddenError, NotFoundError, SignInError
@@ -29,7 +30,9 @@ from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.people import inside
 from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.services.policy import of_route
+from tgstudio_dagster.services.scope import Credential
 from tgstudio_dagster.services.sessions import session_cookie
+from tgstudio_dagster.web.refusing import address_block, refused
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "x-csrf-token"
@@ -52,8 +55,19 @@ class Visitor:
     sid: str | None
     ip: str
     language: Literal["ru", "en"]
-    pace: int = 0
-    """Calls a minute that the key may make; 0: there is no key."""
+    paces: tuple[tuple[str, int], ...] = ()
+    """Calls a minute that the key may make, and the keys that it comes from, each with its id."""
+    signed_in_at: datetime | None = None
+
+    @property
+    def holder(self) -> str:
+        """Whose a confirmation is: the key's id, or the session's hash."""
+        return self.key.id if self.key is not None else session_hash(self.sid or "")
+
+    @property
+    def credential(self) -> Credential:
+        """By what they ask."""
+        return Credential(self.key, self.signed_in_at, self.sid)
 
     def need(self, *scopes: str) -> None:
         """Raises ForbiddenError where the visitor lacks one of these scopes."""
@@ -82,7 +96,7 @@ def studio(request: Request) -> Studio:
     Raises as `visitor` does, and ForbiddenError; NotFoundError where the tenant does not have the route's capability.
     """
     found = identify(request)
-    opened = platform_of(request).studio(found.principal, found.scopes)
+    opened = platform_of(request).studio(found.principal, found.scopes, found.credential)
     opened.scope.allow(of_route(f"{request.method} {request.scope['route'].path}").name)
     return opened
 
@@ -111,9 +125,16 @@ def _identify(request: Request) -> Visitor:
             raise SignInError(_SIGN_IN)
         agent = request.headers.get("user-agent", "")
         try:
-            return of_key(platform, secret.strip(), now, ip=ip, user_agent=agent, language=language)
-        except SignInError:
-            platform.limiter.take("wrong_keys", ip, WRONG_KEYS)
+            program = of_key(platform, secret.strip(), now, ip=ip, user_agent=agent, language=language)
+            if program.key is not None and program.key.tools is not None:
+                raise ForbiddenError("this key is for language models' tools: use it at /mcp.", field="tools")
+            return program
+        except SignInError as error:
+            refused(platform, KEY, subject=secret.strip()[:10], ip=ip, error=error)
+            platform.limiter.take("wrong_keys", address_block(ip), WRONG_KEYS)
+            raise
+        except ForbiddenError as error:
+            refused(platform, ADDRESS, subject=secret.strip()[:10], ip=ip, error=error)
             raise
     sid = platform.signer.sid(request.cookies.get(session_cookie(platform.web_settings).name))
     if sid is None:
@@ -133,13 +154,17 @@ def of_session(
     Raises SignInError where it has ended, ForbiddenError for who belongs to no tenant, or by the address.
     """
     asked = f"session {slide} {session_hash(sid)}"
-    principal, user, allowed = platform.remembered.get(asked, lambda: _session(platform, sid, now, slide=slide))
+    principal, user, allowed, began = platform.remembered.get(asked, lambda: _session(platform, sid, now, slide=slide))
     _check_inside(principal.tenant, ip, allowed)
-    return Visitor(principal, user, scopes_of(principal.role), None, sid, ip, _language(user, language))
+    scopes, spoken = scopes_of(principal.role), _language(user, language)
+    return Visitor(principal, user, scopes, None, sid, ip, spoken, signed_in_at=began)
 
 
-def _session(platform: Platform, sid: str, now: datetime, *, slide: bool) -> tuple[Principal, User, tuple[str, ...]]:
+def _session(
+    platform: Platform, sid: str, now: datetime, *, slide: bool
+) -> tuple[Principal, User, tuple[str, ...], datetime]:
     """Whom a session is of, and from where the tenant lets people in."""
+    platform.notice_accounts()
     session = read_session(platform.catalog, sid, now, platform.ttl, slide=slide)
     if session is None:
         raise SignInError("This session has ended; sign in again.")
@@ -151,7 +176,7 @@ def _session(platform: Platform, sid: str, now: datetime, *, slide: bool) -> tup
         if slug is None:
             raise ForbiddenError("you belong to none; ask the operator of this studio.", field="tenant") from None
         principal = switch_tenant(platform.catalog, sid, slug)
-    return principal, user, tenant_settings(platform.catalog, principal.tenant).allowed_ips
+    return principal, user, tenant_settings(platform.catalog, principal.tenant).allowed_ips, session.created_at
 
 
 def of_key(
@@ -170,7 +195,7 @@ def of_key(
     ForbiddenError, QuotaError.
     """
     asked = f"key {hashlib.sha256(secret.encode()).hexdigest()}"
-    key, principal, user, allowed, most = platform.remembered.get(asked, lambda: _key(platform, secret, now))
+    key, principal, user, allowed, paces = platform.remembered.get(asked, lambda: _key(platform, secret, now))
     if ip is not None:
         _check_inside(principal.tenant, ip, allowed)
         if key.ips and not inside(ip, key.ips):
@@ -178,8 +203,7 @@ def of_key(
         if key.user_agents and not any(user_agent.lower().startswith(one.lower()) for one in key.user_agents):
             raise ForbiddenError("this key may not be used by this program.", field="user_agents")
     scopes = frozenset(key.scopes) & scopes_of(principal.role)
-    pace = min(most, key.rate_per_minute or most)
-    found = Visitor(principal, user, scopes, key, None, ip or "", _language(user, language), pace)
+    found = Visitor(principal, user, scopes, key, None, ip or "", _language(user, language), paces)
     if calls is not None:
         count_call(platform, found, calls, now)
     return found
@@ -188,16 +212,21 @@ def of_key(
 def count_call(platform: Platform, visitor: Visitor, calls: Calls, now: datetime) -> None:
     """Count a call of a key, by the minute and as one of the day's `calls`. Raises QuotaError where it is one too many."""
     if visitor.key is not None:
-        platform.limiter.take("calls_per_minute", visitor.key.id, visitor.pace)
+        for key_id, pace in visitor.paces:
+            platform.limiter.take("calls_per_minute", key_id, pace)
         platform.calls.take(visitor.principal.tenant, calls, now.date())
 
 
-def _key(platform: Platform, secret: str, now: datetime) -> tuple[ApiKey, Principal, User, tuple[str, ...], int]:
-    """A key, whom it acts for, from where the tenant lets programs in, and how many calls a minute."""
+def _key(
+    platform: Platform, secret: str, now: datetime
+) -> tuple[ApiKey, Principal, User, tuple[str, ...], tuple[tuple[str, int], ...]]:
+    """A key, whom it acts for, from where the tenant lets programs in, and how many calls a minute of it and of its parents."""
+    platform.notice_accounts()
     key, principal = find_key(platform.catalog, secret, now)
     allowed = tenant_settings(platform.catalog, principal.tenant).allowed_ips
     most = limits_of(platform.catalog, principal).calls_per_minute
-    return key, principal, read_user(platform.catalog, key.user_id), allowed, most
+    paces = tuple((one.id, min(most, one.rate_per_minute or most)) for one in with_parents(platform.catalog, key))
+    return key, principal, read_user(platform.catalog, key.user_id), allowed, paces
 
 
 def check_address(platform: Platform, tenant: str, ip: str) -> None:

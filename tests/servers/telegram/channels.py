@@ -79,15 +79,14 @@ def check_chat_invite(context: Context, request: Any) -> Any:
     channel = _invited(context, request.hash)
     if context.me in channel.members:
         return types.ChatInviteAlready(channel_object(channel, context.viewer))
+    flags = {"broadcast": not channel.megagroup, "megagroup": channel.megagroup, "public": not channel.private}
     return fill(
         types.ChatInvite,
         title=channel.title,
         photo=types.PhotoEmpty(0),
         participants_count=len(channel.members),
-        channel=True,
-        broadcast=not channel.megagroup,
-        megagroup=channel.megagroup,
-        public=not channel.private,
+        request_needed=channel.approval,
+        **({} if channel.basic else {"channel": True, **flags}),
     )
 
 
@@ -106,6 +105,9 @@ def _invited(context: Context, invite: str) -> Channel:
 def _join(context: Context, channel: Channel) -> Any:
     if context.me in channel.members:
         raise Refusal(400, "USER_ALREADY_PARTICIPANT")
+    if channel.approval:
+        channel.requests.add(context.me)
+        raise Refusal(400, "INVITE_REQUEST_SENT")
     channel.members.add(context.me)
     return types.messages.ChatInviteJoinResultOk(_channel_updates(context, channel))
 
@@ -167,7 +169,9 @@ def get_dialog_filters(context: Context, request: Any) -> Any:
 
 
 def _joined(context: Context) -> list[Channel]:
-    return [one for one in context.server.channels.values() if context.me in one.members and not one.banned]
+    return [
+        one for one in context.server.channels.values() if context.me in one.members and not (one.banned or one.basic)
+    ]
 
 
 def _last_date(channel: Channel) -> datetime:

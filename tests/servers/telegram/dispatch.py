@@ -74,7 +74,11 @@ class Context:
     def channel(self, given: Any) -> Channel:
         """The channel that an InputPeerChannel or InputChannel means, if the user may see it."""
         channel = self.server.channels.get(getattr(given, "channel_id", 0))
-        if channel is None or given.access_hash != access_hash("channel", channel.id, self.key.session):
+        if (
+            channel is None
+            or channel.basic
+            or given.access_hash != access_hash("channel", channel.id, self.key.session)
+        ):
             raise Refusal(400, "CHANNEL_INVALID")
         if channel.banned:
             raise Refusal(400, channel.banned)

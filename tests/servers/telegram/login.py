@@ -45,7 +45,7 @@ class SentCode:
 
 @handles(functions.help.GetConfigRequest, public=True)
 def get_config(context: Context, request: Any) -> Any:
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(time.time() + context.server.clock_ahead, UTC)
     options = [fill(types.DcOption, id=dc, ip_address="127.0.0.1", port=p) for dc, p in context.server.ports.items()]
     return fill(
         types.Config,
@@ -192,7 +192,7 @@ def export_login_token(context: Context, request: Any) -> Any:
         return types.auth.LoginTokenMigrateTo(key.scanned.dc, token)
     token, until = os.urandom(32), time.time() + server.qr_seconds
     server.tokens[token] = QrToken(key, until)
-    return types.auth.LoginToken(datetime.fromtimestamp(until, UTC), token)
+    return types.auth.LoginToken(datetime.fromtimestamp(until + server.clock_ahead, UTC), token)
 
 
 @handles(_auth.ImportLoginTokenRequest, public=True)

@@ -97,6 +97,11 @@ class Channel:
     private: bool = False
     invite: str | None = None
     discussion: Channel | None = None
+    basic: bool = False
+    """A basic group: no channel at all, though an invite may lead to it."""
+    approval: bool = False
+    """Who asks to join waits among the `requests` until an admin approves."""
+    requests: set[int] = field(default_factory=set)
     banned: str | None = None
     """The refusal that all get, once Telegram closed the channel."""
     members: set[int] = field(default_factory=set)

@@ -51,7 +51,11 @@ def search(context: Context, request: Any) -> Any:
 @handles(functions.messages.GetRepliesRequest)
 def get_replies(context: Context, request: Any) -> Any:
     channel, top = _thread(context.channel(request.peer), request.msg_id)
-    return _page(context, channel, channel.threads.get(top, []), request)
+    answer = _page(context, channel, channel.threads.get(top, []), request)
+    for owner, number in context.server.strays:
+        answer.messages.append(message_object(context.server, owner, owner.messages[number], context.viewer))
+        answer.chats.append(channel_object(owner, context.viewer))
+    return answer
 
 
 @handles(functions.messages.GetDiscussionMessageRequest)

@@ -33,7 +33,12 @@ def user_object(user: User, viewer: Viewer) -> Any:
 
 
 def channel_object(channel: Channel, viewer: Viewer) -> Any:
-    """The Channel as the viewer sees it."""
+    """The Channel (or basic group) as the viewer sees it."""
+    if channel.basic:
+        return fill(
+            types.Chat, id=channel.id, title=channel.title, photo=types.ChatPhotoEmpty(), date=channel.date,
+            participants_count=len(channel.members), version=1,
+        )  # fmt: skip
     admin = viewer.user_id in channel.admins
     return types.Channel(
         id=channel.id,

@@ -63,6 +63,10 @@ class TelegramServer(World):
         self.reference_generation = 1
         self.latency = 0.0
         """Seconds before each answer, as of a network."""
+        self.clock_ahead = 0.0
+        """Seconds that Telegram's clock is ahead of this machine's."""
+        self.strays: list[tuple[Channel, int]] = []
+        """Posts that are handed back among the comments of any post, though they are none."""
         self.mute = False
         """Connections are accepted, and nothing at all is answered."""
         self.ports: dict[int, int] = {_HOME: port}

@@ -174,7 +174,7 @@ class Connection:
             self._writer.write(head + body)
 
     def _message_id(self, *, reply: bool) -> int:
-        now = time.time()
+        now = time.time() + self._server.clock_ahead
         wanted = (int(now) << 32) | (int((now % 1) * 2**30) << 2)
         self._last_id = max(wanted, (self._last_id & ~3) + 4)
         return self._last_id | (1 if reply else 3)
@@ -212,7 +212,7 @@ class Connection:
             GENERATOR,
             get_byte_array(PRIME),
             get_byte_array(_OWN_PUBLIC),
-            int(time.time()),
+            int(time.time() + self._server.clock_ahead),
         )
         data = hashlib.sha1(bytes(own)).digest() + bytes(own)
         data += os.urandom(-len(data) % 16)

@@ -73,11 +73,17 @@ class World(LoopOwner):
         forum: bool = False,
         private: bool = False,
         discussion: bool = False,
+        basic: bool = False,
+        approval: bool = False,
         admins: Iterable[UserRef] = (),
     ) -> Channel:
-        """A new channel. A private one has an invite; `discussion` adds a megagroup for comments; admins are members."""
+        """A new channel. A private one has an invite; `discussion` adds a megagroup for comments; admins are members.
+
+        `basic`: a basic group, which is none; `approval`: whoever asks to join waits for `approve`.
+        """
         number = next(self._numbers) + 1_000_000_000
         channel = Channel(number, title, None if private else username, self.now(), megagroup or forum, forum, private)
+        channel.basic, channel.approval = basic, approval
         channel.invite = secrets.token_urlsafe(12)
         channel.admins = {self.user(admin).id for admin in admins}
         channel.members = set(channel.admins)
@@ -122,6 +128,12 @@ class World(LoopOwner):
     def join(self, channel: ChannelRef, user: UserRef) -> None:
         """Make the user a member."""
         self.channel(channel).members.add(self.user(user).id)
+
+    @on_loop
+    def approve(self, channel: ChannelRef, user: UserRef) -> None:
+        """Let somebody in who has asked to join; KeyError where the user has not."""
+        self.channel(channel).requests.remove(self.user(user).id)
+        self.join(channel, user)
 
     @on_loop
     def kick(self, channel: ChannelRef, user: UserRef) -> None:

@@ -109,6 +109,22 @@ def test_a_code_that_expires_is_renewed_and_the_new_one_is_good(
     assert who(settings, session).telegram_id == alice.id
 
 
+@pytest.mark.parametrize("ahead", [-60.0, 60.0, 3600.0])
+def test_a_code_lives_by_the_servers_clock(telegram: TelegramServer, settings: TelegramSettings, ahead: float) -> None:
+    telegram.clock_ahead, telegram.qr_seconds = ahead, 3.0
+    shown: list[QrCode] = []
+
+    async def nobody_scans(client: Client) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(7.5):
+                await by_qr(client, shown.append)
+
+    new(settings, nobody_scans)
+    assert 2 <= len(telegram.calls("auth.exportLoginToken")) <= 5, "one at the end of each code's life"
+    assert len(shown) >= 2
+    assert all(abs((code.expires_at - datetime.now(UTC)).total_seconds()) < 15 for code in shown)
+
+
 def test_a_scan_whose_update_is_lost_is_noticed_all_the_same(
     telegram: TelegramServer, settings: TelegramSettings
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -15,7 +16,13 @@ from telethon import functions, types
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import User
 from tgstudio_dagster.catalog.follows.channels import ChannelSeen
-from tgstudio_dagster.core.errors import AuthorityLostError, ChannelLostError, NotFoundError, TelegramError
+from tgstudio_dagster.core.errors import (
+    ApprovalNeededError,
+    AuthorityLostError,
+    ChannelLostError,
+    NotFoundError,
+    TelegramError,
+)
 from tgstudio_dagster.telegram.mtproto.client import Client, connected
 from tgstudio_dagster.telegram.mtproto.peers import Me, dialogs, join, log_out, look, me, resolve
 from tgstudio_dagster.telegram.reading.references import ChannelId, Invite, Username
@@ -110,7 +117,7 @@ def test_an_invite_opens_after_joining(desk: Desk) -> None:
     assert (peer.key.channel_id, peer.visibility, peer.joined) == (channel.id, "private", True)
     assert desk.run(lambda client: resolve(client, invite)) == peer
     assert desk.run(lambda client: join(client, invite)).key == peer.key
-    with pytest.raises(ChannelLostError, match="INVITE_HASH_EXPIRED"):
+    with pytest.raises(ChannelLostError, match="AbCdEfGhIjKlMnOp: the invite is wrong, used up or withdrawn"):
         desk.run(lambda client: resolve(client, Invite("AbCdEfGhIjKlMnOp")))
 
 
@@ -125,10 +132,51 @@ def test_a_channel_is_joined_once_and_again_is_fine(desk: Desk) -> None:
 
 
 def test_an_invite_that_admins_have_to_approve_says_so(desk: Desk) -> None:
-    channel = desk.telegram.add_channel(private=True)
-    desk.telegram.fail("messages.importChatInvite", "INVITE_REQUEST_SENT", code=400)
-    with pytest.raises(TelegramError, match="admins"):
-        desk.run(lambda client: join(client, Invite(channel.invite or "")))
+    channel = desk.telegram.add_channel(title="Club", private=True, approval=True)
+    invite = Invite(channel.invite or "")
+    for asked in (False, True):
+        with pytest.raises(ApprovalNeededError, match="'Club'.*admins"):
+            desk.run(lambda client, asked=asked: resolve(client, invite, join=True, asked=asked))
+    assert len(desk.telegram.calls("messages.importChatInvite")) == 1, "the admins are asked once"
+    desk.telegram.approve(channel, desk.alice)
+    assert desk.run(lambda client: resolve(client, invite, join=True, asked=True)).joined
+    open_club = desk.telegram.add_channel("open_club", approval=True)
+    with pytest.raises(ApprovalNeededError, match="admins"):
+        desk.run(lambda client: join(client, Username("open_club")))
+    assert desk.alice.id in open_club.requests
+
+
+def test_an_invite_to_a_basic_group_or_a_paid_channel_is_told_before_anything_is_joined(desk: Desk) -> None:
+    group = desk.telegram.add_channel(title="Family", private=True, basic=True)
+    with pytest.raises(TelegramError, match="'Family' is a basic group"):
+        desk.run(lambda client: resolve(client, Invite(group.invite or ""), join=True))
+    assert desk.alice.id not in group.members and not desk.telegram.calls("messages.importChatInvite")
+    desk.telegram.join(group, desk.alice)
+    with pytest.raises(TelegramError, match="'Family' is a basic group"):
+        desk.run(lambda client: resolve(client, Invite(group.invite or ""), join=True))
+    paid = types.ChatInvite(
+        "Paid", types.PhotoEmpty(0), 5, 0, channel=True, subscription_pricing=types.StarsSubscriptionPricing(30, 100)
+    )
+    with pytest.raises(TelegramError, match="'Paid'.*paid subscription"):
+        ask(
+            lambda client: join(client, Invite("AbCdEfGhIjKlMnOp")),
+            {functions.messages.CheckChatInviteRequest: paid},
+        )
+
+
+def test_looks_keep_the_pace_of_pages(desk: Desk, tmp_path: Path) -> None:
+    desk.telegram.add_channel("world")
+
+    async def looked() -> None:
+        settings = desk.telegram.settings(tmp_path, page_seconds=0.2)
+        async with connected(settings, SecretStr(desk.telegram.session(desk.alice))) as client:
+            key = (await resolve(client, Username("world"))).key
+            for _ in range(4):
+                await look(client, key)
+
+    asyncio.run(looked())
+    times = [call.at for call in desk.telegram.calls("channels.getFullChannel")]
+    assert all(later - earlier > 0.19 for earlier, later in pairwise(times))
 
 
 def test_a_look_tells_members_and_discussion(desk: Desk) -> None:
@@ -279,8 +327,10 @@ def test_a_forbidden_channel_is_lost_and_a_basic_group_is_no_channel() -> None:
 
 def test_joining_that_asks_for_more_says_so() -> None:
     web = types.messages.ChatInviteJoinResultWebView(bot_id=1, query_id=1, users=[])
+    invite = types.ChatInvite("Club", types.PhotoEmpty(0), 5, 0, channel=True)
+    answers = {functions.messages.CheckChatInviteRequest: invite, functions.messages.ImportChatInviteRequest: web}
     with pytest.raises(TelegramError, match="in Telegram itself"):
-        ask(lambda client: join(client, Invite("AbCdEfGhIjKlMnOp")), {functions.messages.ImportChatInviteRequest: web})
+        ask(lambda client: join(client, Invite("AbCdEfGhIjKlMnOp")), answers)
 
 
 def test_a_username_may_stand_among_several() -> None:

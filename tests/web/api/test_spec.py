@@ -90,3 +90,19 @@ def test_the_page_of_the_reference_needs_no_script_and_nothing_from_elsewhere(pr
     loaded = re.findall(r"""(?:src|href|srcset|action|data)\s*=\s*["']?([^"'\s>]+)|url\(""", answer.text)
     assert [address for address in loaded if not address.startswith(("#", "https://t.me/"))] == []
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_the_page_has_contents_a_search_and_a_call_for_a_terminal_of_every_route(program: Client) -> None:
+    whole = program.get("/v1/docs").text
+    assert "Made by" not in whole
+    spec = program.get("/v1/openapi.json").json()
+    for path, operations in spec["paths"].items():
+        for method in operations:
+            anchor = re.sub(r"[^\w\- ]", "", f"{method} {path}").replace(" ", "-")
+            assert f'href="#{anchor}"' in whole and f'id="{anchor}"' in whole
+    routes = sum(map(len, spec["paths"].values()))
+    assert whole.count("curl ") >= routes
+    some = program.get("/v1/docs", params={"q": "webhooks <b>"})
+    assert "<b>" not in some.text.replace("&lt;b&gt;", "")
+    found = program.get("/v1/docs", params={"q": "delete webhooks"}).text
+    assert 'id="delete-v1webhookswebhook_id"' in found and 'id="get-v1feed"' not in found

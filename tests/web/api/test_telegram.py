@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram.model import User
-from tests.web.site import Client, Site
+from tests.web.site import Client, Site, confirmed
 from tgstudio_dagster.catalog.accounts.accounts import TgAccount, add_account, list_accounts
 from tgstudio_dagster.catalog.accounts.vault import new_key
 from tgstudio_dagster.catalog.people.api_requests import list_requests
@@ -149,15 +149,19 @@ def test_a_message_is_drafted_then_posted_once(reached: Site, telegram: Telegram
     drafted = program.post(path, json=body)
     assert drafted.status_code == 200 and drafted.json()["sent"] is None
     assert drafted.json()["draft"]["chat"] == "Big News" and not telegram.messages(news)
+    token = drafted.json()["confirmation"]
     for n in range(2):
-        sent = program.post(path, json={**body, "confirm": True}, headers={"idempotency-key": "k1"})
+        sent = program.post(path, json={**body, "confirmation": token}, headers={"idempotency-key": "k1"})
         assert sent.status_code == 201 and len(telegram.messages(news)) == 1, n
     assert sent.json()["sent"]["url"].startswith("https://t.me/bignews/")
-    assert program.post(path, json={**body, "confirm": True}).status_code == 201
+    assert program.post(path, json={**body, "confirmation": token}).json()["sent"]["again"]
+    other = program.post(path, json={"text": "Another", "confirmation": token})
+    assert (other.status_code, other.json()["field"]) == (409, "confirmation")
+    assert confirmed(program, path, body).status_code == 201
     assert [one.text for one in telegram.messages(news).values()] == ["Hello *world*"] * 2
 
 
 def test_posting_takes_its_own_scope(reached: Site) -> None:
     for client in (reached.program("acme", "read", "order", "admin"), reached.sign_in("acme", "viewer")):
-        answer = client.post("/v1/chats/@bignews/messages", json={"text": "x", "confirm": True})
+        answer = client.post("/v1/chats/@bignews/messages", json={"text": "x", "confirmation": "x"})
         assert (answer.status_code, answer.json()["field"]) == (403, "scope")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.site import Client, Site
+from tests.web.site import Client, Site, confirmed
 from tgstudio_dagster.catalog.people import idempotency
 from tgstudio_dagster.catalog.people.api_requests import list_requests
 from tgstudio_dagster.catalog.people.models import KeptAnswer
@@ -109,7 +109,7 @@ def test_what_is_no_key_is_refused(site: Site, key: str) -> None:
 
 
 def test_a_new_key_s_secret_is_shown_once_and_kept_nowhere(site: Site) -> None:
-    program = site.program("acme", "admin")
+    program = site.program("acme", "admin", "read")
     body = {"name": "nightly", "scopes": ["read"], "ips": ["127.0.0.1"]}
     made = keyed(program, "/v1/keys", body, "k1").json()
     assert site.program("acme").get("/v1/me").status_code == 200
@@ -160,12 +160,12 @@ def test_channels_are_asked_for_listed_and_left(site: Site) -> None:
 def test_an_order_is_queued_raised_and_cancelled(sample_site: Site) -> None:
     program = sample_site.program("demo", "read", "order")
     topic = program.get("/v1/topics?limit=1").json()["items"][0]["topic_id"]
-    asked = program.post("/v1/transform", json={"topic_id": topic, "language": "en", "platforms": ["tg"]})
+    asked = confirmed(program, "/v1/transform", {"topic_id": topic, "language": "en", "platforms": ["tg"]})
     assert asked.status_code == 202
     order = asked.json()
     assert asked.headers["location"] == f"/v1/orders/{order['id']}"
     assert (order["goal"], order["status"], order["language"], order["platforms"]) == ("text", "queued", "en", ["tg"])
-    raised = program.post("/v1/package", json={"order_id": order["id"]})
+    raised = confirmed(program, "/v1/package", {"order_id": order["id"]})
     assert (raised.status_code, raised.json()["goal"]) == (202, "packages")
     state = program.get(asked.headers["location"]).json()
     assert state["text"] is None and [step["status"] for step in state["steps"]] == ["waiting"] * 5
@@ -178,7 +178,7 @@ def test_chosen_posts_are_ordered(sample_site: Site) -> None:
     posts = program.get("/v1/feed?limit=2").json()["items"]
     chosen = [{"channel_id": post["channel_id"], "msg_id": post["msg_id"]} for post in posts]
     before = len(list_orders(sample_site.catalog, "demo"))
-    made = program.post("/v1/image-brief", json={"messages": chosen})
+    made = confirmed(program, "/v1/image-brief", {"messages": chosen})
     assert made.status_code == 202 and made.json()["messages"] == chosen and made.json()["topic_id"] is None
     assert len(list_orders(sample_site.catalog, "demo")) == before + 1
     unknown = program.post("/v1/images", json={"messages": [{"channel_id": 1, "msg_id": 1}]})

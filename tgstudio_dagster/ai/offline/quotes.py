@@ -14,12 +14,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 from tgstudio_dagster.ai.figures import Figure, figures
 from tgstudio_dagster.ai.protocols import MessageKey, SourceMessage
 from tgstudio_dagster.ai.text import INVISIBLE, URL, normal, open_quotes, quoted_spans, sentences, words
+from tgstudio_dagster.core.letters import HASHTAG_LETTER
+from tgstudio_dagster.topics.words import stem as topics_stem
 
 MAX_QUOTE = 220
 MAX_SENTENCES = 15  # of one post: news stands at the top, and centrality is quadratic
@@ -36,6 +37,8 @@ _LEANING = re.compile(
     r"|\b\w+л[аи]? (?:он|она|они)\W*$|\b(?:сказал|сказала|заявил|заявила) (?:он|она)\b|\b(?:he|she) (?:said|added)\b",
     re.IGNORECASE,
 )
+_TAG = re.compile(rf"(?<!\w)#({HASHTAG_LETTER}+)")
+_LAST_TAGS = re.compile(rf"(?:\s*(?<!\w)#{HASHTAG_LETTER}+)+\s*$", re.MULTILINE)
 _CUT = "\x00"
 _STOP_WORDS = (
     "и в во не что он на я с со как а то все она так его но да ты к у же вы за бы по только ее мне было вот от меня еще "
@@ -167,7 +170,7 @@ def _candidates(text: str) -> list[str]:
     """The sentences of a post as they may be quoted: links and mentions end a sentence and spoil it, emoji go."""
     text = INVISIBLE.sub("", URL.sub(f" {_CUT} ", text.replace(_CUT, " ").replace("**", "")))
     text = re.sub(r"(?<!\w)@\w+", f" {_CUT} ", text)
-    text = re.sub(r"(?<!\w)#(\w+)", r"\1", re.sub(r"(?:\s*(?<!\w)#\w+)+\s*$", "", text, flags=re.MULTILINE))
+    text = _TAG.sub(r"\1", _LAST_TAGS.sub("", text))
     quotable_sentences = []
     for line in text.splitlines():
         # An emoji often stands for the full stop: before a capital letter it ends the sentence.
@@ -193,17 +196,10 @@ def stem_set(text: str) -> frozenset[str]:
 
 
 def stem(word: str) -> str:
-    """Snowball stem, Russian or English by script."""
+    """The stem of a word as topics have it; anything else as it is."""
     if not word.isalpha():
         return word
-    return str(_stemmer("russian" if re.search("[а-я]", word) else "english").stemWord(word))
-
-
-@cache
-def _stemmer(language: str) -> Any:
-    import snowballstemmer
-
-    return snowballstemmer.stemmer(language)
+    return topics_stem(word)
 
 
 def conflicts(messages: Sequence[SourceMessage]) -> list[Conflict]:

@@ -25,6 +25,8 @@ from tgstudio_dagster.ai.protocols import (
 )
 from tgstudio_dagster.catalog.money.usage import OFFLINE
 from tgstudio_dagster.core.errors import NewsroomError
+from tgstudio_dagster.core.letters import is_hashtag
+from tgstudio_dagster.topics.nouns import nominative
 
 HEADLINE = 90
 SHORT, MEDIUM, LONG = (
@@ -33,6 +35,7 @@ SHORT, MEDIUM, LONG = (
     2600,
 )  # most characters of each body: the contract's 250, 800 and 2,500, with a little room
 _NAME = 48
+_FEWEST_LETTERS = 3  # of a hashtag
 _PER_POST = 3
 
 
@@ -212,14 +215,17 @@ class _Digest:
 
 
 def hashtags(request: WriteRequest) -> tuple[str, ...]:
-    """At most ten candidates: the posts' own hashtags, those of most channels first, then the topic's keywords."""
+    """At most ten candidates: the posts' own hashtags, those of most channels first, then the topic's keywords.
+
+    Own hashtags stand as a post has them, keywords in the nominative; a verb is none.
+    """
     channels: Counter[str] = Counter()
     for tag, _ in dict.fromkeys((tag.casefold(), m.channel_id) for m in request.messages for tag in m.hashtags):
         channels[tag] += 1
     own = sorted(channels, key=lambda tag: -channels[tag])
-    keywords = [word.casefold() for word in request.keywords]
-    usable = [tag for tag in dict.fromkeys([*own, *keywords]) if tag.isidentifier() and 2 < len(tag) <= 40]
-    return tuple(usable[:10])
+    keywords = (nominative(word.casefold()) for word in request.keywords)
+    candidates = dict.fromkeys([*own, *(word for word in keywords if word is not None)])
+    return tuple(tag for tag in candidates if is_hashtag(tag) and _FEWEST_LETTERS <= len(tag) <= 40)[:10]
 
 
 def _speaker(message: SourceMessage) -> str:

@@ -27,6 +27,7 @@ from tgstudio_dagster.core.principal import Principal
 
 __all__ = [
     "TgAccount",
+    "account_limit",
     "add_account",
     "erase_account",
     "get_account",
@@ -73,7 +74,7 @@ def add_account(
                 raise LimitError(
                     f"the tenant's plan allows {limit}, and {used} are paired; remove one, or change the plan.",
                     field="accounts",
-                )
+                ).coded("limit.accounts", limit=limit, used=used)
         if account is None:
             account = TgAccount(id=new_id(), tenant=tenant, telegram_id=telegram_id)
             rows.add(account)
@@ -104,6 +105,21 @@ def _hashes_forgotten(account_id: str) -> Update:
     return update(AccountChannelState).where(AccountChannelState.account_id == account_id).values(access_hash=None)
 
 
+def account_limit(catalog: Catalog, tenant: Principal | str) -> str | None:
+    """What to know before somebody pairs: that the plan's accounts are all taken; None while there is room."""
+    with catalog.tenant_session(tenant) as rows:
+        limit = limits_within(rows, tenant).accounts
+        paired = list(
+            rows.scalars(select(TgAccount).where(TgAccount.status != "removed").order_by(TgAccount.created_at))
+        )
+    if len(paired) < limit:
+        return None
+    names = ", ".join(account.name for account in paired)
+    again = f" Only {names} can be paired again." if paired else ""
+    accounts, are = "account" if limit == 1 else "accounts", "is" if len(paired) == 1 else "are"
+    return f"The tenant's plan allows {limit} {accounts}, and {len(paired)} {are} paired.{again}"
+
+
 def list_accounts(catalog: Catalog, tenant: Principal | str) -> list[TgAccount]:
     """The tenant's accounts, removed ones too, oldest first."""
     with catalog.tenant_session(tenant) as rows:
@@ -127,7 +143,9 @@ def session_of(catalog: Catalog, tenant: str, vault: Vault, account_id: str) -> 
     """
     account = get_account(catalog, tenant, account_id)
     if account.session_cipher is None:
-        raise ConflictError(f"Account {account_id} ({account.name}) has no session: pair it again.")
+        raise ConflictError(f"Account {account_id} ({account.name}) has no session: pair it again.").coded(
+            "account.no_session", name=account.name
+        )
     return vault.open(account.session_cipher, tenant=tenant, account_id=account_id)
 
 

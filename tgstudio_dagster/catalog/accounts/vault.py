@@ -40,7 +40,9 @@ class Vault:
 
     def __init__(self, keys: Mapping[int, bytes]) -> None:
         if not keys:
-            raise FieldError("SESSION_KEY_1", f"it is not set, so neither session nor secret can be stored; {_MEND}.")
+            raise FieldError(
+                "SESSION_KEY_1", f"it is not set, so neither session nor secret can be stored; {_MEND}."
+            ).coded("machine.session_key")
         for number, key in keys.items():
             if not 1 <= number <= _LARGEST:
                 raise FieldError(f"SESSION_KEY_{number}", f"keys are numbered from 1 to {_LARGEST}; rename it.")

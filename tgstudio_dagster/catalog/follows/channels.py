@@ -16,6 +16,9 @@ from tgstudio_dagster.core.clock import utc_now
 
 __all__ = ["Channel", "ChannelSeen", "channel_usernames", "list_channels", "remember_channels"]
 
+LONGEST_TITLE = 128
+"""Characters of a title, as Telegram limits them: a file may say anything."""
+
 
 @dataclass(frozen=True)
 class ChannelSeen:
@@ -50,7 +53,7 @@ def remember_channels(catalog: Catalog, tenant: str, channels: Iterable[ChannelS
                 row = Channel(tenant=tenant, channel_id=channel_id)
                 session.add(row)
             row.username = channel.username or row.username
-            row.title, row.kind, row.seen_at = channel.title, channel.kind, utc_now()
+            row.title, row.kind, row.seen_at = channel.title[:LONGEST_TITLE], channel.kind, utc_now()
 
 
 def channel_usernames(catalog: Catalog, tenant: str, channel_ids: Iterable[int]) -> dict[int, str]:

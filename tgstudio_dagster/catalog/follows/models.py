@@ -69,7 +69,10 @@ class Subscription(TenantOwned, Base):
 
 
 class SubscriptionRequest(TenantOwned, Base):
-    """A wish to follow what `reference` names: not a subscription until an account has found it. Null account: any."""
+    """A wish to follow what `reference` names: not a subscription until an account has found it. Null account: any.
+
+    `join_asked_at` is when the admins of its channel were asked to let the account in, and have not answered yet.
+    """
 
     __tablename__ = "subscription_requests"
     __table_args__ = (
@@ -87,6 +90,7 @@ class SubscriptionRequest(TenantOwned, Base):
     status: Mapped[str] = mapped_column(String(10), default="queued")
     error: Mapped[str | None] = mapped_column(Text)
     not_before: Mapped[datetime | None]
+    join_asked_at: Mapped[datetime | None]
     channel_id: Mapped[int | None] = mapped_column(BigInteger)
     created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

@@ -161,14 +161,24 @@ def finish_request(
 
 
 def defer_request(
-    catalog: Catalog, tenant: str, request_id: str, *, not_before: datetime, error: str | None = None
+    catalog: Catalog,
+    tenant: str,
+    request_id: str,
+    *,
+    not_before: datetime,
+    error: str | None = None,
+    join_asked_at: datetime | None = None,
 ) -> SubscriptionRequest:
-    """Leave the wish queued, but not to be tried before then. Raises NotFoundError, or ConflictError where it has ended."""
+    """Leave the wish queued, but not to be tried before then; `join_asked_at`: the channel's admins were asked then.
+
+    Raises NotFoundError, or ConflictError where it has ended.
+    """
     with catalog.tenant_session(tenant, writing=True) as session:
         request = _request(session, request_id)
         if request.status != "queued":
             raise ConflictError(f"The request for {request.reference} is {request.status} and can't be put off.")
         request.not_before, request.error = not_before, error
+        request.join_asked_at = join_asked_at or request.join_asked_at
         return request
 
 
@@ -207,15 +217,8 @@ def subscribe(
             session.add(row)
         if row.status != "active":
             detail = {"reference": reference, "account_id": account_id}
-            session.add(
-                AuditEntry(
-                    tenant=tenant,
-                    user_id=created_by,
-                    action="subscription.begin",
-                    subject=str(channel_id),
-                    detail=detail,
-                )
-            )
+            begun = {"action": "subscription.begin", "subject": str(channel_id), "detail": detail}
+            session.add(AuditEntry(tenant=tenant, user_id=created_by, **begun))
         if row.status == "active" and not chosen and _is_active(session, row.account_id):
             account_id = row.account_id or account_id
         if followed:
@@ -224,7 +227,26 @@ def subscribe(
         row.account_id, row.reference, row.visibility, row.members = account_id, reference, visibility, members
         row.since = None if row.since is None or since is None else min(row.since, since)
         row.comments, row.status, row.error, row.checked_at = comments, "active", None, utc_now()
+        session.flush()
+        _grant_others(session, row, reference)
         return row
+
+
+def _grant_others(session: Session, row: Subscription, reference: str) -> None:
+    """Other wishes for the channel are granted now: those that have failed, and those that wait, with what they ask for."""
+    username = session.scalar(select(Channel.username).where(Channel.channel_id == row.channel_id))
+    names = {reference, str(row.channel_id), *([f"@{username.lower()}"] if username else [])}
+    others = select(SubscriptionRequest).where(
+        SubscriptionRequest.status.in_(("queued", "failed")),
+        SubscriptionRequest.reference.in_(names),
+        SubscriptionRequest.account_id.is_(None) | (SubscriptionRequest.account_id == row.account_id),
+    )
+    for request in session.scalars(others):
+        if request.status == "queued":
+            row.since = None if row.since is None or request.since is None else min(row.since, request.since)
+            row.comments = row.comments or request.comments
+        request.status, request.error, request.not_before = "done", None, None
+        request.channel_id = row.channel_id
 
 
 def list_subscriptions(catalog: Catalog, tenant: Principal | str) -> list[SubscriptionView]:
@@ -276,7 +298,9 @@ def move_subscription(catalog: Catalog, principal: Principal, channel_id: int, a
         row = _known(session, principal.tenant, channel_id)
         _active_account(session, account_id)
         if row.status == "ended":
-            raise ConflictError(f"The subscription of {row.reference} has ended; subscribe anew.")
+            raise ConflictError(f"The subscription of {row.reference} has ended; subscribe anew.").coded(
+                "subscription.ended"
+            )
         detail = {"from": row.account_id, "to": account_id}
         audit(session, principal, "subscription.move", str(channel_id), detail)
         row.account_id, row.status, row.error, row.checked_at = account_id, "active", None, None
@@ -325,7 +349,7 @@ def _refuse_over_limit(session: Session, tenant: Principal | str, *, used: int) 
         raise LimitError(
             f"the tenant's plan allows {limit}, and {used} are followed or asked for; end one, or change the plan.",
             field="channels",
-        )
+        ).coded("limit.channels", limit=limit, used=used)
 
 
 def _requests(status: str | None) -> Select[SubscriptionRequest]:

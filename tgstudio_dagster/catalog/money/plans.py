@@ -192,7 +192,9 @@ def _refuse_over(session: Session, tenant: str, name: str, day: date, used: int,
     limit: int = getattr(limits_within(session, tenant), name)
     if used + amount > limit:
         until = datetime.combine(day + timedelta(days=1), time(), UTC)
-        raise QuotaError(name, until, f"{name}: {used} of {limit} are used today; wait until {until:%H:%M} UTC.")
+        raise QuotaError(name, until, f"{name}: {used} of {limit} are used today; wait until {until:%H:%M} UTC.").coded(
+            "quota.day", quota=name, used=used, limit=limit
+        )
 
 
 def next_midnight(now: datetime) -> datetime:

@@ -11,18 +11,22 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.audit import audit
-from tgstudio_dagster.catalog.people.models import ApiKey
+from tgstudio_dagster.catalog.people.key_limits import Narrowed, within
+from tgstudio_dagster.catalog.people.models import ApiKey, Tenant
 from tgstudio_dagster.catalog.people.principals import principal_of
-from tgstudio_dagster.core.errors import FieldError, ForbiddenError, NotFoundError, SignInError
+from tgstudio_dagster.core.errors import FieldError, ForbiddenError, LimitError, NotFoundError, SignInError
 from tgstudio_dagster.core.principal import Principal, Role
 from tgstudio_dagster.core.scopes import RANK, SCOPES, scopes_of
 
-__all__ = ["ApiKey", "create_key", "find_key", "list_keys", "revoke_key"]
+__all__ = ["MAX_KEYS", "ApiKey", "create_key", "end_keys_of", "find_key", "list_keys", "revoke_key", "with_parents"]
 
+MAX_KEYS = 100
+"""Keys of a tenant that have not ended."""
 _SEEN = timedelta(minutes=1)
 
 
@@ -37,12 +41,14 @@ def create_key(
     user_agents: Iterable[str] | None = None,
     tools: Iterable[str] | None = None,
     expires_at: datetime | None = None,
+    parent: ApiKey | None = None,
     now: datetime,
 ) -> tuple[ApiKey, str]:
     """A new key and its secret (`tgs_…`), which can't be seen again.
 
-    `user_agents` are beginnings of the header; `tools` names of the tools that it may use. Raises SettingsError that names
-    the field, ForbiddenError for a scope that the principal's role has not.
+    `user_agents` are beginnings of the header; `tools` names of the tools that it may use. With a `parent`, the key that asks
+    for it, it has what is left out from the parent, and ends with it. Raises SettingsError that names the field, ForbiddenError
+    for what the principal's role or the parent has not, LimitError where the tenant has MAX_KEYS.
     """
     wanted = frozenset(scopes)
     if principal.user_id is None:
@@ -65,23 +71,38 @@ def create_key(
             raise FieldError(
                 "ips", f"{network!r} is no address or network; write 192.0.2.7 or 192.0.2.0/24."
             ) from error
+    agents = [agent for agent in user_agents if agent] or None if user_agents else None
+    allowed = Narrowed(
+        wanted, rate_per_minute, networks, agents, list(tools) if tools is not None else None, expires_at
+    )
+    if parent is not None:
+        allowed = within(allowed, parent)
     secret = f"tgs_{secrets.token_urlsafe(32)}"
+    role: Role = "owner" if principal.role == "operator" else principal.role
     key = ApiKey(
         tenant=principal.tenant,
         name=name.strip(),
         prefix=secret[:10],
         key_hash=_hash(secret),
-        role="owner" if principal.role == "operator" else principal.role,
+        role=role,
         scopes=[scope for scope in SCOPES if scope in wanted],
-        rate_per_minute=rate_per_minute,
-        ips=networks,
-        user_agents=[agent for agent in user_agents if agent] or None if user_agents else None,
-        tools=list(tools) if tools is not None else None,
+        rate_per_minute=allowed.rate_per_minute,
+        ips=allowed.ips,
+        user_agents=allowed.user_agents,
+        tools=allowed.tools,
         user_id=principal.user_id,
+        parent_id=parent.id if parent is not None else None,
         created_at=now,
-        expires_at=expires_at,
+        expires_at=allowed.expires_at,
     )
     with catalog.tenant_session(principal, writing=True) as session:
+        # Locked, so that keys created at once are counted one after another.
+        session.get(Tenant, principal.tenant, with_for_update=True)
+        if parent is not None and session.get_one(ApiKey, parent.id).revoked_at is not None:
+            raise ForbiddenError("this key was revoked; it creates no other.", field="key")
+        living = ApiKey.revoked_at.is_(None) & (ApiKey.expires_at.is_(None) | (ApiKey.expires_at > now))
+        if (session.scalar(select(func.count()).select_from(ApiKey).where(living)) or 0) >= MAX_KEYS:
+            raise LimitError(f"the tenant has {MAX_KEYS} keys; revoke one that is not used.", field="keys")
         session.add(key)
         session.flush()
         audit(session, principal, "key.create", key.id, {"name": key.name, "scopes": key.scopes})
@@ -109,6 +130,15 @@ def find_key(catalog: Catalog, secret: str, now: datetime) -> tuple[ApiKey, Prin
     return key, Principal(key.tenant, key.user_id, role)
 
 
+def with_parents(catalog: Catalog, key: ApiKey) -> list[ApiKey]:
+    """The key, the one that created it, the one that created that, and so on."""
+    keys = [key]
+    with catalog.tenant_session(key.tenant) as session:
+        while keys[-1].parent_id is not None:
+            keys.append(session.get_one(ApiKey, keys[-1].parent_id))
+    return keys
+
+
 def list_keys(catalog: Catalog, principal: Principal) -> list[ApiKey]:
     """The keys that the principal may see, newest first: their own; those of all users for an owner."""
     query = select(ApiKey).order_by(ApiKey.created_at.desc(), ApiKey.id.desc())
@@ -124,9 +154,28 @@ def revoke_key(catalog: Catalog, principal: Principal, key_id: str, *, now: date
         key = session.get(ApiKey, key_id)
         if key is None or (key.user_id != principal.user_id and "admin" not in scopes_of(principal.role)):
             raise NotFoundError(f"There is no key {key_id!r}; Settings lists yours.")
+        _revoke(session, principal, [key], now)
+
+
+def end_keys_of(session: Session, user_id: str, now: datetime, *, tenant: str | None = None) -> int:
+    """End the keys of a user, of one tenant or of all, and those that they created; returns how many."""
+    query = select(ApiKey).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
+    if tenant is not None:
+        query = query.where(ApiKey.tenant == tenant)
+    keys = list(session.scalars(query))
+    return sum(_revoke(session, key.tenant, [key], now) for key in keys)
+
+
+def _revoke(session: Session, who: Principal | str, keys: list[ApiKey], now: datetime) -> int:
+    ended = 0
+    while keys:
+        key = keys.pop()
+        keys += session.scalars(select(ApiKey).where(ApiKey.parent_id == key.id, ApiKey.tenant == key.tenant))
         if key.revoked_at is None:
             key.revoked_at = now
-            audit(session, principal, "key.revoke", key.id, {"name": key.name})
+            ended += 1
+            audit(session, who, "key.revoke", key.id, {"name": key.name})
+    return ended
 
 
 def _hash(secret: str) -> str:

@@ -10,7 +10,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -88,8 +88,11 @@ def _telegram_user(
         return user
 
 
-def local_user(catalog: Catalog, login: str, name: str, *, is_operator: bool) -> User:
-    """The user of a local login, made where there is none yet. Raises ForbiddenError for one who was disabled."""
+def local_user(catalog: Catalog, login: str, name: str, *, is_operator: bool, account_hash: str | None = None) -> User:
+    """The user of a local login, created where there is none yet. Raises ForbiddenError for one who was disabled.
+
+    `account_hash` is what the account is now: what a later change is told from.
+    """
     with catalog.session() as session:
         user = session.scalar(select(User).where(User.login == login))
         if user is None:
@@ -97,6 +100,7 @@ def local_user(catalog: Catalog, login: str, name: str, *, is_operator: bool) ->
             session.add(user)
             session.flush()
         user.name, user.is_operator = name, is_operator
+        user.account_hash = account_hash or user.account_hash
         if user.disabled_at is not None:
             raise ForbiddenError(f"{login} was disabled; ask the operator of this studio.")
         return user
@@ -110,9 +114,13 @@ def open_session(
     tenant: str | None,
     now: datetime,
     ttl: timedelta,
+    longest: timedelta = timedelta(days=30),
     user_agent: str | None,
 ) -> str:
-    """Begin a session that ends when it is not used for `ttl`; returns its secret id, which is stored hashed only."""
+    """Begin a session that ends when it is not used for `ttl`, and after `longest` however it is used.
+
+    Returns its secret id, which is stored hashed only.
+    """
     sid = secrets.token_urlsafe(32)
     with catalog.session() as session:
         session.execute(delete(LoginSession).where(LoginSession.expires_at < now - _KEPT_AFTER_END))
@@ -125,7 +133,8 @@ def open_session(
                 user_agent=user_agent[:_AGENT_LENGTH] if user_agent else None,
                 created_at=now,
                 seen_at=now,
-                expires_at=now + ttl,
+                expires_at=now + min(ttl, longest),
+                ends_at=now + longest,
             )
         )
     return sid
@@ -142,6 +151,7 @@ def read_session(
             LoginSession.sid_hash == session_hash(sid),
             LoginSession.revoked_at.is_(None),
             LoginSession.expires_at > now,
+            or_(LoginSession.ends_at.is_(None), LoginSession.ends_at > now),
             User.disabled_at.is_(None),
         )
     )
@@ -153,7 +163,7 @@ def read_session(
         row = session.get_one(LoginSession, found.sid_hash)
         if row.revoked_at is not None:
             return None
-        row.seen_at, row.expires_at = now, now + ttl
+        row.seen_at, row.expires_at = now, min(now + ttl, row.ends_at or now + ttl)
         return row
 
 
@@ -195,6 +205,7 @@ def ended_among(catalog: Catalog, sid_hashes: set[str], now: datetime) -> set[st
             LoginSession.sid_hash.in_(sid_hashes),
             LoginSession.revoked_at.is_(None),
             LoginSession.expires_at > now,
+            or_(LoginSession.ends_at.is_(None), LoginSession.ends_at > now),
             User.disabled_at.is_(None),
         )
     )

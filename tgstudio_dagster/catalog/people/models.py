@@ -71,7 +71,8 @@ class Tenant(Base):
 class User(Base):
     """A person who may log in: by Telegram, or (an operator of this machine) by `login` and a local password.
 
-    `username` is Telegram's. `language` is what the person reads the studio in; null: their browser's.
+    `username` is Telegram's. `account_hash` tells whether the local account was changed since (services/local_accounts.py).
+    `language` is what the person reads the studio in; null: their browser's.
     """
 
     __tablename__ = "users"
@@ -82,6 +83,7 @@ class User(Base):
     username: Mapped[str | None] = mapped_column(String(64))
     login: Mapped[str | None] = mapped_column(String(64), unique=True)
     password_hash: Mapped[str | None] = mapped_column(String(200))
+    account_hash: Mapped[str | None] = mapped_column(String(64))
     language: Mapped[str | None] = mapped_column(String(5))
     is_operator: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -114,7 +116,8 @@ class ApiKey(TenantOwned, Base):
     """A key for the REST interface and for language models' tools. Only its hash is stored; `prefix` tells keys apart.
 
     `role` is the most it may do, never more than its user may; `scopes` are what it is for. Null `ips`, `user_agents` and
-    `tools` mean no restriction; null `rate_per_minute` the plan's.
+    `tools` mean no restriction; null `rate_per_minute` the plan's. `parent_id` is the key that created it and ends it with
+    itself.
     """
 
     __tablename__ = "api_keys"
@@ -131,6 +134,7 @@ class ApiKey(TenantOwned, Base):
     user_agents: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     tools: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     user_id: Mapped[str] = mapped_column(String(ID_LENGTH), ForeignKey("users.id"))
+    parent_id: Mapped[str | None] = mapped_column(String(ID_LENGTH), ForeignKey("api_keys.id"))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
@@ -138,7 +142,10 @@ class ApiKey(TenantOwned, Base):
 
 
 class LoginSession(Base):
-    """A browser that is logged in, by the hash of the session id its cookie names; `tenant` is where it works now."""
+    """A browser that is logged in, by the hash of the session id its cookie names; `tenant` is where it works now.
+
+    It ends at `expires_at` when it is not used, and at `ends_at` however it is used.
+    """
 
     __tablename__ = "login_sessions"
 
@@ -150,6 +157,7 @@ class LoginSession(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     seen_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime]
+    ends_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 
 

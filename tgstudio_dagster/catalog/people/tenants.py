@@ -127,6 +127,13 @@ def add_member(catalog: Catalog, tenant: str, user_id: str, role: MemberRole) ->
         session.merge(Membership(tenant=tenant, user_id=user_id, role=role))
 
 
+def name_of(catalog: Catalog, user_id: str) -> str | None:
+    """What a person is called; None for one that is not known."""
+    with catalog.reading() as session:
+        user = session.get(User, user_id)
+        return None if user is None else user.name
+
+
 def list_members(catalog: Catalog, tenant: str) -> list[tuple[User, str]]:
     """The tenant's users with their roles, by name."""
     with catalog.tenant_session(tenant) as session:

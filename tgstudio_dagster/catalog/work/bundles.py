@@ -57,12 +57,14 @@ def create_bundle(
     if format not in get_args(BundleFormat):
         raise FieldError("format", f"{format!r} is unknown; choose from {', '.join(get_args(BundleFormat))}.")
     if last < first:
-        raise FieldError("last", f"{last} is before the first day, {first}.")
+        raise FieldError("last", f"{last} is before the first day, {first}.").coded("days.reversed")
     unfinished = select(Bundle.id).where(Bundle.status.in_(("queued", "running")))
     with catalog.tenant_session(principal, writing=True) as session:
         lock_tenant(session, principal)
         if len(session.scalars(unfinished).all()) >= MAX_WAITING:
-            raise LimitError(f"{MAX_WAITING} are being made already; wait for one of them.", field="bundles")
+            raise LimitError(f"{MAX_WAITING} are being made already; wait for one of them.", field="bundles").coded(
+                "limit.bundles", limit=MAX_WAITING
+            )
         bundle = Bundle(
             id=f"{principal.tenant}-{new_id()}",
             tenant=principal.tenant,
@@ -142,4 +144,4 @@ def mark_bundle(
 
 
 def _unknown(bundle_id: str) -> NotFoundError:
-    return NotFoundError(f"There is no bundle {bundle_id!r} of this tenant.")
+    return NotFoundError(f"There is no bundle {bundle_id!r} of this tenant.").coded("bundle.unknown")

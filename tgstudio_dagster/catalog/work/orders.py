@@ -86,9 +86,13 @@ def create_order(
         raise NewsroomError("topic_id, messages: name either a topic or messages.")
     chosen = None if messages is None else [list(key) for key in dict.fromkeys((int(c), int(m)) for c, m in messages)]
     if chosen is not None and not 1 <= len(chosen) <= MAX_MESSAGES:
-        raise NewsroomError(f"{len(chosen)} are named; choose 1 to {MAX_MESSAGES}.", field="messages")
+        raise NewsroomError(f"{len(chosen)} are named; choose 1 to {MAX_MESSAGES}.", field="messages").coded(
+            "order.posts", count=len(chosen), limit=MAX_MESSAGES
+        )
     if not platforms:
-        raise NewsroomError(f"none is named; choose from {', '.join(PLATFORMS)}.", field="platforms")
+        raise NewsroomError(f"none is named; choose from {', '.join(PLATFORMS)}.", field="platforms").coded(
+            "order.platforms"
+        )
     for field, known, value in (
         *(("platforms", PLATFORMS, platform) for platform in platforms),
         ("language", LANGUAGES, language),
@@ -232,7 +236,9 @@ def requeue_order(
         if order.status == "done" and not further:
             return order
         if order.status == "running" and not _abandoned(order, database_now(session.connection())):
-            raise ConflictError(f"Order {order_id} is running; wait for its end, or cancel it first.")
+            raise ConflictError(f"Order {order_id} is running; wait for its end, or cancel it first.").coded(
+                "order.running"
+            )
         _take_images(session, principal, images, now)
         order.goal = goal if further else order.goal
         order.status, order.error, order.run_id, order.cancel_at = "queued", None, None, None
@@ -254,7 +260,7 @@ def cancel_order(catalog: Catalog, principal: Principal, order_id: str, *, now: 
     with catalog.tenant_session(principal, writing=True) as session:
         order = _locked(session, order_id)
         if order.status in ("done", "failed"):
-            raise ConflictError(f"Order {order_id} is {order.status}: there is nothing to stop.")
+            raise ConflictError(f"Order {order_id} is {order.status}: there is nothing to stop.").coded("order.ended")
         if order.cancel_at is None:
             order.cancel_at, order.updated_at = now, now
             audit(session, principal, "order.cancel", order_id, {"status": order.status})
@@ -362,8 +368,12 @@ def _locked(session: Session, order_id: str) -> Order:
 
 def _may_edit(principal: Principal) -> None:
     if not principal.may_edit:
-        raise ForbiddenError("a viewer may read, not order; ask an editor or an owner of the tenant.", field="role")
+        raise ForbiddenError(
+            "a viewer may read, not order; ask an editor or an owner of the tenant.", field="role"
+        ).coded("role.viewer")
 
 
 def _unknown(order_id: str) -> NotFoundError:
-    return NotFoundError(f"There is no order {order_id!r}; `tgstudio orders` names the tenant's orders.")
+    return NotFoundError(f"There is no order {order_id!r}; `tgstudio orders` names the tenant's orders.").coded(
+        "order.unknown"
+    )

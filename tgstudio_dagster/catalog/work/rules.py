@@ -1,6 +1,6 @@
 """Rules: a tenant's standing wishes. There is one kind: a topic that passes a threshold is ordered.
 
-When a rule fires is decided in orchestration/decide/rules.py.
+When a rule fires is decided in newsroom/firing.py.
 """
 
 from __future__ import annotations
@@ -84,12 +84,14 @@ def put_rule(
     """
     _may_edit(principal)
     if not 0 < len(name.strip()) <= 200:
-        raise FieldError("name", "give the rule a name of at most 200 characters.")
+        raise FieldError("name", "give the rule a name of at most 200 characters.").coded("rule.name")
     with catalog.tenant_session(principal, writing=True) as session:
         lock_tenant(session, principal)
         if rule_id is None:
             if len(session.scalars(select(Rule.id)).all()) >= MAX_RULES:
-                raise ConflictError(f"there are {MAX_RULES} already; delete one first.", field="rules")
+                raise ConflictError(f"there are {MAX_RULES} already; delete one first.", field="rules").coded(
+                    "limit.rules", limit=MAX_RULES
+                )
             rule = Rule(tenant=principal.tenant, kind=KIND, created_by=principal.user_id, created_at=now)
             session.add(rule)
         else:
@@ -124,4 +126,4 @@ def _may_edit(principal: Principal) -> None:
 
 
 def _unknown(rule_id: str) -> NotFoundError:
-    return NotFoundError(f"There is no rule {rule_id!r} of this tenant.")
+    return NotFoundError(f"There is no rule {rule_id!r} of this tenant.").coded("rule.unknown")

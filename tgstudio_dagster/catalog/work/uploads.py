@@ -244,7 +244,9 @@ def _refuse_over_waiting(session: Session, principal: Principal) -> None:
     lock_tenant(session, principal)
     query = select(func.count()).select_from(Upload).where(Upload.status.in_(("waiting", "running")))
     if (session.scalar(query) or 0) >= MAX_WAITING:
-        raise LimitError(f"{MAX_WAITING} wait to be imported already; wait for one, or cancel one.", field="uploads")
+        raise LimitError(
+            f"{MAX_WAITING} wait to be imported already; wait for one, or cancel one.", field="uploads"
+        ).coded("limit.uploads", limit=MAX_WAITING)
 
 
 def _upload(session: Session, upload_id: str, *, lock: bool = False) -> Upload:

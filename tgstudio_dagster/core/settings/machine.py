@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +12,11 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tgstudio_dagster.core.errors import FieldError
+
+DAGSTER_PATH = "/dagster"
+"""Dagster's UI, below the studio's address."""
+LONGEST_SOCKET = 100
+"""Bytes of a socket's path: the system takes 107."""
 
 
 class Settings(BaseSettings):
@@ -32,9 +40,9 @@ class Settings(BaseSettings):
     )
     s3_access_key_id: str | None = Field(default=None, description="S3 key id; unset: the AWS default chain.")
     s3_secret_access_key: SecretStr | None = Field(default=None, description="S3 secret.")
-    dagster_port: int = Field(default=3070, ge=1, le=65535, description="Port of Dagster's UI, on loopback.")
-    dagster_url: str | None = Field(
-        default=None, description="Dagster's web server, where runs are asked after; default: its port on loopback."
+    dagster_socket: Path | None = Field(
+        default=None,
+        description="Socket of Dagster's web server, which the web app and the reader share with it. Default: in the home.",
     )
     alert_url: SecretStr | None = Field(
         default=None, description="Address that is sent a POST of JSON when runs fail; it may carry a token."
@@ -73,9 +81,13 @@ class Settings(BaseSettings):
     )
 
     @property
-    def dagster_address(self) -> str:
-        """Where Dagster's web server answers."""
-        return self.dagster_url or f"http://127.0.0.1:{self.dagster_port}"
+    def dagster_socket_path(self) -> Path:
+        """Where Dagster's web server listens: in the home, or below the folder for temporary files where that is too long."""
+        path = (self.dagster_socket or self.home / "dagster.sock").resolve()
+        if len(os.fsencode(path)) <= LONGEST_SOCKET:
+            return path
+        name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"tgstudio-{os.getuid()}" / f"{name}.sock"
 
     @property
     def catalog_url(self) -> str:

@@ -30,7 +30,7 @@ class WebSettings(BaseSettings):
     upload_megabytes: int = Field(
         default=512,
         ge=1,
-        description="Largest file that is taken in by the browser; it is held in memory until it is stored.",
+        description="Largest file that is taken in by the browser, where it waits on the disk.",
     )
     sign_up: bool = Field(
         default=False, description="Whether an unknown person who signs in gets a tenant of their own."

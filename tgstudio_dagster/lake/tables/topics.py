@@ -116,9 +116,14 @@ RANKINGS = Table(
         "as_of": Column(UTC, "The newest observation in the partition's window: the formula's now."),
         "rank": Column(pl.Int32, "From 1, within kind and window."),
         "score": Column(pl.Float64, "What the rank is by: popularity * (1 + 0.5 ln(1 + max(0, trend)))."),
-        "popularity": Column(pl.Float64, "Sum over distinct channels of audience * engagement * decay."),
+        "popularity": Column(
+            pl.Float64, "Sum over distinct channels (without counters: people) of audience * engagement * decay."
+        ),
         "trend": Column(pl.Float64, "(recent - expected) / sqrt(expected + 1), posts per recent span."),
-        "engagement": Column(pl.Float64, "Weighted log2 ratio to the channel's own median at the same age."),
+        "engagement": Column(
+            pl.Float64,
+            "Weighted log2 ratio to the channel's own median at the same age; without counters log2(1 + replies).",
+        ),
         "audience": Column(pl.Float64, "log10(10 + channel's median views) / 4, at most 1.5."),
         "decay": Column(pl.Float64, "2 ** (-age / half life)."),
         "views_term": Column(pl.Float64, "Clipped log2 ratio of views; null where unknown.", nullable=True),
@@ -139,5 +144,9 @@ RANKINGS = Table(
             f"{name}_usual": Column(pl.Float64, f"{name.title()} usual for its channel at that age.", nullable=True)
             for name in COUNTERS
         },
+        "replies": Column(pl.Int32, "Posts of the window that answer its posts.", nullable=True),
+        "authors": Column(
+            pl.Int32, "People who wrote it in their own names (group chats); 0: channels only.", nullable=True
+        ),
     },
 )

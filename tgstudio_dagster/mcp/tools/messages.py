@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tgstudio_dagster.core.errors import ForbiddenError, SettingsError
-from tgstudio_dagster.mcp.confirming import check_token, draw_token
 from tgstudio_dagster.mcp.envelope import Answer
 from tgstudio_dagster.mcp.tool import Arguments, Call, Channels, Cursor, First, Langs, Last, Tool, post, short, username
 from tgstudio_dagster.posts.feed import FeedPage
+from tgstudio_dagster.services.confirmations import check_token, draw_token
 
 _Word = Annotated[str, Field(min_length=1, max_length=100)]
 

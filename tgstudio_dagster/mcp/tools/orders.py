@@ -6,12 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from tgstudio_dagster.catalog.people.logins import burn
-from tgstudio_dagster.core.errors import ConflictError, SettingsError
+from tgstudio_dagster.core.errors import SettingsError
 from tgstudio_dagster.core.vocabulary import Goal, Language, PlatformName, Tone
-from tgstudio_dagster.mcp.confirming import check_token, draw_token
 from tgstudio_dagster.mcp.envelope import Answer, Item
 from tgstudio_dagster.mcp.tool import Arguments, Call, Cursor, Day, Tool, link, listed, short
+from tgstudio_dagster.services.confirmations import check_token, draw_token, use_token
 from tgstudio_dagster.services.orders import Order
 
 _MessageRef = Annotated[tuple[int, int], Field(description="channel_id and msg_id")]
@@ -62,39 +61,37 @@ class PackagesArguments(Arguments):
 def _order(call: Call, given: OrderArguments) -> Answer:
     if (given.topic_id is None) == (given.messages is None):
         raise SettingsError("topic_id or messages: give one of them.")
-    day = given.day or call.studio.topics.newest_day()
-    subject: dict[str, Any] = {"topic_id": given.topic_id, "messages": given.messages, "day": day, "goal": given.goal}
-    what = {
-        "order": given.model_dump(mode="json", exclude={"confirmation"}) | {"day": str(day)},
-        "tenant": call.principal.tenant,
-    }
+    draft = call.studio.orders.draft(
+        given.topic_id, given.messages, now=call.now, day=given.day, platforms=given.platforms,
+        language=given.language, tone=given.tone, goal=given.goal,
+    )  # fmt: skip
+    what = {"order": draft.shown(), "tenant": call.principal.tenant}
     if given.confirmation is None:
-        estimate = call.studio.orders.estimate(given.platforms, now=call.now, language=given.language, **subject)
         token, until = draw_token(call.platform.signer, call.key.id, what, call.now)
         facts = {
             "status": "estimate",
             "next": "Nothing is ordered yet. Show this to a person; order it by the same call with this confirmation.",
-            "posts": estimate.posts,
-            "tokens": estimate.tokens,
-            "images": estimate.images,
-            "cost_usd": estimate.cost_usd,
-            "quota_left": dict(estimate.quota_left),
-            "day": day,
+            "posts": draft.estimate.posts,
+            "tokens": draft.estimate.tokens,
+            "images": draft.estimate.images,
+            "cost_usd": draft.estimate.cost_usd,
+            "quota_left": dict(draft.estimate.quota_left),
+            "day": draft.day,
+            "platforms": list(draft.platforms),
+            "language": draft.language,
+            "tone": draft.tone,
+            "goal": draft.goal,
             "confirmation": token,
             "until": until,
         }
         return Answer(facts)
     confirmed = check_token(call.platform.signer, given.confirmation, call.key.id, what, call.now)
-    try:
-        burn(call.platform.catalog, f"mcp-order/{confirmed.nonce}", confirmed.until, call.now)
-    except ConflictError as error:
-        raise ConflictError(
-            "it was used already; the tool `packages` lists the orders.", field="confirmation"
-        ) from error
-    made = call.studio.orders.request(
-        now=call.now, platforms=given.platforms, language=given.language, tone=given.tone, **subject
-    )
-    return Answer({"next": "packages with this order_id tells how far it is.", **_order_facts(made)})
+    use_token(call.platform.catalog, confirmed, call.now)
+    order = call.studio.orders.request(
+        draft.topic_id, draft.messages, now=call.now, day=draft.day, platforms=draft.platforms,
+        language=draft.language, tone=draft.tone, goal=draft.goal,
+    )  # fmt: skip
+    return Answer({"next": "packages with this order_id tells how far it is.", **_order_facts(order)})
 
 
 def _packages(call: Call, given: PackagesArguments) -> Answer:

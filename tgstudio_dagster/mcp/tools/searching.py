@@ -24,7 +24,11 @@ class SearchArguments(Arguments):
     ]
     by: Annotated[
         Literal["words", "meaning"],
-        Field(default="words", description="meaning: posts with any of the words, or related ones, best first."),
+        Field(
+            default="words",
+            description="meaning: what is near in meaning where a sentence model is set, else posts with any of the words "
+            "or related ones.",
+        ),
     ]
     first: First
     last: Last

@@ -7,20 +7,20 @@ import json
 from datetime import UTC, date, datetime
 
 import dagster as dg
-import polars as pl
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.switches import NEWSROOM, tenants_with
 from tgstudio_dagster.catalog.people.tenants import list_tenants, tenant_settings
 from tgstudio_dagster.catalog.work.orders import create_order, list_orders
-from tgstudio_dagster.catalog.work.rules import Rule, TopicRule, list_rules, topic_rule
+from tgstudio_dagster.catalog.work.rules import Rule, list_rules, topic_rule
 from tgstudio_dagster.core.errors import QuotaError, SettingsError
 from tgstudio_dagster.core.principal import Principal
 from tgstudio_dagster.lake.store import Lake, TenantLake
 from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPICS
+from tgstudio_dagster.newsroom.firing import decide, ranked_topics
 from tgstudio_dagster.newsroom.pipeline import draws
 from tgstudio_dagster.newsroom.platforms import image_count
-from tgstudio_dagster.orchestration.decide.rules import RankedTopic, decide
+from tgstudio_dagster.newsroom.sources import written_language
 
 
 @dg.sensor(
@@ -75,7 +75,8 @@ def _fire(
     )
     if not topics:
         return
-    titles = dict(lake.read(TOPICS, days=[day], columns=["topic_id", "title"]).iter_rows())
+    known = lake.read(TOPICS, days=[day], columns=["topic_id", "title", "lang"])
+    titles, langs = (dict(known.select("topic_id", name).iter_rows()) for name in ("title", "lang"))
     settings = tenant_settings(catalog, lake.tenant)
     platforms = list(wanted.platforms or settings.platforms)
     # Whoever set the rule orders by it; nobody acts by way of a rule with more than an editor's rights.
@@ -88,7 +89,7 @@ def _fire(
                 topic_id=topic,
                 day=day,
                 platforms=platforms,
-                language=wanted.language or settings.language,
+                language=wanted.language or written_language(langs.get(topic), settings.language),
                 tone=wanted.tone or settings.tone,
                 goal=wanted.goal,
                 images=image_count(platforms) if draws(wanted.goal) else 0,
@@ -100,16 +101,6 @@ def _fire(
             context.log.warning("tenant %s, rule %s: %s", lake.tenant, rule.name, error)
             return
         context.log.info("tenant %s, rule %s: order %s of topic %s", lake.tenant, rule.name, order.id, topic)
-
-
-def ranked_topics(lake: TenantLake, rule: TopicRule, day: date) -> list[RankedTopic]:
-    """The day's topics in the rule's window, best first."""
-    columns = ["entity_id", "rank", "score", "channels"]
-    where = [pl.col("entity_kind") == "topic", pl.col("window") == rule.window]
-    ranked = lake.read(RANKINGS, days=[day], columns=columns, where=where).rename({"entity_id": "topic_id"})
-    langs = lake.read(TOPICS, days=[day], columns=["topic_id", "lang"])
-    rows = ranked.join(langs, on="topic_id").sort("rank").iter_rows(named=True)
-    return [RankedTopic(**row) for row in rows]
 
 
 def _version(rules: list[Rule], day: date, modified: float, today: date) -> str:

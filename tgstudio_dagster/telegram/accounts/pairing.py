@@ -38,6 +38,7 @@ from tgstudio_dagster.telegram.mtproto.login import (
     resend_code,
     send_code,
 )
+from tgstudio_dagster.telegram.mtproto.meaning import cause_of
 from tgstudio_dagster.telegram.mtproto.peers import Me, me
 
 _FORMER_SECONDS = 6.0
@@ -255,7 +256,7 @@ def _reason(error: TGStudioError) -> str:
         case FloodError():
             return f"{error.method}: Telegram asks to wait until {error.until:%Y-%m-%d %H:%M:%S} UTC. Begin again then."
         case UnreachableError():
-            cause = type(error.__cause__).__name__
+            cause = cause_of(error.__cause__)
             return f"Telegram can't be reached now ({cause}). See to the network, or to TELEGRAM_PROXY; begin again."
         case _:
             return str(error)

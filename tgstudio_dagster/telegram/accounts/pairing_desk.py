@@ -44,7 +44,7 @@ class PairingDesk:
         if settings.api_id is None or settings.api_hash is None:
             raise SettingsError(
                 "TELEGRAM_API_ID and TELEGRAM_API_HASH: not set; make an application at my.telegram.org and set both."
-            )
+            ).coded("machine.telegram_keys")
         self._catalog = catalog
         self._vault = vault
         self._settings = settings

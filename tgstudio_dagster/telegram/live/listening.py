@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from tgstudio_dagster.catalog.accounts.accounts import get_account
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.follows.incoming import note_heard
 from tgstudio_dagster.catalog.follows.subscriptions import active_subscriptions
@@ -38,7 +39,10 @@ Kind = Literal["listening", "giving way", "failed", "lost", "new", "edit", "dele
 
 @dataclass(frozen=True)
 class Notice:
-    """What listening has to tell: a post that is new, edited or deleted, or what becomes of an account, by its id."""
+    """What listening has to tell: a post that is new, edited or deleted, or what becomes of an account, by its id.
+
+    `lost` is the account, or the `channel` where one is named.
+    """
 
     kind: Kind
     tenant: str
@@ -90,6 +94,12 @@ class Ear:
             except TGStudioError as error:
                 self._say("failed", detail=str(error))
                 await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def say_lost(self) -> None:
+        """Tell that the account can't be listened with any more, as the catalog says why; nothing where it was removed."""
+        account = await self._keys.catalog.ask(get_account, self._keys.tenant, self._account_id)
+        if account.status in ("expired", "banned"):
+            self._say("lost", detail=account.error)
 
     async def _term(self, client: Client, held: Lease) -> None:
         """Hear until another process wants the session. Raises what the connection or the lease ends with."""

@@ -1,15 +1,14 @@
 """A connected session: every call to Telegram goes through `Client.call`.
 
-It alone decides how long to wait for an answer, what to repeat, which flood waits to sleep and which to raise, and what
-each error means. What is asked belongs to its neighbours; who may use a session, and when, to the reader and the catalog.
+It alone decides how long to wait for an answer, what to repeat, which flood waits to sleep and which to raise; what an
+error means is said in meaning.py. What is asked belongs to its neighbours; who may use a session, and when, to the reader
+and the catalog.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import re
-import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -19,19 +18,19 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import SecretStr
 from telethon import TelegramClient, errors
-from telethon.errors import rpcerrorlist
-from telethon.errors.rpcbaseerrors import ServerError, TimedOutError
 from telethon.tl import TLRequest
 
-from tgstudio_dagster.core.errors import (
-    AuthorityLostError,
-    ChannelLostError,
-    FloodError,
-    RefusedError,
-    TelegramError,
-    UnreachableError,
-)
+from tgstudio_dagster.core.errors import FloodError, RefusedError
 from tgstudio_dagster.core.settings import TelegramSettings
+from tgstudio_dagster.telegram.mtproto.meaning import (
+    GARBAGE,
+    MOVED,
+    PASSING,
+    NotTelegramError,
+    cause_of,
+    meaning,
+    unreachable,
+)
 from tgstudio_dagster.telegram.mtproto.raw_client import raw_client
 
 _T = TypeVar("_T")
@@ -39,45 +38,7 @@ _LOG = logging.getLogger(__name__)
 _SLEEPS = 10
 """Flood waits slept in a row for one call before it is given up: a server that always says 5 s would hold a run forever."""
 _FLOODS = (errors.FloodWaitError, errors.FloodPremiumWaitError, errors.SlowModeWaitError)
-_PASSING = (
-    ServerError,
-    TimedOutError,
-    OSError,
-    TimeoutError,
-    asyncio.IncompleteReadError,
-    # What telethon makes of a broken stream, and a data centre that does not know a key (while accounts are moved).
-    BufferError,
-    errors.SecurityError,
-    errors.InvalidChecksumError,
-    errors.BadMessageError,
-    errors.AuthKeyNotFound,
-)
-_GARBAGE = (errors.TypeNotFoundError, struct.error, ValueError)
-"""What telethon makes of a greeting by something that is no Telegram server."""
-_MOVED = (errors.PhoneMigrateError, errors.NetworkMigrateError, errors.UserMigrateError)
-_BANNED = (errors.UserDeactivatedError, errors.UserDeactivatedBanError, errors.PhoneNumberBannedError)
-_EXPIRED = (
-    errors.AuthKeyUnregisteredError,
-    errors.AuthKeyDuplicatedError,
-    errors.AuthKeyInvalidError,
-    errors.SessionRevokedError,
-    errors.SessionExpiredError,
-)
 _CONNECT = "connect"
-_CHANNEL_LOST = (
-    errors.ChannelPrivateError,
-    errors.ChannelInvalidError,
-    errors.ChannelBannedError,
-    errors.ChatForbiddenError,
-    errors.ChatIdInvalidError,
-    errors.PeerIdInvalidError,
-    errors.UserBannedInChannelError,
-    errors.UsernameInvalidError,
-    errors.UsernameNotOccupiedError,
-    errors.InviteHashEmptyError,
-    errors.InviteHashExpiredError,
-    errors.InviteHashInvalidError,
-)
 
 
 @dataclass(frozen=True)
@@ -179,19 +140,19 @@ class Client:
             except _FLOODS as error:
                 slept += 1
                 await self._hold(method, int(error.seconds), give_up=slept > _SLEEPS)
-            except (*_PASSING, *_MOVED) as error:
+            except (*PASSING, *MOVED) as error:
                 attempt += 1
                 if attempt > self.settings.retries:
-                    raise UnreachableError(_unreachable(method, error)) from error
-                _LOG.info("%s: %s; asking again", method, _kind(error))
-                if isinstance(error, _MOVED):
+                    raise unreachable(method, error) from error
+                _LOG.info("%s: %s; asking again", method, cause_of(error))
+                if isinstance(error, MOVED):
                     continue  # telethon has gone to the other data centre already
                 await asyncio.sleep(self.settings.retry_seconds * 2 ** (attempt - 1))
                 await self._reconnect(connection, stale=isinstance(error, TimeoutError))
             except errors.RPCError as error:
-                raise _meaning(error, method) from error
-            except errors.TypeNotFoundError as error:
-                raise RefusedError(f"{method}: the answer holds what this version of telethon can't read.") from error
+                raise meaning(error, method) from error
+            except GARBAGE as error:
+                raise RefusedError(f"{method}: Telegram's answer can't be read by this version.") from error
 
     async def connect(self) -> None:
         """Connect, as often as settings say. Raises as `call` does."""
@@ -199,9 +160,9 @@ class Client:
             try:
                 await self._open()
                 return
-            except _PASSING as error:
+            except PASSING as error:
                 if attempt == self.settings.retries:
-                    raise UnreachableError(_unreachable(_CONNECT, error)) from error
+                    raise unreachable(_CONNECT, error) from error
                 await asyncio.sleep(self.settings.retry_seconds * 2**attempt)
 
     async def _open(self) -> None:
@@ -218,15 +179,15 @@ class Client:
             except _FLOODS as error:
                 await _disconnect(self.raw)
                 await self._hold(_CONNECT, int(error.seconds), give_up=slept == _SLEEPS)
-            except _PASSING:
+            except PASSING:
                 await _disconnect(self.raw)
                 raise
             except errors.RPCError as error:
                 await _disconnect(self.raw)
-                raise _meaning(error, _CONNECT) from error
-            except _GARBAGE as error:
+                raise meaning(error, _CONNECT) from error
+            except GARBAGE as error:
                 await _disconnect(self.raw)
-                raise ConnectionError(f"what answers there does not speak MTProto ({type(error).__name__})") from error
+                raise NotTelegramError from error
 
     async def _wait_turn(self, method: str) -> None:
         """Sleep until the method may be called, in the open; then count this call against its pace."""
@@ -280,7 +241,7 @@ class Client:
             if not self.raw.is_connected():
                 self._connections += 1
                 # A connection that can't be had is noticed by the call that follows, and counted there.
-                with suppress(*_PASSING):
+                with suppress(*PASSING):
                     await self._open()
 
 
@@ -344,42 +305,6 @@ def _hush(raw: TelegramClient) -> None:
 
 
 async def _disconnect(raw: TelegramClient) -> None:
-    with suppress(*_PASSING):
+    with suppress(*PASSING):
         async with asyncio.timeout(5):
             await asked(raw.disconnect())
-
-
-def _meaning(error: errors.RPCError, method: str) -> TelegramError:
-    """What an error of Telegram means to the product."""
-    code = _code(error)
-    if isinstance(error, _BANNED):
-        return AuthorityLostError("banned", f"Telegram has closed this account ({code}). Its reading stops.")
-    if isinstance(error, errors.AuthKeyDuplicatedError):
-        return AuthorityLostError(
-            "expired", f"The session was used in two places at once, so Telegram ended it ({code}). Pair it again."
-        )
-    if isinstance(error, _EXPIRED):
-        return AuthorityLostError("expired", f"The session was ended on another device ({code}). Pair it again.")
-    if isinstance(error, _CHANNEL_LOST):
-        return ChannelLostError(f"This account can't see it ({code}).")
-    return RefusedError(f"{method}: Telegram refused it ({code}).")
-
-
-def _code(error: errors.RPCError) -> str:
-    """Telegram's own name of an error, which telethon keeps of those only that it does not know."""
-    if type(error).__module__ != rpcerrorlist.__name__:
-        return str(error.message)
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__.removesuffix("Error")).upper()
-
-
-def _unreachable(method: str, error: Exception) -> str:
-    return f"{method}: Telegram can't be reached now ({_kind(error)}). It is tried again; nothing is lost."
-
-
-def _kind(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, errors.AuthKeyNotFound):
-        return "it does not know this session's key now; should that last for days, pair the account again"
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -18,6 +18,7 @@ from telethon.tl import TLRequest
 
 from tgstudio_dagster.core.errors import TelegramError
 from tgstudio_dagster.telegram.mtproto.client import Client
+from tgstudio_dagster.telegram.mtproto.meaning import code_of
 from tgstudio_dagster.telegram.mtproto.peers import PeerKey
 
 PART = 512 * 1024
@@ -104,7 +105,9 @@ class Files:
             except (*_EXPIRED, errors.FileMigrateError) as error:
                 tries += 1
                 if tries > _TRIES:
-                    raise TelegramError(f"upload.getFile: Telegram refused it {tries} times: {error}.") from error
+                    raise TelegramError(
+                        f"upload.getFile: Telegram refused it {tries} times ({code_of(error)})."
+                    ) from error
                 if isinstance(error, errors.FileMigrateError):
                     file = replace(file, dc=error.new_dc)
                 else:

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -30,6 +30,7 @@ from telethon.tl.functions.auth import (
     SendCodeRequest,
     SignInRequest,
 )
+from telethon.tl.functions.help import GetConfigRequest
 from telethon.tl.functions.users import GetUsersRequest
 
 from tgstudio_dagster.core.errors import PairingError, SettingsError, TelegramError, UnreachableError
@@ -77,7 +78,7 @@ class WrongEntryError(PairingError):
 
 @dataclass(frozen=True)
 class QrCode:
-    """What is to be scanned in Telegram, and until when it is good (Telegram's clock)."""
+    """What is to be scanned in Telegram, and until when it is good, by this machine's clock."""
 
     url: str
     expires_at: datetime
@@ -105,9 +106,10 @@ async def by_qr(client: Client, show: Callable[[QrCode], None]) -> Step:
     client.raw.add_event_handler(heard, events.Raw(types.UpdateLoginToken))
     shown = None
     try:
+        ahead = await _ahead(client)
         while True:
             hint.clear()
-            answer = await _export(client)
+            answer = await _export(client, ahead)
             if isinstance(answer, Step):
                 return answer
             if answer != shown:
@@ -195,7 +197,14 @@ async def enter_password(client: Client, password: SecretStr) -> Step:
     raise WrongEntryError("The two-factor password is wrong.")
 
 
-async def _export(client: Client) -> QrCode | Step:
+async def _ahead(client: Client) -> timedelta:
+    """How far Telegram's clock is ahead of this machine's, to a second or so."""
+    config = await client.call(GetConfigRequest())
+    told: datetime = config.date
+    return told - datetime.now(UTC)
+
+
+async def _export(client: Client, ahead: timedelta) -> QrCode | Step:
     """The QR code as it is now, or how far its scan has brought this session."""
     settings = client.settings
     assert settings.api_id is not None and settings.api_hash is not None
@@ -216,7 +225,7 @@ async def _export(client: Client) -> QrCode | Step:
             return Step.SIGNED_IN
         if isinstance(answer, types.auth.LoginToken):
             token = base64.urlsafe_b64encode(answer.token).decode().rstrip("=")
-            return QrCode(f"tg://login?token={token}", answer.expires)
+            return QrCode(f"tg://login?token={token}", answer.expires - ahead)
     raise PairingError("Telegram did not complete the scan's login. Begin again.")
 
 
@@ -289,7 +298,7 @@ def _proof(asked: Any, password: SecretStr) -> Any:
         return compute_check(asked, password.get_secret_value())
     except ValueError:
         pass
-    raise PairingError("Telegram's two-factor exchange is of a kind that this version of telethon does not know.")
+    raise PairingError("Telegram's two-factor exchange is of a kind that this version of TG Studio does not know.")
 
 
 def _digits(phone: SecretStr) -> str:

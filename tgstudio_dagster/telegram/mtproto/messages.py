@@ -89,7 +89,8 @@ async def by_ids(client: Client, key: PeerKey, ids: Sequence[int]) -> Page:
 async def comments(client: Client, key: PeerKey, msg_id: int, *, after: int, limit: int = PAGE) -> Page:
     """The comments of a post that follow id `after`, the oldest `limit` of them; they stand in the discussion group.
 
-    A post without a thread (comments closed, or the post is gone) has an empty page.
+    A post without a thread (comments closed, or the post is gone) has an empty page. What does not stand in a group is
+    left out: a channel's own post that is handed back here is no comment.
     """
     request = functions.messages.GetRepliesRequest(
         peer=input_peer(key), msg_id=msg_id, offset_id=after + 1, offset_date=None, add_offset=-limit, limit=limit,
@@ -99,7 +100,13 @@ async def comments(client: Client, key: PeerKey, msg_id: int, *, after: int, lim
         answer = await client.call(request, raising=(errors.MsgIdInvalidError,), paged=True)
     except errors.MsgIdInvalidError:
         return Page([], [], 0)
+    groups = {chat.id for chat in answer.chats if isinstance(chat, types.Channel) and chat.megagroup} - {key.channel_id}
+    answer.messages = [message for message in answer.messages if _group_of(message) in groups]
     return _page(None, answer, above=after)
+
+
+def _group_of(message: Any) -> int | None:
+    return message.peer_id.channel_id if isinstance(message.peer_id, types.PeerChannel) else None
 
 
 def _history(

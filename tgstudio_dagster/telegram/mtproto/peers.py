@@ -13,11 +13,18 @@ from telethon import errors, utils
 from telethon.tl import functions, types
 
 from tgstudio_dagster.catalog.follows.channels import ChannelSeen
-from tgstudio_dagster.core.errors import AuthorityLostError, ChannelLostError, NotFoundError, TelegramError
+from tgstudio_dagster.core.errors import (
+    ApprovalNeededError,
+    AuthorityLostError,
+    ChannelLostError,
+    NotFoundError,
+    TelegramError,
+)
 from tgstudio_dagster.telegram.mtproto.client import Client
 from tgstudio_dagster.telegram.reading.references import ChannelId, Invite, Reference, Username
 
 _PAGE = 100
+_INVITE_OVER = (errors.InviteHashEmptyError, errors.InviteHashExpiredError, errors.InviteHashInvalidError)
 
 
 @dataclass(frozen=True)
@@ -79,12 +86,16 @@ async def me(client: Client) -> Me:
     return Me(user.id, utils.get_display_name(user) or str(user.id), _username_of(user))
 
 
-async def resolve(client: Client, reference: Reference, *, known: PeerKey | None = None, join: bool = False) -> Peer:
+async def resolve(
+    client: Client, reference: Reference, *, known: PeerKey | None = None, join: bool = False, asked: bool = False
+) -> Peer:
     """The channel that a reference stands for.
 
     A username is asked for (paced: too many lock an account); an id opens only with the account's own key, `known`; an
-    invite opens where the account has joined already, or joins now with `join`.
-    Raises ChannelLostError where the account sees no such channel, TelegramError where it is no channel.
+    invite opens where the account has joined already, or joins now with `join`; `asked`: the admins have been asked to
+    let it in before, and are not asked again.
+    Raises ChannelLostError where the account sees no such channel, TelegramError where it is no channel, and with `join`
+    ApprovalNeededError while the admins have not answered.
     """
     if isinstance(reference, ChannelId):
         if known is None or known.channel_id != reference.id:
@@ -94,7 +105,7 @@ async def resolve(client: Client, reference: Reference, *, known: PeerKey | None
             )
         return await look(client, known)
     if isinstance(reference, Invite):
-        return await (_join_invite if join else _open_invite)(client, reference)
+        return await (_join_invite(client, reference, asked=asked) if join else _open_invite(client, reference))
     peer = await _resolve_username(client, reference)
     return await _join_channel(client, peer) if join and not peer.joined else peer
 
@@ -102,14 +113,14 @@ async def resolve(client: Client, reference: Reference, *, known: PeerKey | None
 async def join(client: Client, whom: Reference | Peer) -> Peer:
     """Join a channel; having joined before is fine.
 
-    Raises TelegramError where its admins have to approve first, and ChannelLostError as `resolve` does.
+    Raises ApprovalNeededError where its admins have to let the account in first, and what `resolve` does.
     """
     return await (_join_channel(client, whom) if isinstance(whom, Peer) else resolve(client, whom, join=True))
 
 
 async def look(client: Client, key: PeerKey) -> Peer:
     """The channel as it is now, with members and discussion group. Raises ChannelLostError where it is not seen any more."""
-    full = await client.call(functions.channels.GetFullChannelRequest(input_channel(key)))
+    full = await client.call(functions.channels.GetFullChannelRequest(input_channel(key)), paged=True)
     peer = _found(full.chats, key.channel_id)
     about = full.full_chat
     return Peer(
@@ -159,14 +170,25 @@ async def _resolve_username(client: Client, reference: Username) -> Peer:
 
 
 async def _open_invite(client: Client, reference: Invite) -> Peer:
-    invite = await client.call(functions.messages.CheckChatInviteRequest(reference.hash))
+    invite = await _checked(client, reference)
     if isinstance(invite, types.ChatInviteAlready):
         return _found([invite.chat], invite.chat.id)
-    title = invite.title if isinstance(invite, types.ChatInvite) else invite.chat.title
-    raise ChannelLostError(f"The invite is to {title!r}, which this account has not joined; join it first.")
+    raise ChannelLostError(f"The invite is to {_title_of(invite)!r}, which this account has not joined; join it first.")
 
 
-async def _join_invite(client: Client, reference: Invite) -> Peer:
+async def _join_invite(client: Client, reference: Invite, *, asked: bool) -> Peer:
+    """Look at what the invite is to, and join it only where it can be read then."""
+    invite = await _checked(client, reference)
+    if isinstance(invite, types.ChatInviteAlready):
+        return _found([invite.chat], invite.chat.id)
+    title = _title_of(invite)
+    if isinstance(invite, types.ChatInvite):
+        if not (invite.channel or invite.megagroup):
+            raise _basic_group(title)
+        if invite.subscription_pricing is not None:
+            raise TelegramError(f"{title!r} is joined by a paid subscription: join it in Telegram, then try again.")
+    if asked:
+        raise _unapproved(title)
     try:
         joined = await client.call(
             functions.messages.ImportChatInviteRequest(reference.hash),
@@ -175,13 +197,23 @@ async def _join_invite(client: Client, reference: Invite) -> Peer:
     except errors.UserAlreadyParticipantError:
         return await _open_invite(client, reference)
     except errors.InviteRequestSentError as error:
-        raise _unapproved("The invite's channel") from error
+        raise _unapproved(title) from error
     chats = _chats_of(joined)
-    return _found(chats, next((chat.id for chat in chats if isinstance(chat, types.Channel)), 0))
+    return _found(chats, next((chat.id for chat in chats if isinstance(chat, types.Channel | types.Chat)), 0))
+
+
+async def _checked(client: Client, reference: Invite) -> Any:
+    try:
+        return await client.call(functions.messages.CheckChatInviteRequest(reference.hash), raising=_INVITE_OVER)
+    except _INVITE_OVER as error:
+        raise ChannelLostError(f"{reference}: the invite is wrong, used up or withdrawn; ask for a new one.") from error
+
+
+def _title_of(invite: Any) -> str:
+    return str(invite.title if isinstance(invite, types.ChatInvite) else invite.chat.title)
 
 
 async def _join_channel(client: Client, peer: Peer) -> Peer:
-    name = f"@{peer.username}" if peer.username else repr(peer.title)
     try:
         joined = await client.call(
             functions.channels.JoinChannelRequest(input_channel(peer.key)),
@@ -190,7 +222,7 @@ async def _join_channel(client: Client, peer: Peer) -> Peer:
     except errors.UserAlreadyParticipantError:
         return await look(client, peer.key)
     except errors.InviteRequestSentError as error:
-        raise _unapproved(name) from error
+        raise _unapproved(peer.title) from error
     return _found(_chats_of(joined), peer.key.channel_id)
 
 
@@ -203,8 +235,14 @@ def _chats_of(joined: Any) -> list[Any]:
     return list(getattr(joined, "updates", joined).chats)
 
 
-def _unapproved(name: str) -> TelegramError:
-    return TelegramError(f"{name}: its admins have been asked to let this account in; try again when they have.")
+def _unapproved(title: str) -> ApprovalNeededError:
+    return ApprovalNeededError(
+        f"{title!r}: its admins have been asked to let this account in, and have not answered yet."
+    )
+
+
+def _basic_group(title: str) -> TelegramError:
+    return TelegramError(f"{title!r} is a basic group; only channels and supergroups are read.")
 
 
 async def _every_dialog(client: Client) -> list[tuple[Peer, bool]]:
@@ -286,7 +324,7 @@ def _found(chats: Iterable[Any], channel_id: int) -> Peer:
             f"This account can't see {chat.title!r} any more: it is private, or it has shut the account out."
         )
     if isinstance(chat, types.Chat | types.ChatForbidden):
-        raise TelegramError(f"{chat.title!r} is a basic group; only channels and supergroups are read.")
+        raise _basic_group(chat.title)
     if not isinstance(chat, types.Channel) or not chat.access_hash:
         raise ChannelLostError("This account can't see it: Telegram's answer does not hold the channel.")
     return _peer(chat)

@@ -13,6 +13,7 @@ from telethon.tl import functions, types
 
 from tgstudio_dagster.core.errors import ConflictError, TelegramError
 from tgstudio_dagster.telegram.mtproto.client import Client
+from tgstudio_dagster.telegram.mtproto.meaning import code_of
 from tgstudio_dagster.telegram.mtproto.messages import older
 from tgstudio_dagster.telegram.mtproto.peers import PeerKey, input_peer, me
 
@@ -54,8 +55,7 @@ async def send(
         # Not the account's flood wait: it may write elsewhere meanwhile.
         raise TelegramError(f"The chat is in slow mode: this account may write there in {error.seconds} s.") from error
     except _FORBIDDEN as error:
-        reason = str(error).partition(" (caused by")[0]
-        raise TelegramError(f"This account may not write there ({reason}).") from error
+        raise TelegramError(f"This account may not write there ({code_of(error)}).") from error
     ids = [one.id for one in answer.updates if isinstance(one, types.UpdateMessageID) and one.random_id == random_id]
     return ids[0] if ids else await _sent_before(client, key, text, begun - _CLOCKS_APART)
 

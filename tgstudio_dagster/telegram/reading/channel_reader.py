@@ -185,7 +185,11 @@ class ChannelReader:
         self.report.error = str(error)
         self._reading.tell(
             ReadEvent(
-                "lost" if lost else "error", self._reading.account_id, self._subscription.channel_id, text=str(error)
+                "lost" if lost else "error",
+                self._reading.account_id,
+                self._subscription.channel_id,
+                text=str(error),
+                channel=self._subscription.title,
             )
         )
         await self._say(str(error), lost=lost)

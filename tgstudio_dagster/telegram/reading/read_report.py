@@ -21,7 +21,7 @@ Kind = Literal["landed", "observed", "comments"]
 class ReadEvent:
     """Something happened while reading: posts went to the lake, a wait is slept, or something went wrong.
 
-    `count` is how many posts, `text` says the rest.
+    `count` is how many posts, `text` says the rest; `channel` is the title of the one that was lost.
     """
 
     kind: Kind | Literal["wait", "lost", "error"]
@@ -29,6 +29,7 @@ class ReadEvent:
     channel_id: int | None = None
     count: int = 0
     text: str = ""
+    channel: str | None = None
 
 
 @dataclass

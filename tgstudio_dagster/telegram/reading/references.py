@@ -89,6 +89,7 @@ def parse_list(text: str) -> list[Reference]:
     """
     references: dict[Reference, None] = {}
     wrong: list[str] = []
+    texts: list[str] = []
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
         for part in re.sub(r"(?:^|\s)#.*", "", line).split(","):
             if not part.strip():
@@ -97,9 +98,12 @@ def parse_list(text: str) -> list[Reference]:
                 references.setdefault(parse_reference(part))
             except SourceError as error:
                 wrong.append(f"line {number}: {error}")
+                texts.append(_shown(part.strip()))
     if wrong:
         more = f"\nand {len(wrong) - 10} more" if len(wrong) > 10 else ""
-        raise SourceError("\n".join(wrong[:10]) + more)
+        raise SourceError("\n".join(wrong[:10]) + more).coded(
+            "reference.wrong", references=", ".join(texts[:10]) + (" …" if len(wrong) > 10 else "")
+        )
     return list(references)
 
 

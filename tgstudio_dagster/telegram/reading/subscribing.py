@@ -6,6 +6,7 @@ A wish becomes a subscription only after Telegram has shown the channel to the a
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +16,7 @@ from typing import Literal
 
 from tgstudio_dagster.catalog.accounts.accounts import TgAccount, list_accounts
 from tgstudio_dagster.catalog.accounts.vault import Vault
-from tgstudio_dagster.catalog.database import Catalog
+from tgstudio_dagster.catalog.database import Catalog, CatalogFault
 from tgstudio_dagster.catalog.follows.channels import list_channels, remember_channels
 from tgstudio_dagster.catalog.follows.reading import cursor, remember_peer
 from tgstudio_dagster.catalog.follows.subscriptions import (
@@ -26,14 +27,15 @@ from tgstudio_dagster.catalog.follows.subscriptions import (
     subscribe,
 )
 from tgstudio_dagster.core.errors import (
+    ApprovalNeededError,
     AuthorityLostError,
     ChannelLostError,
     ConflictError,
     FloodError,
     LeaseHeldError,
     NotFoundError,
-    SourceError,
     TelegramError,
+    TGStudioError,
     UnreachableError,
     VaultError,
 )
@@ -47,6 +49,13 @@ from tgstudio_dagster.telegram.reading.references import Invite, Reference, User
 
 FRESH = timedelta(hours=24)
 """A username that was seen so recently is not looked up again: blasts of lookups can lock an account for hours."""
+AGAIN = timedelta(minutes=5)
+"""When a wish that got no answer is tried again."""
+ASK_AGAIN = timedelta(hours=1)
+"""How often it is looked whether the admins of a channel have let the account in."""
+PATIENCE = timedelta(days=30)
+"""How long their answer is waited for."""
+_LOG = logging.getLogger(__name__)
 _NO_ACCOUNT = (
     "No Telegram account is paired, so nothing can be read: `tgstudio login` pairs one; then it goes on by itself."
 )
@@ -109,8 +118,21 @@ async def _work_off(
     try:
         async with session(keys, account_id, wait=wait) as (client, _):
             desk = _Desk(keys, account_id, client, now)
+            silent: UnreachableError | None = None
             for request in queue:
-                done.append(await desk.settle(request))
+                if not await keys.catalog.ask(_waits, keys.tenant, request.id):
+                    # Another wish for the same channel was granted before.
+                    done.append(Outcome(request.id, request.reference, "done"))
+                    continue
+                try:
+                    done.append(await desk.settle(request))
+                    silent = None
+                except UnreachableError as error:
+                    # One wish without an answer must not hold up those behind it; two in a row, and it is the line.
+                    if silent is not None:
+                        raise
+                    silent = error
+                    done.append(await _leave(keys, request, str(error), now(), until=now() + AGAIN))
     except FloodError as error:
         done += [await _leave(keys, request, str(error), now(), until=error.until) for request in queue[len(done) :]]
     except (TelegramError, LeaseHeldError, VaultError, ConflictError, NotFoundError) as error:
@@ -132,7 +154,7 @@ class _Desk:
         """Follow what the wish names. Raises what concerns the account: AuthorityLostError, UnreachableError."""
         catalog, tenant = self._keys.catalog, self._keys.tenant
         try:
-            peer = await self._find(parse_reference(request.reference))
+            peer = await self._find(parse_reference(request.reference), asked=request.join_asked_at is not None)
             await catalog.ask(remember_channels, tenant, [peer.seen])
             await catalog.ask(remember_peer, tenant, self._account_id, peer.key.channel_id, peer.key.access_hash)
             await catalog.ask(
@@ -153,13 +175,41 @@ class _Desk:
             return Outcome(request.id, request.reference, "queued", error=str(error))
         except (AuthorityLostError, UnreachableError):
             raise
-        except (TelegramError, SourceError, ConflictError) as error:
-            await catalog.ask(finish_request, tenant, request.id, status="failed", error=str(error))
-            return Outcome(request.id, request.reference, "failed", error=str(error))
+        except ApprovalNeededError as error:
+            return await self._wait_for_admins(request, str(error))
+        except TGStudioError as error:
+            return await self._fail(request, str(error))
+        except CatalogFault:
+            raise
+        except Exception:  # noqa: BLE001 (one wish must not hold up those behind it)
+            _LOG.exception("tenant %s: the wish for %s", tenant, request.reference)
+            return await self._fail(request, "TG Studio itself failed; its log says where.")
         await catalog.ask(finish_request, tenant, request.id, status="done", channel_id=peer.key.channel_id)
         return Outcome(request.id, request.reference, "done", peer.key.channel_id, peer.title)
 
-    async def _find(self, reference: Reference) -> Peer:
+    async def _wait_for_admins(self, request: SubscriptionRequest, error: str) -> Outcome:
+        """Leave the wish queued while the channel's admins have not answered; they are asked once."""
+        now = self._now()
+        asked_at = request.join_asked_at or now
+        if now - asked_at >= PATIENCE:
+            return await self._fail(
+                request, f"{error} That was {PATIENCE.days} days ago; ask them, then follow it again."
+            )
+        await self._keys.catalog.ask(
+            defer_request,
+            self._keys.tenant,
+            request.id,
+            not_before=now + ASK_AGAIN,
+            error=error,
+            join_asked_at=asked_at,
+        )
+        return Outcome(request.id, request.reference, "queued", error=error)
+
+    async def _fail(self, request: SubscriptionRequest, error: str) -> Outcome:
+        await self._keys.catalog.ask(finish_request, self._keys.tenant, request.id, status="failed", error=error)
+        return Outcome(request.id, request.reference, "failed", error=error)
+
+    async def _find(self, reference: Reference, *, asked: bool) -> Peer:
         """The channel as `look` shows it, found with as few lookups as there can be."""
         if isinstance(reference, Username):
             peer = await self._seen_lately(reference.name)
@@ -167,7 +217,7 @@ class _Desk:
                 return peer
             found = await resolve(self._client, reference)
         elif isinstance(reference, Invite):
-            found = await resolve(self._client, reference, join=True)
+            found = await resolve(self._client, reference, join=True, asked=asked)
         else:
             return await self._finder.by_id(reference, await self._known(reference.id))
         return await look(self._client, found.key)
@@ -195,6 +245,10 @@ async def _leave(
         not_before = until or request.not_before or now
         await keys.catalog.ask(defer_request, keys.tenant, request.id, not_before=not_before, error=error)
     return Outcome(request.id, request.reference, "queued", error=error)
+
+
+def _waits(catalog: Catalog, tenant: str, request_id: str) -> bool:
+    return any(request.id == request_id for request in requests(catalog, tenant, "queued"))
 
 
 def _unusable(account: TgAccount | None) -> str:

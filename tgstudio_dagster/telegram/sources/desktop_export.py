@@ -4,8 +4,9 @@ Reading that format belongs here; storing files, filters and checkpoints do not.
 
 What an export holds and what it does not: dates come from `date_unixtime`; an export of before 2021 has local times
 without a zone instead, which are taken to be of the zone given, and ids of another form (`desktop_ids.py`). There are no
-views and no forwards (null), and no album ids: which messages are one is guessed in `desktop_albums.py`. Only channels
-and supergroups are taken: in private chats and basic groups ids belong to an account, so they are no keys. A message
+views and no forwards (null), and no album ids: which messages are one is guessed in `desktop_albums.py`. Basic groups and
+private chats are taken where the tenant says so, under ids and kinds of their own: message ids there belong to an account,
+so an export of another account has others. A message
 stands in the forum topic whose root it answers, directly or along the answers before it.
 """
 
@@ -26,7 +27,7 @@ from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.posts.shape import Post, landing_frame
 from tgstudio_dagster.telegram.sources.decoding import Bad, decode_elements, decode_skeleton
 from tgstudio_dagster.telegram.sources.desktop_albums import fold_by_time, follows
-from tgstudio_dagster.telegram.sources.desktop_ids import peer_id
+from tgstudio_dagster.telegram.sources.desktop_ids import BASIC_GROUP, PRIVATE_CHAT, peer_id
 from tgstudio_dagster.telegram.sources.desktop_message import ONE, RUN, Int64, Message, Reader
 from tgstudio_dagster.telegram.sources.json_stream import Elements, Index
 from tgstudio_dagster.telegram.sources.source import BATCH, Batch, Span, Stretch, media_files
@@ -34,16 +35,20 @@ from tgstudio_dagster.telegram.sources.source import BATCH, Batch, Span, Stretch
 NAME = "desktop_export"
 NEWEST = re.compile(rb'_unixtime"\s*:\s*"?(\d{9,11})')
 NEWEST_OLD = re.compile(rb'"(?:date|edited)"\s*:\s*"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)')
-NEITHER = "only channels and supergroups are imported"
+NEITHER = "only channels and supergroups are imported (--chats all imports every chat)"
 _TAKEN = {
     "public_channel": "channel",
     "private_channel": "channel",
     "public_supergroup": "supergroup",
     "private_supergroup": "supergroup",
 }
-_LEFT_OUT = (
-    "personal_chat", "bot_chat", "private_group", "saved_messages", "verify_codes_chat", "replies_chat",
-)  # fmt: skip
+# Read only where the tenant says so: their ids are of another kind, and what they hold is of a few people.
+_OF_A_FEW = {
+    "private_group": ("group", BASIC_GROUP),
+    **dict.fromkeys(
+        ("personal_chat", "bot_chat", "saved_messages", "verify_codes_chat", "replies_chat"), ("private", PRIVATE_CHAT)
+    ),
+}
 _TITLE_WITHIN = 100
 """Messages that are looked at for the title of a channel whose chat has no name."""
 
@@ -67,7 +72,8 @@ class _Export(_Chat):
 @dataclass
 class DesktopExport:
     """An opened export: a `Source`. `usernames` and `titles` are those known by channel id; `channel` is the username of a
-    one-chat export; `zone` that of local times; `old` says that the file is of before 2021 and has no others.
+    one-chat export; `zone` that of local times; `old` says that the file is of before 2021 and has no others; `every_chat`
+    that basic groups and private chats are read too.
     """
 
     path: Path
@@ -79,6 +85,7 @@ class DesktopExport:
     titles: Mapping[int, str] = field(default_factory=dict)
     zone: tzinfo = UTC
     old: bool = False
+    every_chat: bool = False
     name: str = NAME
 
     def __post_init__(self) -> None:
@@ -120,7 +127,7 @@ class DesktopExport:
                     continue
                 chat = self._chats.get(number)
                 channel_id = self._id_of(chat)
-                complaint = _complaint(chat, channel_id)
+                complaint = _complaint(chat, channel_id, every_chat=self.every_chat)
                 if chat is None or channel_id is None or complaint:
                     stretch.filtered[complaint] += len(elements) - first
                     stretch.read += len(elements) - first
@@ -154,14 +161,17 @@ class DesktopExport:
             yield self._made(stretch, seen, base)
 
     def _id_of(self, chat: _Chat | None) -> int | None:
-        return None if chat is None else peer_id(chat.id, old=self.old)
+        own = None if chat is None else peer_id(chat.id, old=self.old)
+        if chat is None or own is None or chat.type not in _OF_A_FEW:
+            return own
+        return own + _OF_A_FEW[chat.type][1]
 
     def _seen(self, chat: _Chat, channel_id: int, stream: BinaryIO, elements: Elements) -> ChannelSeen:
         return ChannelSeen(
             channel_id=channel_id,
             username=self.channel or self.usernames.get(channel_id),
             title=chat.name or self._title(channel_id, stream, elements) or self.titles.get(channel_id, ""),
-            kind=_TAKEN[chat.type or ""],
+            kind=_TAKEN.get(chat.type or "") or _OF_A_FEW[chat.type or ""][0],
         )
 
     def _title(self, channel_id: int, stream: BinaryIO, elements: Elements) -> str | None:
@@ -206,11 +216,11 @@ def _continues(stretch: Stretch, post: Post | Bad | str) -> bool:
     return follows(stretch.posts[-1], post)
 
 
-def _complaint(chat: _Chat | None, channel_id: int | None) -> str:
+def _complaint(chat: _Chat | None, channel_id: int | None, *, every_chat: bool) -> str:
     if chat is None:
         return "not a chat of the export"
     if channel_id is None:
         return "a chat without an id"
-    if chat.type not in _TAKEN:
-        return f"{chat.type if chat.type in _LEFT_OUT else 'chat of another type'}: {NEITHER}"
+    if chat.type not in _TAKEN and not (every_chat and chat.type in _OF_A_FEW):
+        return f"{chat.type if chat.type in _OF_A_FEW else 'chat of another type'}: {NEITHER}"
     return ""

@@ -14,6 +14,10 @@ _SHIFT = 1 << 32
 _USER, _CHAT = 1, 2
 
 
+BASIC_GROUP, PRIVATE_CHAT = 10**15, 2 * 10**15
+"""Added to the id of a basic group and of a person: ids of other kinds of chats than channels, which they must not meet."""
+
+
 @lru_cache(maxsize=65536)
 def peer_id(value: str | int | None, *, old: bool = False) -> int | None:
     """Telegram's own id of a user, group or channel; None for a deleted account or what is no id.

@@ -139,6 +139,7 @@ class HtmlExport:
     zone: tzinfo
     batch: int = BATCH
     name: str = NAME
+    every_chat: bool = False
 
     def __post_init__(self) -> None:
         if not self.seen.total:
@@ -155,7 +156,7 @@ class HtmlExport:
 
     def batches(self, position: int, state: str) -> Iterator[Batch]:  # noqa: ARG002
         """Batches from `position` on, which is a number of messages; none cuts an album. `state` is not needed."""
-        if self.chat.kind == "personal_chat":
+        if self.seen.kind == "personal_chat" and not self.every_chat:
             left = self.total - position
             reason = f"chat of type personal_chat: {NEITHER}"
             yield self._batch(Stretch(read=left, filtered=Counter({reason: left})), self.total)

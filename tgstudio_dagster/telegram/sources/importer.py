@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -38,6 +39,8 @@ from tgstudio_dagster.telegram.sources.html_export import pages_from
 from tgstudio_dagster.telegram.sources.opening import Given, open_source
 from tgstudio_dagster.telegram.sources.source import BATCH, Batch, Source
 from tgstudio_dagster.telegram.sources.summary import ImportSummary, Progress
+
+Chats = Literal["channels", "all"]
 
 
 class _State(msgspec.Struct):
@@ -70,6 +73,7 @@ def import_path(
     batch: int = BATCH,
     upload: str | None = None,
     time_zone: str | None = None,
+    chats: Chats = "channels",
     shown: str | None = None,
     scratch: Path | None = None,
     tick: Callable[[], None] = lambda: None,
@@ -82,8 +86,9 @@ def import_path(
     asked for it by id otherwise), `usernames` those of several by id; what the catalog knows is used too. `batch` is how
     many messages go into one checkpoint. `upload` is the id of the upload that brought the files, `shown` what its path is
     called for a person; archives are unpacked below `scratch`, and `tick` is called meanwhile. `time_zone` (IANA) is
-    that of times that name none, by default the tenant's. Raises SourceError for what is no export or dump (after all that
-    can be imported is), LeaseHeldError while another import of this tenant runs.
+    that of times that name none, by default the tenant's. `chats` says whether a Desktop export's basic groups and private
+    chats are read too; a file that was imported without them is read again. Raises SourceError for what is no export or dump
+    (after all that can be imported is), LeaseHeldError while another import of this tenant runs.
     """
     name = _username(channel)
     zone = _zone(time_zone or settings.time_zone)
@@ -112,6 +117,7 @@ def import_path(
                     batch,
                     upload,
                     zone,
+                    chats,
                     title,
                     ask_title,
                 )
@@ -144,6 +150,7 @@ class _Import:
     batch: int
     upload: str | None
     zone: ZoneInfo
+    chats: Chats
     title: str | None
     ask_title: Callable[[int], str | None]
     _named: set[int] = field(default_factory=set)
@@ -165,7 +172,8 @@ class _Import:
     ) -> None:
         """Import the file from where it stands; nothing where it is done already."""
         form = form_of(self.path)
-        state = self._begin(_digest(self.path, form), form or "unknown", again=again)
+        digest = _digest(self.path, form) + ("-all" if self.chats == "all" else "")
+        state = self._begin(digest, form or "unknown", again=again)
         if state is None:
             self.summary.skipped_files += 1
             return
@@ -185,6 +193,7 @@ class _Import:
                 known_dates=self._known_dates,
                 batch=self.batch,
                 zone=ZoneInfo(kept.time_zone) if kept and kept.time_zone else self.zone,
+                every_chat=self.chats == "all",
             )
             source, observed = open_source(self.path, given)
             with _without_gc():

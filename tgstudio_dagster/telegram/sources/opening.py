@@ -39,7 +39,8 @@ class Given:
     """What the caller knows of a file, whatever its form.
 
     `channel` is the username and `title` the title of a file with one channel; `usernames` and `titles` are those known by
-    channel id; `known_dates` finds dates of messages that the lake holds; `zone` is that of times that name none.
+    channel id; `known_dates` finds dates of messages that the lake holds; `zone` is that of times that name none;
+    `every_chat` says that basic groups and private chats are read.
     """
 
     first_day: date
@@ -52,6 +53,7 @@ class Given:
     known_dates: Known
     zone: tzinfo
     batch: int
+    every_chat: bool = False
 
 
 def open_source(path: Path, given: Given) -> tuple[Source, datetime]:
@@ -77,10 +79,11 @@ def _html(path: Path, given: Given) -> tuple[Source, datetime]:
         channel_id=chat_id,
         username=given.channel or given.usernames.get(chat_id),
         title=seen.title,
-        kind=seen.kind,
+        kind="private" if seen.kind == "personal_chat" else seen.kind,
     )
     observed = given.observed_at or seen.newest or given.now
-    return HtmlExport(pages, seen, chat, Span(given.first_day, observed), given.zone, given.batch), observed
+    span = Span(given.first_day, observed)
+    return HtmlExport(pages, seen, chat, span, given.zone, given.batch, every_chat=given.every_chat), observed
 
 
 def _json(path: Path, form: Form, given: Given) -> tuple[Source, datetime]:
@@ -94,7 +97,7 @@ def _json(path: Path, form: Form, given: Given) -> tuple[Source, datetime]:
     span = Span(given.first_day, observed)
     if form == "export":
         old = looks[0].newest is None
-        known = (given.usernames, given.channel, given.batch, given.titles, given.zone, old)
+        known = (given.usernames, given.channel, given.batch, given.titles, given.zone, old, given.every_chat)
         return DesktopExport(path, index, span, *known), observed
     if not index.arrays:
         raise SourceError(f"no list of messages. {UNDERSTOOD}")

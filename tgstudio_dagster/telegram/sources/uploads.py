@@ -93,6 +93,7 @@ def _import(catalog: Catalog, lake: TenantLake, upload: Upload, run_id: str, fol
             scratch=folder,
             tick=partial(progress.tick, [], 0),
             time_zone=options.get("time_zone"),
+            chats=options.get("chats", "channels"),
         )
     counts = progress.now(summary.days, summary.skipped_files, reasons=True)
     if summary.nothing_landed:

@@ -72,6 +72,10 @@ def _messages(posts: pl.DataFrame, needed: Sequence[str]) -> pl.DataFrame:
     if twice:
         raise ContractError("labelled posts: two rows share channel and message_id; keep one of them.")
     optional = [
+        *(
+            pl.col(name).cast(pl.Int64) if name in posts.columns else _nothing(pl.Int64, name)
+            for name in ("sender_id", "reply_to")
+        ),
         pl.col("lang") if "lang" in posts.columns else pl.lit("und").alias("lang"),
         pl.col("forwarded_from") if "forwarded_from" in posts.columns else _nothing(pl.String, "forwarded_from"),
     ]

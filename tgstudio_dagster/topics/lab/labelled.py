@@ -13,17 +13,20 @@ from tgstudio_dagster.core.errors import SourceError
 
 Name = Annotated[str, msgspec.Meta(min_length=1)] | int
 LARGEST_ID = 2**63 - 1
+Id = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_ID)]
 
 
 class PlainPost(msgspec.Struct):
     """A post of a file: what topics are made from. Fields it doesn't know are passed over."""
 
     channel: Name
-    message_id: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_ID)]
+    message_id: Id
     date: datetime
     text: str | None
     lang: str | None = None
     forwarded_from: Name | None = None
+    sender_id: Id | None = None
+    reply_to: Id | None = None
 
 
 class LabelledPost(PlainPost, kw_only=True):
@@ -34,8 +37,8 @@ class LabelledPost(PlainPost, kw_only=True):
 
 
 def read_posts(file: Path, *, labelled: bool) -> pl.DataFrame:
-    """The posts of a JSON Lines file: channel, message_id, date (UTC), text, lang, forwarded_from, and event and story
-    where `labelled`.
+    """The posts of a JSON Lines file: channel, message_id, date (UTC), text, lang, forwarded_from, sender_id, reply_to
+    (texts), and event and story where `labelled`.
 
     Blank lines are passed over; a time without a zone is UTC. Raises SourceError with the line's number and the field.
     """

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field, StringConstraints
 
-from tgstudio_dagster.catalog.people.idempotency import hash_of
+from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.cursor import paged
-from tgstudio_dagster.core.ids import new_id
 from tgstudio_dagster.services.chats import Draft, Sent
+from tgstudio_dagster.services.confirmations import check_token, draw_token
 from tgstudio_dagster.web.api.answers import by_version
 from tgstudio_dagster.web.api.common import (
     Asked,
@@ -24,7 +24,7 @@ from tgstudio_dagster.web.api.common import (
 )
 from tgstudio_dagster.web.api.posts import Feed, First, Last, Words, feed_of
 from tgstudio_dagster.web.api.route import ApiRoute
-from tgstudio_dagster.web.who import identify
+from tgstudio_dagster.web.who import identify, platform_of
 
 router = APIRouter(route_class=ApiRoute, prefix="/v1")
 ChatId = Annotated[
@@ -59,12 +59,16 @@ class Synced(Told):
 
 
 class NewMessage(Asked):
-    """A message to be posted, if `confirm` says so; else it is only looked at."""
+    """A message to be posted where its draft's confirmation comes with it; else it is only looked at."""
 
     text: str = Field(min_length=1, max_length=4096, examples=["Hello"])
     reply_to: int | None = Field(default=None, ge=1, le=2**31 - 1, description="Message id that it answers.")
     account_id: Id | None = Field(default=None, description="Who posts; default: the tenant's only active account.")
-    confirm: bool = Field(default=False, description="Post it. Without it, what would be posted is returned.")
+    confirmation: str | None = Field(
+        default=None,
+        max_length=200,
+        description="The draft's token: post it. Without it, what would be posted is returned.",
+    )
 
 
 class DraftMessage(Told):
@@ -88,10 +92,12 @@ class SentMessage(Told):
 
 
 class Posting(Told):
-    """What would be posted, and what was; `sent` is null where nothing was."""
+    """What would be posted, and what was; `sent` is null where nothing was, and then `confirmation` posts exactly this."""
 
     draft: DraftMessage
     sent: SentMessage | None
+    confirmation: str | None
+    until: datetime | None = Field(description="Until when the confirmation holds.")
 
 
 @router.get("/chats", summary="The chats that accounts have")
@@ -140,23 +146,26 @@ def post(
     studio: OwnStudio,
     chat_id: ChatId,
     asked: NewMessage,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Posting:
-    """Posts where one of the tenant's accounts may write: with the tenant's setting `sending`, the scope `send`, and
-    `confirm`. Without `confirm` (200) the draft is returned and nothing is posted.
+    """Posts where one of the tenant's accounts may write: with the tenant's setting `sending`, the scope `send`, and the
+    `confirmation` of its draft. Without that (200) the draft is returned and nothing is posted.
 
-    Send an Idempotency-Key: with the same one a message is posted once, whatever became of the first answer.
+    A confirmation posts once. Send an Idempotency-Key too, and a repeat gets the first answer, whatever became of it.
     """
-    who = identify(request)
-    mine = who.key.id if who.key else who.user.id
-    key = f"api-{hash_of(mine, idempotency_key)[:40] if idempotency_key else new_id()}"
-    draft = studio.chats.draft(
-        to=chat_id, text=asked.text, reply_to=asked.reply_to, account_id=asked.account_id
-    )  # fmt: skip
-    sent = studio.chats.send(draft, key=key, confirmed=True) if asked.confirm else None
-    if sent is not None:
-        response.status_code = 201
-    return Posting(draft=_draft(draft), sent=sent and _sent(sent))
+    who, platform, now = identify(request), platform_of(request), utc_now()
+    draft = studio.chats.draft(to=chat_id, text=asked.text, reply_to=asked.reply_to, account_id=asked.account_id)
+    # The chat's own id, not how it was named: a username may move to another chat between draft and confirmation.
+    what = {
+        "send": draft.text, "to": draft.peer.channel_id, "reply_to": draft.reply_to, "as": draft.account_id,
+        "tenant": studio.tenant.slug,
+    }  # fmt: skip
+    if asked.confirmation is None:
+        token, until = draw_token(platform.signer, who.holder, what, now)
+        return Posting(draft=_draft(draft), sent=None, confirmation=token, until=until)
+    confirmed = check_token(platform.signer, asked.confirmation, who.holder, what, now)
+    sent = studio.chats.send(draft, key=f"api-{confirmed.nonce}", confirmed=True)
+    response.status_code = 201
+    return Posting(draft=_draft(draft), sent=_sent(sent), confirmation=None, until=None)
 
 
 def _draft(made: Draft) -> DraftMessage:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import Field, model_validator
 
+from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.cursor import read_place, write_place
 from tgstudio_dagster.core.errors import QueryError
 from tgstudio_dagster.core.vocabulary import Goal, Language, OrderStatus, PlatformName, Tone
 from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.confirmations import check_token, draw_token, use_token
+from tgstudio_dagster.services.order_drafts import OrderDraft as DraftRow
 from tgstudio_dagster.services.orders import Order as OrderRow
 from tgstudio_dagster.web.api.common import (
     Asked,
@@ -26,6 +31,7 @@ from tgstudio_dagster.web.api.common import (
     permalink,
 )
 from tgstudio_dagster.web.api.route import ApiRoute
+from tgstudio_dagster.web.who import identify, platform_of
 
 router = APIRouter(route_class=ApiRoute, prefix="/v1")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,6 +51,10 @@ class Work(Asked):
     platforms: list[PlatformName] = Field(default=[], max_length=7, description="Packages to make.")
     language: Language | None = None
     tone: Tone | None = None
+    confirmation: str | None = Field(
+        default=None, max_length=200,
+        description="The draft's token. Without it nothing is ordered: what would be made, and what it takes, is returned.",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _one_subject(self) -> Work:
@@ -73,6 +83,29 @@ class Order(Told):
     created_at: datetime
     updated_at: datetime
     cancel_at: datetime | None = Field(description="When its user asked to stop it.")
+
+
+class OrderDraft(Told):
+    """What would be ordered, and what it would take. Nothing is ordered before the same call comes with `confirmation`."""
+
+    topic_id: str | None
+    messages: list[MessageRef] | None
+    order_id: str | None
+    day: date
+    platforms: list[PlatformName]
+    language: Language
+    tone: Tone
+    goal: Goal
+    posts: int = Field(description="Posts that are written from.")
+    tokens: int = Field(description="Tokens that a language model reads and writes.")
+    images: int
+    cost_usd: float | None = Field(description="null: a model's price is not known.")
+    quota_left: dict[str, int] = Field(description="What is left today of the plan's limits.")
+    confirmation: str = Field(description="Orders exactly this, once.")
+    until: datetime = Field(description="Until when it does.")
+
+
+_DRAFTED: dict[int | str, dict[str, Any]] = {200: {"model": OrderDraft, "description": "A draft; nothing is ordered."}}
 
 
 class Step(Told):
@@ -139,28 +172,30 @@ class OrderState(Told):
     packages: list[str] = Field(description="Ids of the packages.")
 
 
-@router.post("/transform", status_code=202, summary="Have a text written")
-def transform(studio: OwnStudio, response: Response, asked: Work) -> Order:
-    """An order that ends with the text; `GET /v1/orders/{order_id}` tells when it is there."""
-    return _asked(studio, response, asked, "text")
+@router.post("/transform", status_code=202, response_model=Order, responses=_DRAFTED, summary="Have a text written")
+def transform(request: Request, studio: OwnStudio, response: Response, asked: Work) -> Any:
+    """An order that ends with the text; `GET /v1/orders/{order_id}` tells when it is there. First its draft is returned (200)."""
+    return _asked(request, studio, response, asked, "text")
 
 
-@router.post("/image-brief", status_code=202, summary="Have image briefs made")
-def image_brief(studio: OwnStudio, response: Response, asked: Work) -> Order:
-    """An order that ends with the briefs of its images."""
-    return _asked(studio, response, asked, "briefs")
+@router.post(
+    "/image-brief", status_code=202, response_model=Order, responses=_DRAFTED, summary="Have image briefs made"
+)
+def image_brief(request: Request, studio: OwnStudio, response: Response, asked: Work) -> Any:
+    """An order that ends with the briefs of its images. First its draft is returned (200)."""
+    return _asked(request, studio, response, asked, "briefs")
 
 
-@router.post("/images", status_code=202, summary="Have images drawn")
-def images(studio: OwnStudio, response: Response, asked: Work) -> Order:
-    """An order that ends with its images."""
-    return _asked(studio, response, asked, "images")
+@router.post("/images", status_code=202, response_model=Order, responses=_DRAFTED, summary="Have images drawn")
+def images(request: Request, studio: OwnStudio, response: Response, asked: Work) -> Any:
+    """An order that ends with its images. First its draft is returned (200)."""
+    return _asked(request, studio, response, asked, "images")
 
 
-@router.post("/package", status_code=202, summary="Have packages made")
-def package(studio: OwnStudio, response: Response, asked: Work) -> Order:
-    """An order that ends with packages, ready to publish."""
-    return _asked(studio, response, asked, "packages")
+@router.post("/package", status_code=202, response_model=Order, responses=_DRAFTED, summary="Have packages made")
+def package(request: Request, studio: OwnStudio, response: Response, asked: Work) -> Any:
+    """An order that ends with packages, ready to publish. First its draft is returned (200)."""
+    return _asked(request, studio, response, asked, "packages")
 
 
 @router.get("/orders", summary="The tenant's orders")
@@ -196,21 +231,41 @@ def cancel(studio: OwnStudio, order_id: OrderId) -> Order:
     return _order(studio.orders.cancel(order_id))
 
 
-def _asked(studio: Studio, response: Response, asked: Work, goal: Goal) -> Order:
-    if asked.order_id is not None:
-        found = studio.orders.raise_goal(asked.order_id, goal)
+def _asked(request: Request, studio: Studio, response: Response, asked: Work, goal: Goal) -> Any:
+    platform, now = platform_of(request), utc_now()
+    posts = [(one.channel_id, one.msg_id) for one in asked.messages] if asked.messages else None
+    draft = studio.orders.draft(
+        asked.topic_id, posts, order_id=asked.order_id, now=now, day=asked.day, platforms=asked.platforms,
+        language=asked.language, tone=asked.tone, goal=goal,
+    )  # fmt: skip
+    holder, what = identify(request).holder, {"order": draft.shown(), "tenant": studio.tenant.slug}
+    if asked.confirmation is None:
+        token, until = draw_token(platform.signer, holder, what, now)
+        return JSONResponse(_draft(draft, token, until).model_dump(mode="json"), 200)
+    use_token(platform.catalog, check_token(platform.signer, asked.confirmation, holder, what, now), now)
+    if draft.order_id is not None:
+        order = studio.orders.raise_goal(draft.order_id, goal)
     else:
-        found = studio.orders.request(
-            asked.topic_id,
-            [(one.channel_id, one.msg_id) for one in asked.messages] if asked.messages else None,
-            day=asked.day,
-            platforms=asked.platforms,
-            language=asked.language,
-            tone=asked.tone,
-            goal=goal,
-        )
-    response.headers["location"] = f"/v1/orders/{found.id}"
-    return _order(found)
+        order = studio.orders.request(
+            draft.topic_id, draft.messages, now=now, day=draft.day, platforms=draft.platforms,
+            language=draft.language, tone=draft.tone, goal=goal,
+        )  # fmt: skip
+    response.headers["location"] = f"/v1/orders/{order.id}"
+    return _order(order)
+
+
+def _draft(draft: DraftRow, token: str, until: datetime) -> OrderDraft:
+    estimate = draft.estimate
+    return OrderDraft(
+        topic_id=draft.topic_id, messages=_refs(draft.messages), order_id=draft.order_id, day=draft.day,
+        platforms=list(draft.platforms), language=draft.language, tone=draft.tone, goal=draft.goal, posts=estimate.posts,
+        tokens=estimate.tokens, images=estimate.images, cost_usd=estimate.cost_usd, quota_left=dict(estimate.quota_left),
+        confirmation=token, until=until,
+    )  # fmt: skip
+
+
+def _refs(messages: Sequence[Sequence[int]] | None) -> list[MessageRef] | None:
+    return None if messages is None else [MessageRef(channel_id=channel, msg_id=msg) for channel, msg in messages]
 
 
 def _place(row: OrderRow) -> list[str | int]:
@@ -230,11 +285,8 @@ def _after(cursor: str | None) -> tuple[datetime, str] | None:
 
 
 def _order(row: OrderRow) -> Order:
-    chosen = None
-    if row.messages is not None:
-        chosen = [MessageRef(channel_id=channel, msg_id=msg) for channel, msg in row.messages]
     names = [name for name in Order.model_fields if name != "messages"]
-    return Order(**{name: getattr(row, name) for name in names}, messages=chosen)
+    return Order(**{name: getattr(row, name) for name in names}, messages=_refs(row.messages))
 
 
 def _made(studio: Studio, order_id: str) -> dict[str, Any]:

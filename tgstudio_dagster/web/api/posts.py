@@ -117,7 +117,7 @@ class Found(Told):
     cursor: str | None
     total: int | None = Field(description="All that match; null where that has no end.")
     method: str = Field(description="`words`, `related words`, or the dense model's name.")
-    related: list[str] = Field(description="What meaning added to the query, best first.")
+    related: list[str] = Field(description="Whole words that were searched for beside the query's, best first.")
 
 
 @router.get("/feed", response_model=Feed, summary="Posts, newest first")
@@ -155,7 +155,12 @@ def search(
     q: Annotated[
         str, Query(min_length=1, max_length=500, description='Words; "a phrase"; -without.', examples=["курс рубля"])
     ],
-    by: Annotated[Literal["words", "meaning"], Query(description="All words, or what is close in meaning.")] = "words",
+    by: Annotated[
+        Literal["words", "meaning"],
+        Query(
+            description="All words; or what is near in meaning, without a sentence model any of the words and related ones."
+        ),
+    ] = "words",
     first: First = None,
     last: Last = None,
     comments: Annotated[bool, Query(description="Comments too.")] = False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 _METHODS = ("get", "post", "put", "delete")
@@ -18,13 +18,20 @@ _STYLE = (
 )
 
 
-def page(spec: dict[str, Any]) -> str:
-    """The description as HTML."""
+def page(spec: dict[str, Any], query: str = "") -> str:
+    """The description as HTML; of the routes only those that hold every word of the query."""
     from markdown_it import MarkdownIt
 
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown(spec))
-    # What a shape's name links to.
-    body = re.sub(r"<h3>(\w+)</h3>", lambda heading: f'<h3 id="{heading[1].lower()}">{heading[1]}</h3>', body)
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown(matching(spec, query)))
+    body = re.sub(
+        r"<(h[23])>(.*?)</\1>", lambda head: f'<{head[1]} id="{_anchor(unescape(head[2]))}">{head[2]}</{head[1]}>', body
+    )
+    # The page has no script: the server looks for what is typed.
+    search = (
+        '<form method="get" role="search"><label for="q">Search</label> '
+        f'<input id="q" name="q" type="search" maxlength="100" value="{escape(query)}"> <button>Find</button></form>'
+    )
+    body = body.replace("</h1>", f"</h1>{search}", 1)
     head = (
         f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
         f"<title>TG Studio {escape(spec['info']['version'])}: the API</title>"
@@ -34,24 +41,109 @@ def page(spec: dict[str, Any]) -> str:
 
 def markdown(spec: dict[str, Any]) -> str:
     """The description as Markdown: a section for each noun, and the shapes of what is sent and answered."""
-    lines = ["# The REST API", "", "Made by `python -m tgstudio_dagster.web.api.reference docs/api.md`.", ""]
-    lines += [spec["info"]["description"].strip(), ""]
-    by_tag: dict[str, list[str]] = {}
+    lines = ["# The REST API", "", spec["info"]["description"].strip(), ""]
+    lines += [
+        "In the examples `$STUDIO` is the studio's address, such as `http://127.0.0.1:8080`, and `$KEY` a key.",
+        "",
+    ]
+    shapes: dict[str, Any] = spec["components"]["schemas"]
+    by_tag: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
     for path, operations in spec["paths"].items():
         for method in _METHODS:
             if method in operations:
-                operation = operations[method]
-                by_tag.setdefault(operation.get("tags", ["other"])[0], []).extend(_operation(path, method, operation))
-    for tag, some in by_tag.items():
-        lines += [f"## {tag.title()}", "", *some]
+                by_tag.setdefault(operations[method].get("tags", ["other"])[0], []).append(
+                    (path, method, operations[method])
+                )
+    lines += ["## Contents", ""]
+    for tag, routes in by_tag.items():
+        links = ", ".join(f"[{_title(path, method)}](#{_anchor(_title(path, method))})" for path, method, _ in routes)
+        lines.append(f"- [{_section(tag)}](#{_anchor(_section(tag))}): {links}")
+    lines += ["- [Shapes](#shapes)", ""]
+    for tag, routes in by_tag.items():
+        lines += [f"## {_section(tag)}", ""]
+        for path, method, operation in routes:
+            lines += _operation(path, method, operation, shapes)
     lines += ["## Shapes", ""]
-    for name, schema in sorted(spec["components"]["schemas"].items()):
+    for name, schema in sorted(shapes.items()):
         lines += _shape(name, schema)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> list[str]:
-    lines = [f"### {method.upper()} {path}", "", f"{operation.get('summary', '')}.", ""]
+def matching(spec: dict[str, Any], query: str) -> dict[str, Any]:
+    """The description with those routes only whose method, path and words hold every word of the query."""
+    words = query.lower().split()
+    paths: dict[str, Any] = {}
+    for path, operations in spec["paths"].items():
+        fits = {
+            method: operation
+            for method, operation in operations.items()
+            if all(word in f"{method} {path} {json.dumps(operation)}".lower() for word in words)
+        }
+        if fits:
+            paths[path] = fits
+    return spec | {"paths": paths}
+
+
+def curl(path: str, method: str, operation: dict[str, Any], shapes: dict[str, Any]) -> str:
+    """A call of the route for a terminal, with what it can't do without."""
+    named = re.sub(r"\{(\w+)\}", lambda name: name[1].upper(), path)
+    needed = [one for one in operation.get("parameters", []) if one["in"] == "query" and one.get("required")]
+    asked = "&".join(f"{one['name']}={_example(one['schema'], shapes)}" for one in needed)
+    parts = ["curl", *([] if method == "get" else ["-X", method.upper()]), '-H "Authorization: Bearer $KEY"']
+    content: dict[str, Any] = operation.get("requestBody", {}).get("content", {})
+    for kind, body in content.items():
+        if kind == "application/json":
+            example = json.dumps(_example(body["schema"], shapes), ensure_ascii=False).replace("'", "'\\''")
+            parts += ['-H "Content-Type: application/json"', f"-d '{example}'"]
+        else:
+            parts += [f'-H "Content-Type: {kind}"', "--data-binary @FILE"]
+        break
+    return " ".join([*parts, f'"$STUDIO{named}{f"?{asked}" if asked else ""}"'])
+
+
+def _example(schema: dict[str, Any], shapes: dict[str, Any]) -> Any:
+    """A value of the schema: its own example or default, else the shortest of its type; of an object what is required."""
+    if "$ref" in schema:
+        return _example(shapes[schema["$ref"].rsplit("/", 1)[-1]], shapes)
+    if examples := schema.get("examples"):
+        return examples[0]
+    for key in ("anyOf", "oneOf", "allOf"):
+        if key in schema:
+            return _example(next((one for one in schema[key] if one.get("type") != "null"), {}), shapes)
+    for key in ("enum", "const", "default"):
+        if key in schema:
+            return schema[key][0] if key == "enum" else schema[key]
+    match schema.get("type"):
+        case "object":
+            required = schema.get("required", [])
+            return {
+                name: _example(one, shapes) for name, one in schema.get("properties", {}).items() if name in required
+            }
+        case "array":
+            return [_example(schema.get("items", {}), shapes)]
+        case "integer" | "number":
+            return schema.get("minimum", 1)
+        case "boolean":
+            return True
+    return {"date": "2026-03-15", "date-time": "2026-03-15T12:00:00Z"}.get(schema.get("format", ""), "…")
+
+
+def _section(tag: str) -> str:
+    # A shape may have the tag's name: their addresses must differ.
+    return f"Routes: {tag}"
+
+
+def _title(path: str, method: str) -> str:
+    return f"{method.upper()} {path}"
+
+
+def _anchor(title: str) -> str:
+    """The address of a heading, as GitHub gives it."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def _operation(path: str, method: str, operation: dict[str, Any], shapes: dict[str, Any]) -> list[str]:
+    lines = [f"### {_title(path, method)}", "", f"{operation.get('summary', '')}.", ""]
     if about := operation.get("description", "").strip():
         lines += [" ".join(about.split()), ""]
     takes = [one for one in operation.get("parameters", []) if one["in"] in ("query", "path")]
@@ -69,7 +161,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> list[str]:
         if status.startswith("2"):
             content: dict[str, Any] = answer.get("content", {})
             lines += [f"Answers {status}{f': {_answer(content)}' if content else ''}.", ""]
-    return lines
+    return [*lines, "```sh", curl(path, method, operation, shapes), "```", ""]
 
 
 def _answer(content: dict[str, Any]) -> str:

@@ -40,7 +40,7 @@ MAX_BODY = 2**20
 HEADERS = {"cache-control": "private, no-cache", "vary": "Authorization, Cookie"}
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 # Neither secrets nor what was written: these fields are never kept in the history.
-_PRIVATE = frozenset({"code", "password", "phone", "text", "hashtags", "secret", "definition", "url"})
+_PRIVATE = frozenset({"code", "confirmation", "password", "phone", "text", "hashtags", "secret", "definition", "url"})
 _NOTED = 200
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

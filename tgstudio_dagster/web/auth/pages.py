@@ -29,6 +29,9 @@ WORDS: dict[Language, dict[str, str]] = {
         "login": "Имя для входа",
         "password": "Пароль",
         "sign_in": "Войти",
+        "code_title": "Код подтверждения",
+        "code": "Шесть цифр из приложения",
+        "code_hint": "Потеряли приложение? Оператор отключит коды: tgstudio user totp ИМЯ --off",
         "local_hint": "Забыли пароль? Оператор задаст новый: tgstudio user password ИМЯ",
         "nothing": "Войти пока некому: запустите tgstudio up, он создаст учётную запись оператора.",
         "footer": "Студия работает на вашей машине.",
@@ -54,6 +57,9 @@ WORDS: dict[Language, dict[str, str]] = {
         "login": "Login",
         "password": "Password",
         "sign_in": "Sign in",
+        "code_title": "Confirmation code",
+        "code": "Six digits from your app",
+        "code_hint": "Lost the app? The operator switches codes off: tgstudio user totp LOGIN --off",
         "local_hint": "Forgotten it? The operator sets a new one: tgstudio user password LOGIN",
         "nothing": "Nobody can sign in yet: run tgstudio up, it makes an operator's account.",
         "footer": "The studio runs on your own machine.",
@@ -103,6 +109,14 @@ def sign_in_page(
         languages={code: urlencode({"lang": code, "next": attempt.next}) for code in WORDS},
         error=words[error] if error else None,
         detail=detail,
+    )
+
+
+def code_page(attempt: Attempt, language: Language, *, login: str, proof: str) -> HTMLResponse:
+    """The page that asks for the code of an app, after the right password."""
+    words = WORDS[language]
+    return _page(
+        "code.html", language, words["code_title"], 200, csrf=attempt.csrf, login=login, proof=proof, next=attempt.next
     )
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Form, Request
-from pydantic import BaseModel, SecretStr
+from fastapi import APIRouter, Form, Request
+from pydantic import SecretStr
 from starlette.responses import RedirectResponse, Response
 
 from tgstudio_dagster.catalog.people.audit import audit
@@ -23,10 +23,10 @@ from tgstudio_dagster.catalog.people.logins import (
     read_session,
     sign_in_telegram,
     switch_tenant,
-    tenants_of,
 )
 from tgstudio_dagster.catalog.people.models import User
 from tgstudio_dagster.catalog.people.principals import principal_of
+from tgstudio_dagster.catalog.people.refusals import SIGN_IN
 from tgstudio_dagster.core.cache import TtlCache
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import (
@@ -39,42 +39,50 @@ from tgstudio_dagster.core.errors import (
     TGStudioError,
 )
 from tgstudio_dagster.core.principal import Principal
+from tgstudio_dagster.services.local_accounts import LocalAccounts
 from tgstudio_dagster.services.platform import Platform
 from tgstudio_dagster.services.sessions import session_cookie
-from tgstudio_dagster.web.auth import pages
+from tgstudio_dagster.web.auth import me, pages
 from tgstudio_dagster.web.auth.attempts import Attempt, attempt_cookie, local_path, new_attempt, read_attempt
-from tgstudio_dagster.web.auth.local import LocalAccounts
+from tgstudio_dagster.web.auth.known_browser import known_browser, remember_browser
 from tgstudio_dagster.web.auth.oidc import Telegram
 from tgstudio_dagster.web.auth.widget import TelegramPerson, verify_widget
 from tgstudio_dagster.web.metrics import SIGN_INS
 from tgstudio_dagster.web.problems import status_of
+from tgstudio_dagster.web.refusing import address_block, refused
 from tgstudio_dagster.web.who import (
     CSRF_HEADER,
-    Visitor,
     check_address,
     check_origin,
     platform_of,
     preferred_language,
-    visitor,
 )
 
 router = APIRouter()
+router.include_router(me.router)
 PER_ADDRESS = 30
 """Attempts a minute from one address."""
 PER_LOGIN = 5
 """Attempts a minute with one login from one address."""
 PER_LOGIN_ANYWHERE = 60
 """Attempts in a quarter of an hour with one login, from wherever."""
+CODE_LASTS = timedelta(minutes=3)
+"""Between the password and the code; and so long a used code is remembered."""
 Lang = Literal["ru", "en"]
 _CLIENTS = TtlCache[tuple[str, str, str]](most=4)
 """Each keeps what its issuer has published."""
 
 
 @router.get("/login", include_in_schema=False)
-def sign_in(request: Request, next: str = "/", lang: Lang | None = None) -> Response:  # noqa: A002 - its name in the address
-    """The sign-in page; whoever is signed in goes on at once."""
+def sign_in(
+    request: Request,
+    next: str = "/",
+    lang: Lang | None = None,
+    again: bool = False,  # noqa: A002 - its name in the address
+) -> Response:
+    """The sign-in page; whoever is signed in goes on at once, unless they are to sign in `again`."""
     platform = platform_of(request)
-    if _sid(request, platform) is not None:
+    if _sid(request, platform) is not None and not again:
         return _go(local_path(next))
     known = read_attempt(request, platform.web_settings)
     attempt = Attempt(known.secret, local_path(next)) if known else new_attempt(next)
@@ -105,15 +113,76 @@ def sign_in_locally(
     attempt = Attempt(attempt.secret, local_path(next))
     try:
         check_origin(platform, request.headers.get("origin"))
-        platform.limiter.take("sign_in", ip, PER_ADDRESS)
-        platform.limiter.take("sign_in_login", f"{ip} {login.strip().lower()[:64]}", PER_LOGIN)
-        platform.limiter.take("sign_in_anywhere", login.strip().lower()[:64], PER_LOGIN_ANYWHERE, minutes=15)
-        account = LocalAccounts(platform.settings).check(login, password)
-        user = local_user(platform.catalog, account.login, account.name, is_operator=account.is_operator)
+        name = login.strip().lower()[:64]
+        _slow_down(platform, name, ip, known_browser(request, platform, name))
+        accounts = LocalAccounts(platform.settings)
+        account = accounts.check(login, password)
+        user = local_user(
+            platform.catalog, account.login, account.name, is_operator=account.is_operator,
+            account_hash=accounts.hashes().get(account.login),
+        )  # fmt: skip
+        if accounts.needs_code(account.login):
+            return _code_page(request, platform, attempt, account.login, lang)
         response = _begin(request, platform, user, "local", attempt.next)
     except TGStudioError as error:
         return _failed(request, attempt, lang, "local", error, login=login)
     return response
+
+
+@router.post("/auth/code", include_in_schema=False)
+def enter_code(
+    request: Request,
+    login: Annotated[str, Form(max_length=64)],
+    code: Annotated[str, Form(max_length=20)],
+    proof: Annotated[str, Form(max_length=200)] = "",
+    csrf: Annotated[str, Form(max_length=200)] = "",
+    lang: Annotated[Lang | None, Form()] = None,
+) -> Response:
+    """The second step of an account that asks for a code: `proof` says that its password was right a moment ago."""
+    platform, now = platform_of(request), utc_now()
+    attempt = read_attempt(request, platform.web_settings)
+    if attempt is None or not attempt.is_csrf(csrf):
+        return _page(request, attempt or new_attempt("/"), lang, status=403, error="stale")
+    accounts = LocalAccounts(platform.settings)
+    try:
+        check_origin(platform, request.headers.get("origin"))
+        platform.limiter.take("sign_in_code", login, PER_LOGIN)
+        until, _, mac = proof.partition(".")
+        fresh = until.isdecimal() and int(until) >= now.timestamp()
+        if not fresh or not platform.signer.is_mac("code", _half_way(attempt, accounts, login, until), mac):
+            raise SignInError("the first step took place too long ago, or in another browser.")
+        step = accounts.check_code(login, code, now)
+        burn(platform.catalog, f"code:{login}:{step}", now + CODE_LASTS, now)
+        account = next(one for one in accounts.all() if one.login == login)
+        user = local_user(platform.catalog, login, account.name, is_operator=account.is_operator)
+        return _begin(request, platform, user, "local", attempt.next)
+    except TGStudioError as error:
+        return _failed(request, attempt, lang, "local", error, login=login)
+
+
+def _code_page(request: Request, platform: Platform, attempt: Attempt, login: str, lang: Lang | None) -> Response:
+    until = str(int((utc_now() + CODE_LASTS).timestamp()))
+    mac = platform.signer.mac("code", _half_way(attempt, LocalAccounts(platform.settings), login, until))
+    page = pages.code_page(attempt, lang or _language(request), login=login, proof=f"{until}.{mac}")
+    attempt_cookie(platform.web_settings).set(page, attempt.cookie)
+    return page
+
+
+def _half_way(attempt: Attempt, accounts: LocalAccounts, login: str, until: str) -> str:
+    """What the proof of the first step is of: this browser's attempt, this account as it is now, and for so long."""
+    return f"{attempt.secret} {login} {accounts.hashes().get(login, '')} {until}"
+
+
+def _slow_down(platform: Platform, login: str, ip: str, browser: str | None) -> None:
+    """Count an attempt. A browser that signed in by this login before has a count of its own: nobody else uses that up."""
+    take, block = platform.limiter.take, address_block(ip)
+    if browser is not None:
+        take("sign_in_browser", browser, PER_LOGIN)
+        take("sign_in_browser_long", browser, PER_LOGIN_ANYWHERE, minutes=15)
+        return
+    take("sign_in", block, PER_ADDRESS)
+    take("sign_in_login", f"{block} {login}", PER_LOGIN)
+    take("sign_in_anywhere", login, PER_LOGIN_ANYWHERE, minutes=15)
 
 
 @router.get("/auth/telegram/start", include_in_schema=False)
@@ -122,7 +191,7 @@ def start_telegram(request: Request, next: str = "/") -> Response:  # noqa: A002
     platform = platform_of(request)
     attempt = new_attempt(next)
     try:
-        platform.limiter.take("sign_in", _ip(request), PER_ADDRESS)
+        platform.limiter.take("sign_in", address_block(_ip(request)), PER_ADDRESS)
         response = _go(_telegram(platform).address(attempt))
     except TGStudioError as error:
         return _failed(request, attempt, None, "oidc", error)
@@ -138,7 +207,7 @@ def telegram_answers(request: Request) -> Response:
     query = request.query_params
     way: Way = "widget" if "hash" in query else "oidc"
     try:
-        platform.limiter.take("sign_in", _ip(request), PER_ADDRESS)
+        platform.limiter.take("sign_in", address_block(_ip(request)), PER_ADDRESS)
         states = query.getlist("state")
         if attempt is None or len(states) != 1 or not attempt.is_state(states[0]):
             raise SignInError("This answer is to another sign-in, or comes too late; sign in again.")
@@ -204,34 +273,6 @@ def change_tenant(
     return _go(local_path(next))
 
 
-class Me(BaseModel):
-    """Who asks. `csrf` is for the header X-CSRF-Token of a session's unsafe calls; a key needs none."""
-
-    user: dict[str, Any]
-    tenant: str
-    role: str
-    scopes: list[str]
-    tenants: list[str]
-    language: str
-    csrf: str | None
-
-
-@router.get("/v1/me", tags=["session"])
-def me(request: Request, who: Annotated[Visitor, Depends(visitor())]) -> Me:
-    """Who you are here, what you may do, and where else you may work."""
-    platform = platform_of(request)
-    user = who.user
-    return Me(
-        user={"id": user.id, "name": user.name, "telegram_id": user.telegram_id, "username": user.username},
-        tenant=who.principal.tenant,
-        role=who.principal.role,
-        scopes=sorted(who.scopes),
-        tenants=[one.slug for one in tenants_of(platform.catalog, user)] if who.sid else [who.principal.tenant],
-        language=who.language,
-        csrf=platform.csrf_token(who.sid) if who.sid else None,
-    )
-
-
 def _person(request: Request, platform: Platform, attempt: Attempt, way: Way) -> TelegramPerson:
     if way == "oidc":
         codes = request.query_params.getlist("code")
@@ -256,9 +297,20 @@ def _begin(request: Request, platform: Platform, user: User, way: Way, target: s
     if former is not None:
         end_session(platform.catalog, former, now)
     agent = request.headers.get("user-agent")
-    sid = open_session(platform.catalog, user.id, way, tenant=tenant, now=now, ttl=platform.ttl, user_agent=agent)
+    sid = open_session(
+        platform.catalog,
+        user.id,
+        way,
+        tenant=tenant,
+        now=now,
+        ttl=platform.ttl,
+        longest=platform.longest,
+        user_agent=agent,
+    )
     response = _go(target)
     session_cookie(platform.web_settings).set(response, platform.signer.sign(sid, user.id, now))
+    if user.login is not None:
+        remember_browser(request, response, platform, user.login)
     attempt_cookie(platform.web_settings).drop(response)
     SIGN_INS.labels(way, "ok").inc()
     return response
@@ -276,6 +328,7 @@ def _failed(
         what = "wrong" if way == "local" else "telegram"
         detail = "" if way == "local" else detail
     SIGN_INS.labels(way, what).inc()
+    refused(platform_of(request), SIGN_IN, subject=login.strip().lower() or way, ip=_ip(request), error=error)
     status = 401 if isinstance(error, ConflictError) else status_of(error)
     response = _page(
         request,

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
 
 from tgstudio_dagster.catalog.work.rules import TopicRule
+from tgstudio_dagster.lake.store import TenantLake
+from tgstudio_dagster.lake.tables.topics import RANKINGS, TOPICS
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,7 @@ class RankedTopic:
     score: float
     channels: int
     lang: str
+    title: str
 
 
 def decide(rule: TopicRule, topics: Sequence[RankedTopic], *, ordered: Collection[str], today: int) -> list[str]:
@@ -37,3 +43,13 @@ def passes(rule: TopicRule, topic: RankedTopic) -> bool:
         and topic.channels >= rule.min_channels
         and (rule.topic_language is None or topic.lang == rule.topic_language)
     )
+
+
+def ranked_topics(lake: TenantLake, rule: TopicRule, day: date) -> list[RankedTopic]:
+    """The day's topics in the rule's window, best first."""
+    columns = ["entity_id", "rank", "score", "channels"]
+    where = [pl.col("entity_kind") == "topic", pl.col("window") == rule.window]
+    ranked = lake.read(RANKINGS, days=[day], columns=columns, where=where).rename({"entity_id": "topic_id"})
+    langs = lake.read(TOPICS, days=[day], columns=["topic_id", "lang", "title"])
+    rows = ranked.join(langs, on="topic_id").sort("rank").iter_rows(named=True)
+    return [RankedTopic(**row) for row in rows]

@@ -13,12 +13,14 @@ passwords; the user of a login is a row of the catalog. There is no default pass
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
 import secrets
 import string
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,10 +32,11 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from tgstudio_dagster.core.errors import FieldError, NotFoundError, SettingsError, SignInError
 from tgstudio_dagster.core.settings import Settings
+from tgstudio_dagster.services.passwords import check_password
+from tgstudio_dagster.services.totp import step_of
 
 FILE = "operators.yaml"
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
-_SHORTEST, _LONGEST = 10, 256
 _BCRYPT_READS = 72
 """bcrypt reads so many bytes and no more."""
 _ARGON2 = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -52,6 +55,7 @@ class _Account(BaseModel):
     last_name: str | None = None
     password: str
     roles: list[str] | None = None
+    totp: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,10 @@ class LocalAccounts:
     def all(self) -> list[LocalAccount]:
         """The accounts, by login. Raises SettingsError where the file can't be read or is of another form."""
         return [_account(login, row) for login, row in sorted(self._read().items())]
+
+    def hashes(self) -> dict[str, str]:
+        """Of each login, what changes with its password, its roles or its second factor (SHA-256). Raises as `all`."""
+        return {login: _hash_of(row) for login, row in self._read().items()}
 
     def check(self, login: str, password: SecretStr) -> LocalAccount:
         """The account of a login and its password. Raises SignInError, the same one for an unknown login."""
@@ -95,9 +103,7 @@ class LocalAccounts:
             raise FieldError(
                 "login", f"{login!r} must be 1 to 64 of a-z, 0-9, dot, hyphen, _ and @; begin with a letter."
             )
-        length = len(password.get_secret_value().encode())
-        if not _SHORTEST <= length <= _LONGEST:
-            raise FieldError("password", f"it has {length} bytes; choose {_SHORTEST} to {_LONGEST}.")
+        check_password(password, [login, *name.split()])
         whole = self._load()
         roles = ["operator"] if operator else []
         users = whole.setdefault("credentials", {}).setdefault("usernames", {})
@@ -119,6 +125,44 @@ class LocalAccounts:
         account = known[login]
         self.put(login, account.name, password, operator=account.is_operator)
         return account
+
+    def needs_code(self, login: str) -> bool:
+        """Whether the account asks for a code of an app (TOTP) after its password."""
+        row = self._read().get(login)
+        return row is not None and row.totp is not None
+
+    def check_code(self, login: str, code: str, at: datetime) -> int:
+        """The number of the half minute that a code is of; it is used once. Raises SignInError for a wrong one."""
+        row = self._read().get(login)
+        if row is None or row.totp is None:
+            raise SignInError("the code is wrong.", field="code")
+        step = step_of(row.totp, code, at)
+        if step is None:
+            raise SignInError("the code is wrong.", field="code")
+        return step
+
+    def set_totp(self, login: str, secret: str | None) -> None:
+        """Have the account ask for codes of this secret, or (None) for none. Raises NotFoundError for an unknown login."""
+        whole = self._load()
+        users = (whole.get("credentials") or {}).get("usernames") or {}
+        rows = [row for name, row in users.items() if str(name).lower() == login]
+        if not rows:
+            raise NotFoundError(f"there is no {login!r} in {self.path}.", field="login")
+        for row in rows:
+            row.pop("totp", None)
+            if secret is not None:
+                row["totp"] = secret
+        self._write(whole)
+
+    def remove(self, login: str) -> None:
+        """Forget a login; one that is not known stays unknown. Raises SettingsError as `all`."""
+        whole = self._load()
+        users = (whole.get("credentials") or {}).get("usernames") or {}
+        known = [name for name in users if str(name).lower() == login]
+        for name in known:
+            del users[name]
+        if known:
+            self._write(whole)
 
     def _rehash(self, login: str, stored: str, password: SecretStr) -> None:
         """Replace the hash that was read; a password that was changed meanwhile stands."""
@@ -174,6 +218,10 @@ class LocalAccounts:
             Path(fresh).replace(self.path)
         except OSError as error:
             raise SettingsError(f"{self.path}: it can't be written: {error.strerror}.") from error
+
+
+def _hash_of(row: _Account) -> str:
+    return hashlib.sha256("\0".join([row.password, row.totp or "", *sorted(row.roles or [])]).encode()).hexdigest()
 
 
 def new_password() -> SecretStr:

@@ -20,7 +20,8 @@ from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.tenant_settings import Filters, TenantSettings
 from tgstudio_dagster.catalog.work.imports import ImportState, Reject, list_imports, rejects
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.telegram.sources.importer import ImportSummary, import_path
+from tgstudio_dagster.telegram.sources.importer import import_path
+from tgstudio_dagster.telegram.sources.summary import ImportSummary
 
 CASES = Path(__file__).parent / "cases"
 """Small files with one fault each, as people hand them over."""

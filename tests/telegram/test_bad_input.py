@@ -59,7 +59,7 @@ def test_bytes_that_are_no_utf8_cost_only_themselves(desk: Desk, tmp_path: Path)
     ("content", "found"),
     [
         ('{"rows": [1, 2], "total": 2}', "rows, total"),
-        ("[1, 2, 3]", "no `_`"),
+        ("[1, 2, 3]", "no objects with `_`"),
         ("", "empty"),
         ("<!DOCTYPE html><html></html>", "HTML"),
         ("hello", "no JSON"),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
 
-from tgstudio_dagster.cli.materializing import report
+from tgstudio_dagster.cli.materializing import days_of, report
 from tgstudio_dagster.cli.output import (
     JsonOption,
     TenantOption,
@@ -30,14 +32,21 @@ MOST_NAMED = 12
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tgstudio_dagster.telegram.sources.importer import ImportSummary
+    from rich.progress import Progress
+
+    from tgstudio_dagster.telegram.sources.summary import ImportSummary
 
 
 def import_(
-    path: Annotated[Path, typer.Argument(help="result.json, a dump of Telethon messages, or a folder of them.")],
+    path: Annotated[
+        Path, typer.Argument(help="result.json, messages.html, a dump of messages, a .zip or .gz, or a folder of them.")
+    ],
     tenant: TenantOption,
     channel: Annotated[
         str | None, typer.Option("--channel", help="Username of the channel, where the file does not carry it.")
+    ] = None,
+    title: Annotated[
+        str | None, typer.Option("--title", help="Title of the channel, where the file does not carry it.")
     ] = None,
     observed_at: Annotated[
         datetime | None, typer.Option("--observed-at", help="When it was read (UTC); default: its newest date.")
@@ -55,12 +64,12 @@ def import_(
     again: Annotated[bool, typer.Option("--again", help="Import a file that was imported before.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a Telegram Desktop export or dumps of Telethon messages. Stop it any time: it resumes."""
+    """Import a Telegram Desktop export (JSON or HTML) or dumps of messages. Stop it any time: it resumes."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from tgstudio_dagster.core.settings import settings
-    from tgstudio_dagster.telegram.sources.importer import Progress as Step
     from tgstudio_dagster.telegram.sources.importer import import_path
+    from tgstudio_dagster.telegram.sources.summary import Progress as Step
 
     studio = open_studio(tenant)
     bar = Progress(
@@ -91,6 +100,8 @@ def import_(
             lake=studio.scope.lake,
             settings=studio.settings.get(),
             channel=channel,
+            title=title,
+            ask_title=partial(_ask_title, bar) if sys.stdin.isatty() and not as_json else lambda _: None,
             observed_at=observed_at.replace(tzinfo=UTC) if observed_at else None,
             progress=step,
             first_day=date.fromisoformat(settings().first_day),
@@ -101,10 +112,27 @@ def import_(
         )
     if as_json:
         print_json(asdict(summary))
-        return
-    console.print(describe(summary), markup=False, soft_wrap=True)
-    if summary.days:
+    else:
+        console.print(describe(summary), markup=False, soft_wrap=True)
+    if summary.nothing_landed:
+        errors.print(summary.why_nothing, markup=False, soft_wrap=True)
+        raise typer.Exit(1)
+    if summary.untitled and not as_json:
+        errors.print(
+            f"{len(summary.untitled)} channel has no title in this file: import it again with --again --title 'Its title'.",
+            markup=False,
+            soft_wrap=True,
+        )
+    if summary.days and not as_json:
         console.print(f"Next: [bold]tgstudio materialize --tenant {tenant}[/] (or `tgstudio up`: its sensor does it).")
+
+
+def _ask_title(bar: Progress, channel_id: int) -> str | None:
+    """The title of a channel whose file tells none, of whoever sits at the terminal."""
+    bar.stop()
+    answer = typer.prompt(f"Title of the channel {channel_id} (Enter: none)", default="", show_default=False)
+    bar.start()
+    return answer.strip() or None
 
 
 def imports(
@@ -158,7 +186,7 @@ def describe(summary: ImportSummary) -> str:
             f"local times without a zone: {summary.local_times}, read as {summary.time_zone} (--time-zone names another)"
         )
     if summary.ignored:
-        parts.append(f"{len(summary.ignored)} other JSON files ignored")
+        parts.append(f"{len(summary.ignored)} other files ignored")
     return ", ".join(parts)
 
 
@@ -261,6 +289,7 @@ def export(
 ) -> None:
     """Write an analyst's bundle: messages, topics, rankings and packages with a manifest."""
     from tgstudio_dagster import __version__
+    from tgstudio_dagster.core.days import DayRange
     from tgstudio_dagster.lake.bundle import write_bundle
     from tgstudio_dagster.topics.window import window_days
 
@@ -269,7 +298,8 @@ def export(
         raise ConflictError(f"{target}: exists already. Name another target, or add --force.")
     end = parse_day(last) or studio.topics.newest_day()
     start = parse_day(first) or window_days(end)[0]
-    days = [date.fromordinal(n) for n in range(start.toordinal(), end.toordinal() + 1)]
+    named = days_of(studio.scope.lake, start, end) if first or last else DayRange(start, end)
+    days = list(named)
     manifest = write_bundle(
         studio.scope.lake,
         target,

@@ -77,6 +77,9 @@ OBSERVED = {
     ),
     "deleted_at": Column(UTC, "When it was seen deleted; null while it stands.", nullable=True),
     "observed_at": Column(UTC, "When this state was observed; the newest observation wins."),
-    "source": Column(pl.String, "Where it came from: desktop_export, telethon_dump or telegram."),
+    "source": Column(
+        pl.String,
+        "Where it came from: desktop_export, desktop_html, telethon_dump, pyrogram_dump, tdl_export, telegram.",
+    ),
     "url": Column(pl.String, "Permalink: https://t.me/<username>/<id>, or https://t.me/c/<channel_id>/<id>."),
 }

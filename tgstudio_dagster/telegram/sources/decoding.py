@@ -17,7 +17,7 @@ import numpy as np
 from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.telegram.sources.json_stream import CHUNK, JUNK, Elements, read_run
 from tgstudio_dagster.telegram.sources.lenient import UnfitError, convert
-from tgstudio_dagster.telegram.sources.loose_json import loads_loosely, mend_escapes
+from tgstudio_dagster.telegram.sources.loose_json import loads_loosely, mend_escapes, mend_keys
 
 # Telegram's texts end at 4,096 characters; no message comes near this.
 MAX_ELEMENT = 32 * 2**20
@@ -66,7 +66,7 @@ def decode_elements(
         if stop - start > MAX_ELEMENT:
             yield first, Bad(f"too large: {stop - start:,} bytes; a message is never so large", ""), _NOTHING
         else:
-            data = read_run(stream, elements, first, last)
+            data = mend_keys(read_run(stream, elements, first, last))
             try:
                 values = one.decode_lines(data) if elements.lines else decoder.decode(data)
                 whole = len(values) == last - first
@@ -85,7 +85,7 @@ def _one_by_one(
     for position in range(first, last):
         start, stop = elements.span(position, position + 1)
         stream.seek(start)
-        raw = mend_escapes(stream.read(stop - start).strip(JUNK))
+        raw = mend_keys(mend_escapes(stream.read(stop - start).strip(JUNK)))
         if not raw:
             continue
         try:

@@ -18,6 +18,7 @@ from tgstudio_dagster.catalog.follows.channels import ChannelSeen
 from tgstudio_dagster.posts import normalize
 from tgstudio_dagster.posts.shape import Attachment, Post
 from tgstudio_dagster.telegram.sources.decoding import Bad, decode_elements
+from tgstudio_dagster.telegram.sources.desktop_described import Medium, described, is_other
 from tgstudio_dagster.telegram.sources.desktop_ids import peer_id
 from tgstudio_dagster.telegram.sources.json_stream import Elements
 from tgstudio_dagster.telegram.sources.lenient import UnfitError, convert
@@ -70,7 +71,7 @@ class _Poll(msgspec.Struct, gc=False):
     answers: list[_Answer] = field(default_factory=list)
 
 
-class Message(msgspec.Struct, gc=False):
+class Message(Medium, gc=False, kw_only=True):
     id: Int64
     type: str = "message"
     date: str | None = None
@@ -103,10 +104,9 @@ class Message(msgspec.Struct, gc=False):
     poll: _Poll | None = None
     location_information: Any = None
     contact_information: Any = None
-    game_title: str | None = None
-    invoice_information: Any = None
 
 
+UNSUPPORTED = "the Telegram that exported it was too old for it, and wrote neither text nor date"
 RUN = msgspec.json.Decoder(list[Message])
 ONE = msgspec.json.Decoder(Message)
 _ENTITIES = msgspec.json.Decoder(list[str | _Entity])
@@ -168,7 +168,7 @@ class Reader:
         text, hashtags, links, mentions = self._text(message)
         date = self._date(message)
         if date is None:
-            return Bad("no date", text)
+            return UNSUPPORTED if message.type == "unsupported" else Bad("no date", text)
         if not self._earliest <= date <= self._latest:
             return Bad(self._span.complaint(date), text)
         if _MIGRATED <= message.id < 0:
@@ -276,6 +276,7 @@ class Reader:
         if isinstance(text, str):
             if not text and message.poll is not None:
                 text = "\n".join([message.poll.question, *(f"• {answer.text}" for answer in message.poll.answers)])
+            text = text or described(message)
             text = normalize.clean(text)
             if "#" in text or "@" in text or "://" in text or "www." in text or "t.me/" in text:
                 return text, *normalize.found_in(text)
@@ -361,9 +362,7 @@ def _media(message: Message) -> tuple[str, list[Attachment] | tuple[()]]:
         return "location", ()
     if message.contact_information is not None:
         return "contact", ()
-    if message.game_title is not None or message.invoice_information is not None:
-        return "other", ()
-    return "text", ()
+    return ("other" if is_other(message) or message.type == "unsupported" else "text"), ()
 
 
 def _attachment(message: Message, kind: str, path: str, size: int | None) -> Attachment:

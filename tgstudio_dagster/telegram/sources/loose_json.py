@@ -38,6 +38,15 @@ _IN_OBJECT = re.compile(r'\s*(?:,\s*(?:"(?:[^"\\]|\\.)*"\s*:|\}|\Z)|\}\s*(?:[,}\
 _IN_ARRAY = re.compile(r'\s*(?:,\s*(?:["{\[\]\d-]|true|false|null|\Z)|\]\s*(?:[,}\];]|\Z)|\Z)')
 
 
+# The text of the one action that has one is followed by the message's own, which is empty, under the same key.
+_DOUBLED = re.compile(rb'("action"\s*:\s*"send_webview_data"\s*,\s*)"text"(?=\s*:)')
+
+
+def mend_keys(data: bytes) -> bytes:
+    """The bytes with a key of its own for the text that Telegram Desktop's action `send_webview_data` has."""
+    return _DOUBLED.sub(rb'\1"webview_text"', data) if b'"send_webview_data"' in data else data
+
+
 def mend_escapes(data: bytes) -> bytes:
     """The bytes with Telegram Desktop's `\\x1f` written as JSON has it."""
     return _HEX_ESCAPE.sub(rb"\1\\u00\2", data)

@@ -158,7 +158,7 @@ class TelethonDump:
         posts = fold_albums(stretch.single())
         met = {post.channel_id for post in posts}
         return Batch(
-            frame=landing_frame(posts, NAME),
+            frame=landing_frame(posts, self.name),
             channels=[self._messages.seen(channel_id) for channel_id in sorted(met)],
             rejects=stretch.rejects,
             position=position,

@@ -42,6 +42,20 @@ class _Poll(msgspec.Struct, gc=False):
     answers: list[_Answer] = field(default_factory=list)
 
 
+class _Task(msgspec.Struct, gc=False):
+    title: str | Words = ""
+
+
+class _Tasks(msgspec.Struct, gc=False):
+    title: str | Words = ""
+    tasks: list[_Task] | None = field(default=None, name="list")
+
+
+class _Game(msgspec.Struct, gc=False):
+    title: str = ""
+    description: str = ""
+
+
 class _Size(msgspec.Struct, gc=False):
     w: Int32 = 0
     h: Int32 = 0
@@ -83,6 +97,11 @@ class Media(msgspec.Struct, gc=False):
     poll: _Poll | None = None
     caption: str | None = None
     extended_media: list[_Extended] | None = None
+    todo: _Tasks | None = None
+    game: _Game | None = None
+    title: str | None = None
+    description: str | None = None
+    prize_description: str | None = None
     webpage: Any = None
     geo: Any = None
     phone_number: Any = None
@@ -108,11 +127,26 @@ def caption_of(media: Media | None) -> str:
     return (media.caption or "") if media is not None else ""
 
 
-def poll_text(media: Media | None) -> str:
-    """Question and answers of a poll, a line each; empty for anything else."""
-    if media is None or media.poll is None:
+def described(media: Media | None) -> str:
+    """The text of what has none but its own: a poll's question and answers, a list's title and tasks, what is sold or won.
+
+    A line for each part; empty for anything else.
+    """
+    if media is None:
         return ""
-    return "\n".join([_words(media.poll.question), *(f"• {_words(answer.text)}" for answer in media.poll.answers)])
+    if media.poll is not None:
+        return "\n".join([_words(media.poll.question), *(f"• {_words(answer.text)}" for answer in media.poll.answers)])
+    if media.todo is not None:
+        return _lines(_words(media.todo.title), *(f"• {_words(task.title)}" for task in media.todo.tasks or ()))
+    if media.game is not None:
+        return _lines(media.game.title, media.game.description)
+    if _class(media) == "MessageMediaInvoice":
+        return _lines(media.title or "", media.description or "")
+    return media.prize_description or ""
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(line for line in lines if line.strip())
 
 
 def attachments_of(msg_id: int, media: Media | None, file: str | None, *, absent: str) -> list[Attachment]:

@@ -32,7 +32,7 @@ from tgstudio_dagster.telegram.sources.telethon_item import (
     channel_of,
     id_of,
 )
-from tgstudio_dagster.telegram.sources.telethon_media import attachments_of, caption_of, kind_of, poll_text
+from tgstudio_dagster.telegram.sources.telethon_media import attachments_of, caption_of, described, kind_of
 
 if TYPE_CHECKING:
     from tgstudio_dagster.telegram.mtproto.messages import Page
@@ -182,7 +182,7 @@ class Messages:
         post.type = "service" if item.kind == "MessageService" else kind_of(media)
         post.service_action = ((item.action and item.action.kind) or "unknown") if post.type == "service" else None
         post.edit_date = edited
-        post.text = normalize.clean(item.message or caption_of(media) or poll_text(media))
+        post.text = normalize.clean(item.message or caption_of(media) or described(media))
         if item.entities and any(entity.kind for entity in item.entities):
             post.hashtags, post.links, post.mentions = _entities(post.text, item.entities)
         else:

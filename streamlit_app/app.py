@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 
 import streamlit as st
@@ -11,6 +10,7 @@ from streamlit_app.components.theme import theme_switch
 from streamlit_app.i18n import LANGUAGES, STATE, choose, language, t
 from streamlit_app.navigation import menu
 from streamlit_app.principal import csrf_token, current_identity, platform, studio
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services.people import Identity, set_language, switch_tenant, tenants_of
 
 HERE = Path(__file__).parent

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from html import escape
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -16,6 +15,7 @@ from streamlit_app.navigation import path
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import TGStudioError
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.accounts import TgAccount, Wait
 

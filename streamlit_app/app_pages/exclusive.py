@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from html import escape
 from typing import Any
 
 import streamlit as st
@@ -19,6 +18,7 @@ from streamlit_app.i18n import t
 from streamlit_app.navigation import path
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.errors import NotFoundError, TGStudioError
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.core.vocabulary import GOALS, LANGUAGES, PLATFORMS, TONES
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.orders import Order

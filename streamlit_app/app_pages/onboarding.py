@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -16,6 +15,7 @@ from streamlit_app.formats import clock
 from streamlit_app.i18n import t
 from streamlit_app.principal import studio
 from tgstudio_dagster.core.errors import PairingError, TGStudioError
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.core.vocabulary import PAIRING_ENDS
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.accounts import Pairing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from html import escape
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -18,6 +17,7 @@ from streamlit_app.formats import moment, number, percent
 from streamlit_app.i18n import t
 from streamlit_app.navigation import path
 from streamlit_app.principal import studio
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.core.vocabulary import EXPORT_FORMATS, ExportFormat
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.packages import Package

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from html import escape
 from typing import Any
 
 import polars as pl
@@ -17,6 +16,7 @@ from streamlit_app.i18n import t
 from streamlit_app.principal import platform, studio
 from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import SourceError
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.follows import Estimate, SubscriptionRequest, SubscriptionView, parse_list, together
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from html import escape
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -20,6 +19,7 @@ from streamlit_app.formats import NOTHING, moment, number
 from streamlit_app.i18n import has, t
 from streamlit_app.navigation import path
 from streamlit_app.principal import studio
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.topics import TopicPage
 
@@ -111,7 +111,7 @@ def _timeline(page: TopicPage, zone: ZoneInfo) -> None:
         )
     figure.update_layout(
         barmode="stack", height=280, margin={"l": 0, "r": 0, "t": 8, "b": 0}, bargap=0.1, showlegend=True,
-        legend={"orientation": "h", "y": -0.32}, xaxis={"tickformat": "%H:%M<br>%d.%m"},
+        legend={"orientation": "h", "y": -0.32}, xaxis={"tickformat": "%H:%M\n%d.%m.%Y"},
         yaxis={"title": t("topic.posts"), "rangemode": "tozero", "dtick": _tick(lines)},
     )  # fmt: skip
     st.plotly_chart(figure, key="timeline", config={"displayModeBar": False})

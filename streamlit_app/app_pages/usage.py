@@ -59,7 +59,7 @@ def _chart(used: Usage) -> None:
             )
     figure.update_layout(
         barmode="stack", height=240, margin={"l": 0, "r": 0, "t": 8, "b": 0}, showlegend=True,
-        legend={"orientation": "h", "y": -0.2}, xaxis={"tickformat": "%d.%m"}, yaxis={"rangemode": "tozero"},
+        legend={"orientation": "h", "y": -0.2}, xaxis={"tickformat": "%d.%m\n%Y"}, yaxis={"rangemode": "tozero"},
     )  # fmt: skip
     st.plotly_chart(figure, key="by_day", config={"displayModeBar": False})
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 from urllib.parse import quote
 
 from streamlit_app.formats import playing_time, size
 from streamlit_app.i18n import has, t
+from tgstudio_dagster.core.text import escape
 
 _PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 _ICONS = {

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +15,7 @@ import streamlit as st
 from streamlit_app.components.media import media_html
 from streamlit_app.formats import clock, long_day, moment, short
 from streamlit_app.i18n import has, t
+from tgstudio_dagster.core.text import escape
 
 SHOWN = 560
 """Letters of a long text that stand before one asks for all of it."""

@@ -6,9 +6,9 @@ Sentences carry their sources as a hint, for the mouse and for the keyboard. Wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from streamlit_app.i18n import t
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.core.vocabulary import PlatformName
 from tgstudio_dagster.services.packages import Preview, SentenceTrace
 

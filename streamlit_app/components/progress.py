@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from html import escape
 from typing import Protocol
 
 import streamlit as st
 
 from streamlit_app.formats import duration
 from streamlit_app.i18n import has, t
+from tgstudio_dagster.core.text import escape
 
 _ICONS = {"done": "check_circle", "running": "progress_activity", "failed": "error", "skipped": "skip_next"}
 _STATES = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import segno
 import streamlit as st
+
+from tgstudio_dagster.core.text import escape
 
 
 def qr_code(content: str, *, alt: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
 
 from streamlit_app.formats import number, size
 from streamlit_app.i18n import has, t
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services.usage import Quota
 
 _BYTES = "media_bytes_per_day"

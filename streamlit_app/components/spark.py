@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from urllib.parse import quote
+
+from tgstudio_dagster.core.text import escape
 
 WIDTH, HEIGHT = 120, 30
 COLOUR = "#3b82f6"  # to be seen on light and on dark

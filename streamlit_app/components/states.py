@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from html import escape
 
 import streamlit as st
 
@@ -12,6 +11,7 @@ from streamlit_app.formats import moment
 from streamlit_app.i18n import has, t
 from streamlit_app.navigation import path
 from tgstudio_dagster.core.errors import FloodError, QuotaError, TGStudioError
+from tgstudio_dagster.core.text import escape
 
 
 def page_head(key: str) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from html import escape
 
 import streamlit as st
 
 from streamlit_app.i18n import t
 from streamlit_app.navigation import ENTRIES
+from tgstudio_dagster.core.text import escape
 
 _CHOICES = (("System", "contrast"), ("Light", "light_mode"), ("Dark", "dark_mode"))
 # Version 2 of Streamlit's own keys (1.67); a page takes the theme up when it is loaded.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from html import escape
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +15,7 @@ from streamlit_app.components.why import why_html
 from streamlit_app.formats import moment, number
 from streamlit_app.i18n import has, t
 from streamlit_app.navigation import path
+from tgstudio_dagster.core.text import escape, visible
 
 TITLE = 140
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>:$&])")
@@ -23,7 +23,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>:$&])")
 
 def plain(text: str) -> str:
     """What somebody wrote, for a label that would read it as Markdown: every sign stands for itself, on one line."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\1", " ".join(visible(text).split()))
 
 
 def topic_row(

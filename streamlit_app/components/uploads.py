@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from io import SEEK_END
 
 import streamlit as st
@@ -14,6 +13,7 @@ from streamlit_app.formats import day, moment, number
 from streamlit_app.i18n import t
 from streamlit_app.principal import current_identity, platform, studio
 from tgstudio_dagster.core.errors import SourceError
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.uploads import EXTENSIONS, Upload
 
@@ -31,33 +31,36 @@ def take_upload(mine: Studio) -> None:
             t("onboarding.import.file"), type=list(EXTENSIONS), key=f"upload_{turn}",
             help=t("onboarding.import.file_help"), max_upload_size=platform().web_settings.upload_megabytes,
         )  # fmt: skip
+        title = st.text_input(
+            t("onboarding.import.title"), help=t("onboarding.import.title_help"), key=f"upload_title_{turn}", max_chars=128,
+        )  # fmt: skip
         begin = st.button(
             t("onboarding.import.begin"), type="primary", icon=":material/upload_file:", disabled=file is None,
             key="begin_import",
         )  # fmt: skip
         if begin and file is not None:
-            _hand_in(mine, file)
+            _hand_in(mine, file, title or "")
             # A new key empties the widget.
             st.session_state["upload_turn"] = turn + 1
             st.rerun()
         if mine.may("uploads.from_path"):
-            _from_path(mine)
+            _from_path(mine, title or "")
 
 
-def _hand_in(mine: Studio, file: UploadedFile) -> None:
+def _hand_in(mine: Studio, file: UploadedFile, title: str) -> None:
     """The bytes lie on the disk, where the gate has put them; Streamlit knows the name only."""
     staged, sid = platform().staged, current_identity().sid
     stored = staged.open(sid, file.file_id)
     if stored is None:
         if not file.size:
             raise SourceError(f"{file.name}: the file is not here any more, or is empty; choose it again.")
-        mine.uploads.upload(file.name, file, size=file.size)
+        mine.uploads.upload(file.name, file, size=file.size, title=title)
         return
     try:
         with stored:
             size = stored.seek(0, SEEK_END)
             stored.seek(0)
-            mine.uploads.upload(file.name, stored, size=size)
+            mine.uploads.upload(file.name, stored, size=size, title=title)
     finally:
         staged.drop(sid, file.file_id)
 
@@ -68,11 +71,11 @@ def list_of_uploads(mine: Studio) -> None:
     st.fragment(_uploads, run_every=1.0 if under_way else None)(under_way)
 
 
-def _from_path(mine: Studio) -> None:
+def _from_path(mine: Studio, title: str) -> None:
     with st.expander(t("onboarding.import.path_head"), icon=":material/folder_open:"):
         typed = st.text_input(t("onboarding.import.path"), placeholder="/data/exports", key="import_path")
         if st.button(t("onboarding.import.path_begin"), disabled=not typed, key="begin_path"):
-            mine.uploads.from_path(typed or "")
+            mine.uploads.from_path(typed or "", title=title)
             st.rerun()
 
 
@@ -99,6 +102,9 @@ def _upload(mine: Studio, upload: Upload) -> None:
             st.progress(share, text=_counts(upload) if upload.read else t("onboarding.import.opening"))
         case "failed":
             st.html(f'<p class="ts-detail">{escape(upload.error or "")}</p>')
+            if upload.read:
+                st.caption(_counts(upload))
+                _reasons(upload)
             st.caption(t("onboarding.import.failed"))
         case _:
             st.caption(_counts(upload))
@@ -130,12 +136,21 @@ def _reasons(upload: Upload) -> None:
         with st.expander(t("onboarding.import.reasons")):
             rows = "".join(f"<li>{escape(reason)}: {escape(number(count))}</li>" for reason, count in reasons)
             st.html(f'<ul class="ts-detail">{rows}</ul>')
+    if upload.dropped_by:
+        fields = sorted(upload.dropped_by.items(), key=lambda item: (-item[1], item[0]))
+        named = ", ".join(f"{name} {number(count)}" for name, count in fields)
+        st.html(f'<p class="ts-detail">{escape(t("onboarding.import.dropped", fields=named))}</p>')
+    if upload.local_times:
+        zone = t("onboarding.import.local_times", count=number(upload.local_times), zone=upload.time_zone)
+        st.html(f'<p class="ts-detail">{escape(zone)}</p>')
 
 
 def _what_next(mine: Studio, upload: Upload) -> None:
     if upload.first_day is None or upload.last_day is None:
         st.caption(t("onboarding.import.nothing_new"))
         return
+    if upload.options.get("untitled"):
+        st.warning(t("onboarding.import.untitled"), icon=":material/label_off:")
     st.caption(t("onboarding.import.days", first=day(upload.first_day), last=day(upload.last_day)))
     if upload.last_day in mine.posts.days():
         go_on("feed", t("onboarding.import.read"), "dynamic_feed")

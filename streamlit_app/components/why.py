@@ -6,11 +6,11 @@ The formula is topics/rank.py's; the columns are those of the table `rankings`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 from streamlit_app.formats import duration, number, short
 from streamlit_app.i18n import t
+from tgstudio_dagster.core.text import escape
 
 COUNTERS = ("views", "forwards", "reactions", "comments")
 _WIDEST = 4.0  # doublings: what a counter's term is cut at

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from ipaddress import ip_network
 
 import streamlit as st
@@ -11,6 +10,7 @@ from streamlit_app.components.states import guarded
 from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import save, words_of
 from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.people import inside
 

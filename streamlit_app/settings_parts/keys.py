@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from html import escape
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -18,6 +17,7 @@ from streamlit_app.i18n import t
 from streamlit_app.settings_parts.saving import button_help, done, words_of
 from tgstudio_dagster.core.errors import SettingsError
 from tgstudio_dagster.core.scopes import SCOPES, scopes_of
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.core.vocabulary import CallKind
 from tgstudio_dagster.services import Studio, policy
 from tgstudio_dagster.services.keys import ApiKey

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from html import escape
 
 import streamlit as st
 
 from streamlit_app.i18n import t
 from streamlit_app.principal import platform
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services import Studio, policy
 
 SECRET = "tgs_…"  # noqa: S105 - stands for one

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 from pydantic import SecretStr
 
@@ -14,6 +12,7 @@ from streamlit_app.formats import moment
 from streamlit_app.i18n import has, t
 from streamlit_app.settings_parts.saving import done
 from tgstudio_dagster.core.errors import SettingsError
+from tgstudio_dagster.core.text import escape
 from tgstudio_dagster.services import Studio
 from tgstudio_dagster.services.webhooks import MAX_WEBHOOKS, Delivery, Webhook, event_types
 

@@ -14,6 +14,7 @@ import pytest
 from tests.builders import messages
 from tests.newsroom.posts import at, edited, english_topic, russian_topic
 from tgstudio_dagster.core.errors import NewsroomError
+from tgstudio_dagster.core.vocabulary import Language
 from tgstudio_dagster.newsroom.editor import MAX_POSTS, source_messages
 from tgstudio_dagster.newsroom.records.editor_result import EditorResult
 
@@ -104,3 +105,24 @@ def test_of_many_posts_each_channel_keeps_its_first() -> None:
     assert len(kept) == MAX_POSTS
     assert kept[0].msg_id == 1
     assert len({source.channel_id for source in kept}) == MAX_POSTS
+
+
+@pytest.mark.parametrize(("language", "name"), [("ru", "Канал без названия"), ("en", "An unnamed channel")])
+def test_a_channel_without_title_and_username_is_never_named_by_its_id(language: Language, name: str) -> None:
+    rows = [
+        {
+            "channel_id": 1234567890,
+            "channel": None,
+            "channel_title": " ",
+            "text": "Мост закрыли на ремонт до конца недели.",
+        },
+        {
+            "channel_id": 1234567890,
+            "channel": None,
+            "channel_title": "",
+            "text": "Ремонт моста займёт две недели, сказала мэрия.",
+        },
+    ]
+    result = edited(messages(*rows), language)
+    text = " ".join([result.headline, result.dek, result.body_long, result.body_medium, result.body_short])
+    assert "1234567890" not in text and name.casefold() in text.casefold()

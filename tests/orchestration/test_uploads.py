@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 from tests.builders import make_tenant
 from tests.exports import desktop_export, packed
 from tests.orchestration.test_sensors import Ticks
+from tests.telegram.html_pages import entry, page
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.leases import lease
 from tgstudio_dagster.catalog.work.uploads import (
@@ -138,8 +140,16 @@ def test_an_archive_may_not_reach_out_of_its_folder(ticks: Importing, tmp_path: 
     ("name", "content", "why"),
     [
         ("notes.json", b'{"hello": 1}', "Telegram Desktop export"),
-        ("export.zip", b"not a zip", "can't be unpacked"),
-        ("export.zip", packed(**{"notes.txt": b"hello"}), "no Telegram Desktop export"),
+        ("export.zip", b"not a zip", "begins with 'not a zip'"),
+        ("export.zip", packed(**{"result.json": desktop_export()})[:-40], "can't be unpacked"),
+        ("export.zip", packed(**{"notes.txt": b"hello"}), "notes.txt (plain text, no JSON"),
+        ("dump.jsonl.gz", b"\x1f\x8b broken", "can't be unpacked"),
+        (
+            "private.json",
+            desktop_export(2).replace(b"public_channel", b"personal_chat"),
+            "Nothing landed of 2 messages (",
+        ),
+        ("empty.json", desktop_export(0), "holds no messages"),
     ],
 )
 def test_a_bad_file_fails_with_its_reason_and_its_run_succeeds(
@@ -153,13 +163,34 @@ def test_a_bad_file_fails_with_its_reason_and_its_run_succeeds(
     assert ticks.lake.tenant("acme").uploads.stored() == {}
 
 
+def test_where_nothing_landed_the_reasons_are_told_and_the_file_is_tried_again(ticks: Importing) -> None:
+    private = desktop_export(2).replace(b"public_channel", b"personal_chat")
+    first = ticks.hand_in(private)
+    ticks.work()
+    again = ticks.hand_in(private)
+    ticks.work()
+    for upload in (first, again):
+        row = ticks.row(upload)
+        assert (row.status, row.read, row.landed, row.filtered) == ("failed", 2, 0, 2)
+        assert sum(row.filtered_by.values()) == 2
+
+
+@pytest.mark.parametrize("name", ["result.json.gz", "messages.html"])
+def test_a_packed_file_and_a_page_are_imported(ticks: Importing, name: str) -> None:
+    upload = ticks.hand_in(
+        gzip.compress(desktop_export(5)) if name.endswith(".gz") else page(entry(1, "a")).encode(), name
+    )
+    ticks.work()
+    assert ticks.row(upload).status == "done" and ticks.posts() in (1, 5)
+
+
 def test_what_is_left_out_is_told_with_its_reasons(ticks: Importing) -> None:
-    export = desktop_export(3).replace(b'"date_unixtime": "1773050400"', b'"date_unixtime": "1000000000"')
+    export = desktop_export(3).replace(b'"id": 2,', b'"id": -2,')
     upload = ticks.hand_in(export)
     ticks.work()
     row = ticks.row(upload)
-    assert (row.read, row.landed, row.rejected) == (3, 2, 1)
-    assert sum(row.rejected_by.values()) == 1
+    assert (row.read, row.landed, row.filtered, row.rejected) == (3, 2, 1, 0)
+    assert sum(row.filtered_by.values()) == 1
 
 
 def test_the_same_file_again_lands_nothing_new(ticks: Importing) -> None:

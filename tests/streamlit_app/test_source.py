@@ -60,3 +60,10 @@ def test_markdown_is_never_given_raw_html(source: Path) -> None:
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.keyword):
             assert node.arg != "unsafe_allow_html", f"{source.name}:{node.value.lineno}"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(APP)))
+def test_html_is_escaped_by_the_function_that_makes_texts_harmless_too(source: Path) -> None:
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        assert not (isinstance(node, ast.ImportFrom) and node.module == "html"), "take escape from core/text.py"
+        assert not (isinstance(node, ast.Import) and any(one.name == "html" for one in node.names))

@@ -18,9 +18,13 @@ from tests.telegram.office import Office
 from tests.telegram.reads import Reads, reads
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.tenant_settings import Filters, TenantSettings
-from tgstudio_dagster.catalog.work.imports import Reject, list_imports, rejects
+from tgstudio_dagster.catalog.work.imports import ImportState, Reject, list_imports, rejects
 from tgstudio_dagster.lake.store import Lake, TenantLake
-from tgstudio_dagster.telegram.sources.importer import ImportSummary, import_path
+from tgstudio_dagster.telegram.sources.importer import import_path
+from tgstudio_dagster.telegram.sources.summary import ImportSummary
+
+CASES = Path(__file__).parent / "cases"
+"""Small files with one fault each, as people hand them over."""
 
 
 class Desk:
@@ -38,10 +42,18 @@ class Desk:
             path, tenant="demo", catalog=self.catalog, lake=self.lake, settings=settings, **arguments
         )  # fmt: skip
 
+    def case(self, name: str, **given: Any) -> ImportSummary:
+        """Import a file of CASES."""
+        return self.load(CASES / name, **{"first_day": date(2013, 8, 1)} | given)
+
     def rows(self) -> pl.DataFrame:
         """All that has landed, by key."""
         frames = [self.lake.read_landings(self.lake.landings(day)) for day in self.lake.landing_days()]
         return pl.concat(frames).sort("channel_id", "msg_id", "observed_at") if frames else pl.DataFrame()
+
+    def imports(self) -> list[ImportState]:
+        """All imports, newest first."""
+        return list_imports(self.catalog, "demo")
 
     def rejects(self) -> list[Reject]:
         """All rejects of all imports."""

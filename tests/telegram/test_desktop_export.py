@@ -121,7 +121,7 @@ def test_answers_to_the_root_of_a_forum_topic_stand_in_it(desk: Desk, tmp_path: 
     root = message(1, "", type="service", action="topic_created", title="Общее")
     answers = [message(2, "in topic", reply_to_message_id=1), message(3, "answer", reply_to_message_id=2)]
     desk.load(write(tmp_path, chat([root, *answers], type="private_supergroup")))
-    assert desk.rows().select("reply_to", "forum_topic").rows() == [(None, None), (None, 1), (2, None)]
+    assert desk.rows().select("reply_to", "forum_topic").rows() == [(None, None), (None, 1), (2, 1)]
 
 
 def photos(*texts: str, **given: Any) -> list[dict[str, Any]]:

@@ -19,8 +19,8 @@ from tests.telegram.exports import START, chat, lines, message, telethon, write
 from tgstudio_dagster.catalog.people.tenant_settings import Filters
 from tgstudio_dagster.catalog.work.imports import list_imports
 from tgstudio_dagster.core.errors import SourceError
-from tgstudio_dagster.telegram.sources.importer import Progress
 from tgstudio_dagster.telegram.sources.source import Stretch
+from tgstudio_dagster.telegram.sources.summary import Progress
 
 
 def test_importing_again_skips_at_once_and_changes_nothing(desk: Desk, tmp_path: Path) -> None:

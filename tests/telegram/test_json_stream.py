@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tgstudio_dagster.core.errors import SourceError
-from tgstudio_dagster.telegram.sources import json_stream
-from tgstudio_dagster.telegram.sources.json_stream import Bad, Index, check_encoding, decode_elements, scan, scan_lines
+from tgstudio_dagster.telegram.sources import decoding, json_stream
+from tgstudio_dagster.telegram.sources.decoding import Bad, decode_elements
+from tgstudio_dagster.telegram.sources.json_stream import Index, check_encoding, scan, scan_lines
 
 texts = st.text(st.sampled_from('ab"\\{}[],: \n\tйё👍/'), max_size=12)
 values = st.recursive(
@@ -28,7 +29,7 @@ _ONE = msgspec.json.Decoder(Any)
 
 def read(data: bytes, index: Index, size: int = 3) -> list[list[Any]]:
     stream = io.BytesIO(data)
-    return [[item for _, item in decode_elements(stream, array, _MANY, _ONE, size=size)] for array in index.arrays]
+    return [[item for _, item, _ in decode_elements(stream, array, _MANY, _ONE, size=size)] for array in index.arrays]
 
 
 @settings(max_examples=150, deadline=None)
@@ -93,7 +94,7 @@ def test_resuming_in_the_middle_gives_the_rest() -> None:
     data = json.dumps({"messages": items}).encode()
     (array,) = scan(io.BytesIO(data)).arrays
     for first in (0, 1, 7, 24, 25):
-        rest = [item for _, item in decode_elements(io.BytesIO(data), array, _MANY, _ONE, first=first, size=4)]
+        rest = [item for _, item, _ in decode_elements(io.BytesIO(data), array, _MANY, _ONE, first=first, size=4)]
         assert rest == items[first:]
 
 
@@ -105,8 +106,8 @@ def test_one_bad_element_costs_no_other() -> None:
     (array,) = scan(io.BytesIO(data)).arrays
     many, one = msgspec.json.Decoder(list[Item]), msgspec.json.Decoder(Item)
     got = [pair for pair in decode_elements(io.BytesIO(data), array, many, one)]  # noqa: C416
-    assert [item.id for _, item in got if isinstance(item, Item)] == [1, 3]
-    assert len([item for _, item in got if isinstance(item, Bad)]) == 3
+    assert [item.id for _, item, _ in got if isinstance(item, Item)] == [1, 3]
+    assert len([item for _, item, _ in got if isinstance(item, Bad)]) == 3
 
 
 def test_the_control_characters_that_desktop_writes_are_read() -> None:
@@ -115,12 +116,29 @@ def test_the_control_characters_that_desktop_writes_are_read() -> None:
     assert read(data, scan(io.BytesIO(data))) == [[{"t": "a\x0bb"}, {"t": "c\\x0b"}]]
 
 
-def test_a_second_document_behind_the_first_is_noticed() -> None:
-    data = b'{"messages": [{}]} {"messages": [{}]}'
+@pytest.mark.parametrize("between", [b" ", b"\n", b"", b";\n", b","])
+def test_documents_behind_each_other_are_all_read(between: bytes) -> None:
+    data = between.join([b'{"id": 1, "messages": [{}]}', b'{"id": 2, "messages": [{"a": 1}]}', b'[{"b": 2}]'])
     for chunk in (1, 5, 100):
         index = scan(io.BytesIO(data), chunk_size=chunk)
-        assert index.broken_at is not None
+        assert index.broken_at is None
+        assert read(data, index) == [[{}], [{"a": 1}], [{"b": 2}]]
+        assert index.roots == [b'{"id": 1, "messages": [0]}', b'{"id": 2, "messages": [1]}', b"[2]"]
+
+
+def test_what_is_no_document_behind_the_first_is_noticed() -> None:
+    data = b'{"messages": [{}]} and {"messages": [{"a": 1}]}'
+    for chunk in (1, 5, 100):
+        index = scan(io.BytesIO(data), chunk_size=chunk)
+        assert index.broken_at == 18
         assert read(data, index) == [[{}]]
+
+
+@pytest.mark.parametrize("prefix", [b"window.data = ", b"var a=", b'window["x [1]"] =\n', b"\xef\xbb\xbfYTD.part0 = "])
+def test_a_script_around_the_document_is_passed_over(prefix: bytes) -> None:
+    data = prefix + b'{"messages": [{"a": 1}]};\n'
+    index = scan(io.BytesIO(data))
+    assert (index.broken_at, read(data, index)) == (None, [[{"a": 1}]])
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "cp1251"])
@@ -144,7 +162,7 @@ def test_a_json_file_without_messages_is_given_up_early(monkeypatch: pytest.Monk
 
 
 def test_an_element_beyond_all_bounds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_stream, "MAX_ELEMENT", 100)
+    monkeypatch.setattr(decoding, "MAX_ELEMENT", 100)
     data = json.dumps({"messages": [{"t": "x" * 500}]}).encode()
     (got,) = read(data, scan(io.BytesIO(data)))
     assert isinstance(got[0], Bad)

@@ -25,7 +25,7 @@ from tgstudio_dagster.telegram.mtproto.client import Client, connected
 from tgstudio_dagster.telegram.mtproto.messages import Page, by_ids, comments, newer
 from tgstudio_dagster.telegram.mtproto.peers import resolve
 from tgstudio_dagster.telegram.reading.references import Username
-from tgstudio_dagster.telegram.sources.json_stream import Bad
+from tgstudio_dagster.telegram.sources.decoding import Bad
 from tgstudio_dagster.telegram.sources.source import Span
 from tgstudio_dagster.telegram.sources.telethon_message import Messages, posts_of
 
@@ -157,10 +157,9 @@ def test_known_names_stand_in_where_a_page_tells_none() -> None:
         ({"date": datetime(2019, 1, 1, tzinfo=UTC)}, "before first day"),
         ({"date": datetime(2027, 1, 1, tzinfo=UTC)}, "in the future"),
         ({"date": None}, "no date"),
-        ({"id": 0}, "not positive"),
+        ({"id": 0}, "not a positive id"),
         ({"peer_id": {"_": "PeerUser", "user_id": 5}}, "only channels and supergroups"),
-        ({"views": -1}, "views"),
-        ({"id": "7"}, "id"),
+        ({"id": "seven"}, "id"),
     ],
 )
 def test_what_is_no_post_is_left_out_with_its_reason(given: dict[str, Any], reason: str) -> None:

@@ -28,7 +28,8 @@ from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.lake.tables.posts import MESSAGES
 from tgstudio_dagster.sample.build import Sample, build
 from tgstudio_dagster.services import Studio
-from tgstudio_dagster.telegram.sources.importer import ImportSummary, import_path
+from tgstudio_dagster.telegram.sources.importer import import_path
+from tgstudio_dagster.telegram.sources.summary import ImportSummary
 from tgstudio_dagster.topics.window import window_days
 
 TENANT = "demo"

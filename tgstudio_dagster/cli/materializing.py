@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,8 +50,6 @@ def materialize(
     as_json: JsonOption = False,
 ) -> None:
     """Bring a tenant's days up to rankings to date: one Dagster run for months that follow each other."""
-    from tgstudio_dagster.core.days import DayRange
-
     studio = open_studio(tenant)
     start, end = parse_day(first), parse_day(last)
     if (start is None) != (end is None):
@@ -59,7 +57,7 @@ def materialize(
     if stale and start is not None:
         raise typer.BadParameter("--stale finds the days itself: give it without --from and --to")
     todo = (
-        [DayRange(start, end)]
+        [days_of(studio.scope.lake, start, end)]
         if start is not None and end is not None
         else stale_ranges(studio.scope.lake, old_code=stale)
     )
@@ -70,6 +68,19 @@ def materialize(
         console.print("Nothing waits: everything is up to date.")
     for run in () if as_json else runs:
         console.print(f"{run.first} … {run.last}: materialized in run {run.run_id}")
+
+
+def days_of(lake: TenantLake, first: date, last: date) -> DayRange:
+    """The days that a person names; raises FieldError where they are reversed, too early or still to come."""
+    from tgstudio_dagster.core.days import checked_range
+    from tgstudio_dagster.core.settings import settings
+    from tgstudio_dagster.lake.tables.posts import MESSAGES
+
+    # Clocks differ: a source may hold posts of a day that has not begun here.
+    with_posts = (*lake.days(MESSAGES), *lake.landing_days())
+    today = datetime.now(UTC).date()
+    latest = max((today, *(day for day in with_posts if day <= today + timedelta(days=1))))
+    return checked_range(first, last, earliest=date.fromisoformat(settings().first_day), latest=latest)
 
 
 def bring_up_to_date(studio: Studio) -> None:

@@ -14,6 +14,7 @@ from tgstudio_dagster.cli.output import (
     JsonOption,
     TenantOption,
     console,
+    moment_text,
     open_studio,
     print_json,
     print_rows,
@@ -82,7 +83,7 @@ def packages(
         found,
         {
             "package": lambda row: row["package_id"],
-            "post at (UTC)": lambda row: f"{row['post_time']:%d.%m %H:%M}",
+            "post at (UTC)": lambda row: moment_text(row["post_time"]),
             "#characters": lambda row: str(len(row["text"])),
             "limits": lambda row: "ok" if all(check["passed"] for check in row["checks"]) else Text("broken", "red"),
             "image": lambda row: "yes" if row["image_uri"] else "no",

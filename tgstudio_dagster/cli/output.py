@@ -13,17 +13,28 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tgstudio_dagster.core.text import visible, visible_json
+
 if TYPE_CHECKING:
     import polars as pl
 
     from tgstudio_dagster.services import Studio
     from tgstudio_dagster.telegram.accounts.session import Keys
 
+
+class HarmlessConsole(Console):
+    """A console on which no text that is printed moves the cursor, sets colours or turns the line's direction."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """As Console's, with each text made visible; texts within tables are those of `print_table`."""
+        super().print(*(visible(thing) if isinstance(thing, str) else thing for thing in objects), **how)
+
+
 WHOLE = {"link", "id", "order", "package", "date"}
 
 # A pipe has no width: wide enough there for a line to stay a line.
-console = Console(width=None if sys.stdout.isatty() else 180)
-errors = Console(stderr=True)
+console = HarmlessConsole(width=None if sys.stdout.isatty() else 180)
+errors = HarmlessConsole(stderr=True)
 
 TenantOption = Annotated[str, typer.Option("--tenant", "-t", help="The tenant's slug.")]
 IdsOption = Annotated[bool, typer.Option("--ids", help="Print ids only, one a line.")]
@@ -75,8 +86,8 @@ def open_keys(studio: Studio) -> Keys:
 
 
 def print_json(value: object) -> None:
-    """The value as JSON on stdout, times in ISO 8601."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+    """The value as JSON on stdout, times in ISO 8601; what a terminal would obey stands as escapes."""
+    print(visible_json(json.dumps(value, ensure_ascii=False, indent=2, default=_plain)))
 
 
 def print_rows(
@@ -93,22 +104,39 @@ def print_rows(
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str | Text]], *, title: str | None = None) -> None:
-    """A plain table; numbers to the right by the header's leading `#`. A string is never read as Rich markup."""
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    """A plain table; numbers to the right by the header's leading `#`. A cell is visible, and never Rich markup."""
+    table = Table(
+        title=None if title is None else visible(title),
+        title_justify="left",
+        header_style="bold",
+        box=None,
+        pad_edge=False,
+    )
     for header in headers:
         number = header.startswith("#")
         # Links and ids are for copying: they stay whole, the text beside them folds.
         whole = number or header in WHOLE
         table.add_column(header.lstrip("#"), justify="right" if number else "left", overflow="fold", no_wrap=whole)
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+        table.add_row(*(_harmless(cell) for cell in row))
     console.print(table)
+
+
+def moment_text(value: datetime) -> str:
+    """A moment as people read it, with its year: 2026-03-14 15:04."""
+    return f"{value:%Y-%m-%d %H:%M}"
 
 
 def shorten(text: str | None, length: int = 90) -> str:
     """One line of at most `length` characters."""
     line = " ".join((text or "").split())
     return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def _harmless(cell: str | Text) -> Text:
+    if isinstance(cell, str):
+        return Text(visible(cell))
+    return Text(visible(cell.plain), style=cell.style) if visible(cell.plain) != cell.plain else cell
 
 
 def _plain(value: object) -> object:

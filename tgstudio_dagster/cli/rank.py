@@ -100,7 +100,7 @@ def rank_diff(
         ["date", "", "#before", "#after", "#score before", "#score after", "id", "title"],
         [
             [
-                f"{row['day']:%d.%m}",
+                row["day"].isoformat(),
                 _direction(row),
                 *(_or_dash(row[f"rank_{side}"], "d") for side in ("before", "after")),
                 *(_or_dash(row[f"score_{side}"], ".2f") for side in ("before", "after")),

@@ -12,6 +12,7 @@ from tgstudio_dagster.cli.output import (
     JsonOption,
     TenantOption,
     console,
+    moment_text,
     open_studio,
     parse_day,
     parse_moment,
@@ -62,7 +63,7 @@ def feed(
     print_rows(
         found,
         {
-            "date": lambda row: f"{row['date']:%d.%m %H:%M}",
+            "date": lambda row: moment_text(row["date"]),
             "channel": lambda row: row["channel"] or row["channel_title"],
             "type": lambda row: row["type"],
             "#views": lambda row: _number(row["views"]),
@@ -134,7 +135,7 @@ def topics(
         print_rows(
             studio.topics.posts(topic, day=parse_day(day)),
             {
-                "date": lambda row: f"{row['date']:%d.%m %H:%M}",
+                "date": lambda row: moment_text(row["date"]),
                 "channel": lambda row: row["channel"] or row["channel_title"],
                 "#similarity": lambda row: f"{row['similarity']:.2f}",
                 "text": lambda row: shorten(row["text"], 110),
@@ -157,7 +158,7 @@ def topics(
             "title": lambda row: shorten(row["title"], 80),
             "#posts": lambda row: str(row["messages"]),
             "#channels": lambda row: str(row["channels"]),
-            "last": lambda row: f"{row['last_seen']:%d.%m %H:%M}",
+            "last": lambda row: moment_text(row["last_seen"]),
             "keywords": lambda row: ", ".join(row["keywords"][:6]),
         },
         as_json=as_json,

@@ -13,6 +13,7 @@ from tgstudio_dagster.cli.output import (
     TenantOption,
     console,
     errors,
+    moment_text,
     open_studio,
     parse_day,
     print_json,
@@ -30,7 +31,7 @@ BARS = "▁▂▃▄▅▆▇█"
 WIDEST = 48  # columns of a timeline; a longer one has several hours in each
 
 CHANGE: dict[str, Callable[[dict[str, Any]], str]] = {
-    "day": lambda row: f"{row['day']:%d.%m}",
+    "day": lambda row: row["day"].isoformat(),
     "": lambda row: "split off" if row["kind"] == "split" else "merged",
     "#posts": lambda row: str(row["shared"]),
     "id": lambda row: row["topic_id"],
@@ -62,7 +63,7 @@ def topic(
         )
         return
     console.print(row["title"], style="bold", markup=False, highlight=False)
-    seen = f"{row['first_seen']:%d.%m %H:%M} … {row['last_seen']:%d.%m %H:%M} UTC"
+    seen = f"{moment_text(row['first_seen'])} … {moment_text(row['last_seen'])} UTC"
     languages = ", ".join(row["langs"] or [row["lang"]])
     for line in (
         f"{row['messages']} posts of {row['channels']} channels, {seen}; {languages}; story {row['story_id']}",
@@ -75,7 +76,7 @@ def topic(
         ["date", "channel", "#similarity", "#repeats", "text", "link"],
         [
             [
-                f"{post['date']:%d.%m %H:%M}",
+                moment_text(post["date"]),
                 post["channel"] or post["channel_title"],
                 f"{post['similarity']:.2f}",
                 str(len(post["repeats"]) or "–"),
@@ -126,6 +127,6 @@ def _print_timeline(timeline: pl.DataFrame) -> None:
     ordered = sorted(counts, key=lambda channel: (-sum(counts[channel]), names[channel]))
     each = "an hour" if step == 1 else f"{step} hours"
     print_table(
-        ["channel", "#posts", f"from {first:%d.%m %H:%M} UTC, {each} each"],
+        ["channel", "#posts", f"from {moment_text(first)} UTC, {each} each"],
         [[names[channel], str(sum(counts[channel])), sparkline(counts[channel], most)] for channel in ordered],
     )

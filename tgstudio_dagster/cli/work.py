@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
 
-from tgstudio_dagster.cli.materializing import report
+from tgstudio_dagster.cli.materializing import days_of, report
 from tgstudio_dagster.cli.output import (
     JsonOption,
     TenantOption,
@@ -24,28 +26,46 @@ from tgstudio_dagster.cli.output import (
 )
 from tgstudio_dagster.core.errors import ConflictError
 
+MOST_NAMED = 12
+"""Reasons that a summary names."""
+
 if TYPE_CHECKING:
-    from tgstudio_dagster.telegram.sources.importer import ImportSummary
+    from collections.abc import Mapping
+
+    from rich.progress import Progress
+
+    from tgstudio_dagster.telegram.sources.summary import ImportSummary
 
 
 def import_(
-    path: Annotated[Path, typer.Argument(help="result.json, a dump of Telethon messages, or a folder of them.")],
+    path: Annotated[
+        Path, typer.Argument(help="result.json, messages.html, a dump of messages, a .zip or .gz, or a folder of them.")
+    ],
     tenant: TenantOption,
     channel: Annotated[
         str | None, typer.Option("--channel", help="Username of the channel, where the file does not carry it.")
     ] = None,
+    title: Annotated[
+        str | None, typer.Option("--title", help="Title of the channel, where the file does not carry it.")
+    ] = None,
     observed_at: Annotated[
         datetime | None, typer.Option("--observed-at", help="When it was read (UTC); default: its newest date.")
+    ] = None,
+    time_zone: Annotated[
+        str | None,
+        typer.Option(
+            "--time-zone", help="Of local times in exports of before 2021, as Europe/Moscow; default: the tenant's."
+        ),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Import a file that was imported before.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a Telegram Desktop export or dumps of Telethon messages. Stop it any time: it resumes."""
+    """Import a Telegram Desktop export (JSON or HTML) or dumps of messages. Stop it any time: it resumes."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from tgstudio_dagster.core.settings import settings
-    from tgstudio_dagster.telegram.sources.importer import Progress as Step
     from tgstudio_dagster.telegram.sources.importer import import_path
+    from tgstudio_dagster.telegram.sources.summary import Progress as Step
 
     studio = open_studio(tenant)
     bar = Progress(
@@ -76,18 +96,38 @@ def import_(
             lake=studio.scope.lake,
             settings=studio.settings.get(),
             channel=channel,
+            title=title,
+            ask_title=partial(_ask_title, bar) if sys.stdin.isatty() and not as_json else lambda _: None,
             observed_at=observed_at.replace(tzinfo=UTC) if observed_at else None,
             progress=step,
             first_day=date.fromisoformat(settings().first_day),
             now=datetime.now(UTC),
             again=again,
+            time_zone=time_zone,
         )
     if as_json:
         print_json(asdict(summary))
-        return
-    console.print(describe(summary), markup=False, soft_wrap=True)
-    if summary.days:
+    else:
+        console.print(describe(summary), markup=False, soft_wrap=True)
+    if summary.nothing_landed:
+        errors.print(summary.why_nothing, markup=False, soft_wrap=True)
+        raise typer.Exit(1)
+    if summary.untitled and not as_json:
+        errors.print(
+            f"{len(summary.untitled)} channel has no title in this file: import it again with --again --title 'Its title'.",
+            markup=False,
+            soft_wrap=True,
+        )
+    if summary.days and not as_json:
         console.print(f"Next: [bold]tgstudio materialize --tenant {tenant}[/] (or `tgstudio up`: its sensor does it).")
+
+
+def _ask_title(bar: Progress, channel_id: int) -> str | None:
+    """The title of a channel whose file tells none, of whoever sits at the terminal."""
+    bar.stop()
+    answer = typer.prompt(f"Title of the channel {channel_id} (Enter: none)", default="", show_default=False)
+    bar.start()
+    return answer.strip() or None
 
 
 def imports(
@@ -133,11 +173,24 @@ def describe(summary: ImportSummary) -> str:
         (summary.rejected, "rejected", summary.rejected_by),
     ):
         if count:
-            named = "; ".join(f"{reason}: {number}" for reason, number in sorted(reasons.items()))
-            parts.append(f"{count} {word}" + (f" ({named})" if named else ""))
+            parts.append(f"{count} {word}" + (f" ({counted(reasons)})" if reasons else ""))
+    if summary.dropped:
+        parts.append(f"fields that could not be read, their messages kept ({counted(summary.dropped)})")
+    if summary.local_times:
+        parts.append(
+            f"local times without a zone: {summary.local_times}, read as {summary.time_zone} (--time-zone names another)"
+        )
     if summary.ignored:
-        parts.append(f"{len(summary.ignored)} other JSON files ignored")
+        parts.append(f"{len(summary.ignored)} other files ignored")
     return ", ".join(parts)
+
+
+def counted(numbers: Mapping[str, int]) -> str:
+    """Reasons or fields with their counts, most first; after MOST_NAMED only how many more there are."""
+    ordered = sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{shorten(name, 120)}: {number}" for name, number in ordered[:MOST_NAMED]]
+    rest = len(ordered) - len(named)
+    return "; ".join([*named, f"and {rest} more"] if rest else named)
 
 
 def order(
@@ -231,6 +284,7 @@ def export(
 ) -> None:
     """Write an analyst's bundle: messages, topics, rankings and packages with a manifest."""
     from tgstudio_dagster import __version__
+    from tgstudio_dagster.core.days import DayRange
     from tgstudio_dagster.lake.bundle import write_bundle
     from tgstudio_dagster.topics.window import window_days
 
@@ -239,7 +293,8 @@ def export(
         raise ConflictError(f"{target}: exists already. Name another target, or add --force.")
     end = parse_day(last) or studio.topics.newest_day()
     start = parse_day(first) or window_days(end)[0]
-    days = [date.fromordinal(n) for n in range(start.toordinal(), end.toordinal() + 1)]
+    named = days_of(studio.scope.lake, start, end) if first or last else DayRange(start, end)
+    days = list(named)
     manifest = write_bundle(
         studio.scope.lake,
         target,

@@ -1,12 +1,15 @@
 """CSV that a spreadsheet may open: no cell of it runs as a formula.
 
 A text that begins like a formula gets an apostrophe before it (owasp.org/www-community/attacks/CSV_Injection, with the
-full-width and small forms, which spreadsheets take for the same). Numbers and times are left as they are.
+full-width and small forms, which spreadsheets take for the same); what would hide it, or turn the line's direction, goes first
+(`text.py`). Numbers and times are left as they are.
 """
 
 from __future__ import annotations
 
 import polars as pl
+
+from tgstudio_dagster.core.text import HARMFUL, harmless
 
 BOM = b"\xef\xbb\xbf"
 """Begins a file that spreadsheets are to read as UTF-8."""
@@ -16,6 +19,7 @@ _FORMULA = f"^(?:{'|'.join(map(pl.escape_regex, FORMULA_STARTS))})"
 
 def cell(text: str) -> str:
     """A text as a cell that nothing runs."""
+    text = harmless(text)
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
@@ -30,7 +34,7 @@ def cells(frame: pl.DataFrame) -> pl.DataFrame:
 def _cell(name: str, dtype: pl.DataType) -> pl.Expr:
     column, shown = pl.col(name), cell(name)
     if isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
-        text = column.cast(pl.String)
+        text = column.cast(pl.String).str.replace_all(HARMFUL, "")
         guarded = pl.concat_str(pl.lit("'"), text)
         return pl.when(text.str.contains(_FORMULA)).then(guarded).otherwise(text).alias(shown)
     if isinstance(dtype, pl.List | pl.Array | pl.Struct):

@@ -31,6 +31,17 @@ class DayRange:
         return (self.last - self.first).days + 1
 
 
+def checked_range(first: date, last: date, *, earliest: date, latest: date) -> DayRange:
+    """The range, where it is one that there may be posts of; raises FieldError that says in a sentence why it is not."""
+    if first > last:
+        raise FieldError("--from", f"{first} is after --to {last}; give the earlier day first.")
+    if first < earliest:
+        raise FieldError("--from", f"{first} is before the first day that posts are taken from, {earliest}.")
+    if last > latest:
+        raise FieldError("--to", f"{last} is still to come; the newest day there can be posts of is {latest}.")
+    return DayRange(first, last)
+
+
 def month_of(day: date) -> date:
     """The first day of the day's month."""
     return day.replace(day=1)

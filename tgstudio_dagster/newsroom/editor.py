@@ -22,6 +22,7 @@ from tgstudio_dagster.posts.counting import QUOTABLE
 
 MAX_POSTS = 40  # the representative, each channel's first, then the earliest: enough to write from, cheap to read
 HEADLINE = 90
+_UNNAMED: dict[Language, str] = {"ru": "Канал без названия", "en": "An unnamed channel"}
 
 
 def edit(
@@ -39,7 +40,7 @@ def edit(
     messages: the topic's posts, the representative first. Deleted posts, service messages and posts without text are
     left out. as_of: newest observation of the posts. Raises NewsroomError where nothing is left to write from.
     """
-    sources = source_messages(messages)
+    sources = [_named(source, language) for source in source_messages(messages)]
     if not sources:
         raise NewsroomError(f"topic {topic.topic_id}: no post with text is left of it; order another topic.")
     request = WriteRequest(
@@ -104,6 +105,13 @@ def source_messages(messages: pl.DataFrame) -> list[SourceMessage]:
     firsts = {source.channel_id: source for source in reversed(by_time)}.values()
     order = [sources[0], *sorted(firsts, key=lambda source: (source.date, source.key)), *by_time]
     return list({source.key: source for source in order}.values())[:MAX_POSTS]
+
+
+def _named(source: SourceMessage, language: Language) -> SourceMessage:
+    """The post with words for its channel where neither title nor username is known: a reader is shown no bare id."""
+    if source.channel or source.channel_title.strip():
+        return source
+    return source.model_copy(update={"channel_title": _UNNAMED[language]})
 
 
 def _fitted(result: WriteResult) -> WriteResult:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path, PurePosixPath
 
 # Telegram for Desktop and Bot API ids put -100 before a channel's own id (core.telegram.org/api/bots/ids).
@@ -65,6 +65,11 @@ def found_in(text: str) -> tuple[list[str], list[str], list[str]]:
     return unique(hashtags), unique(links), unique(mentions)
 
 
+def clean(text: str) -> str:
+    """The text without NUL, which no database takes and Telegram never sends; whatever else it holds stays."""
+    return text.replace("\0", "") if "\0" in text else text
+
+
 def utf16_slice(encoded: bytes, offset: int, length: int) -> str:
     """Part of a text given as UTF-16-LE: Telegram counts entities in UTF-16 units."""
     if offset < 0 or length < 0:
@@ -72,24 +77,26 @@ def utf16_slice(encoded: bytes, offset: int, length: int) -> str:
     return encoded[2 * offset : 2 * (offset + length)].decode("utf-16-le", errors="ignore")
 
 
-def parse_time(value: str | int | float | None) -> int | None:
-    """Microseconds since 1970 of an epoch (number or digits) or an ISO 8601 time, UTC where it names no zone.
+def parse_time(value: str | int | float | None, zone: tzinfo = UTC) -> int | None:
+    """Microseconds since 1970 of an epoch (number or digits) or an ISO 8601 time, of `zone` where it names none.
 
-    None, 0 and the empty string are no time. Raises ValueError, naming the value, for anything else.
+    An epoch of 12 to 14 digits is of milliseconds, as data frames write it. None, 0 and the empty string are no
+    time. Raises ValueError, naming the value, for anything else.
     """
     if value is None or value == "" or value == 0 or value == "0":
         return None
     try:
-        if isinstance(value, int):
-            return _in_range(value * 1_000_000)
-        if isinstance(value, float):
-            return _in_range(round(value * 1_000_000))
+        if isinstance(value, int | float):
+            return _in_range(round(value * (1_000 if 1e11 <= value < 1e14 else 1_000_000)))
         if value.isascii() and value.isdigit():
-            return _in_range(int(value) * 1_000_000)
+            return parse_time(int(value))
         moment = datetime.fromisoformat(value)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"date {str(value)[:40]!r} is neither an ISO 8601 time nor seconds since 1970") from error
-    return to_micros(moment)
+    try:
+        return to_micros(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+    except OverflowError as error:
+        raise ValueError(f"date {value[:40]!r} is none of this calendar") from error
 
 
 def to_micros(moment: datetime) -> int:
@@ -107,6 +114,11 @@ def _in_range(value: int) -> int:
     if not -62_135_596_800_000_000 <= value <= 253_402_300_799_999_999:
         raise ValueError
     return value
+
+
+def is_marked(value: int) -> bool:
+    """Whether an id has the -100… form that only channels and supergroups have."""
+    return value < -_MARK
 
 
 def channel_id(value: int) -> int:

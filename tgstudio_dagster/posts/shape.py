@@ -135,6 +135,7 @@ def landing_frame(posts: Sequence[Post], source: str) -> pl.DataFrame:
         pl.Series(name, list(map(attrgetter(name), posts)), dtype=pl.Int64 if name in _TIMES else LANDING.schema[name])
         for name in _PLAIN
     ]
+    kinds = pl.Series("type", list(map(_kind, posts)), dtype=pl.String)
     hashes = pl.Series("text_hash", [sha256(text.encode()).hexdigest()[:16] for text in texts], dtype=pl.String)
     emoji = pl.Struct({"emoji": pl.String, "count": pl.Int64})
     nested = [
@@ -144,7 +145,7 @@ def landing_frame(posts: Sequence[Post], source: str) -> pl.DataFrame:
         attachments_series([post.attachments for post in posts]),
     ]
     return (
-        pl.DataFrame([*plain, hashes, *nested])
+        pl.DataFrame([*plain, kinds, hashes, *nested])
         .with_columns(pl.col(_TIMES).cast(LANDING.schema["date"]))
         .with_columns(url_expression(), pl.lit(source).alias("source"))
         .select(list(LANDING.columns))
@@ -188,6 +189,11 @@ def _short_names(item: Attachment) -> Attachment:
     )
 
 
+def _kind(post: Post) -> str:
+    """The post's type; one of type text has a text: where it is blank, something stood there that its source can't tell."""
+    return "other" if post.type == "text" and not post.text.strip() else post.type
+
+
 def nested_series(name: str, rows: Sequence[Sequence[Any]], inner: pl.DataType | type[pl.DataType]) -> pl.Series:
     """A column of lists. Struct items are tuples in the order of the fields.
 
@@ -226,7 +232,7 @@ def url_expression() -> pl.Expr:
 _STRINGS = ["hashtags", "links", "mentions"]
 _TIMES = ["date", "edit_date", "deleted_at", "observed_at"]
 _PLAIN = [
-    "channel_id", "msg_id", "channel", "channel_title", "date", "edit_date", "text", "author", "sender_id", "type",
+    "channel_id", "msg_id", "channel", "channel_title", "date", "edit_date", "text", "author", "sender_id",
     "service_action", "reply_to", "forum_topic", "comment_on", "comment_channel", "forwarded_from", "grouped_id",
     "views", "forwards", "reactions", "comments", "deleted_at", "observed_at",
 ]  # fmt: skip

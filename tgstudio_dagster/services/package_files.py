@@ -14,6 +14,7 @@ import polars as pl
 
 from tgstudio_dagster.catalog.work.edits import latest_edits
 from tgstudio_dagster.core.errors import LakeError, NewsroomError, NotFoundError
+from tgstudio_dagster.core.text import visible
 from tgstudio_dagster.core.vocabulary import EXPORT_FORMATS, ExportFormat
 from tgstudio_dagster.newsroom.export import FinishedOrder, orders_file, package_files
 from tgstudio_dagster.services.package_records import read_packages
@@ -92,7 +93,7 @@ def _zip(scope: Scope, made: Sequence[FinishedOrder]) -> bytes:
     for finished in made:
         for package in finished.packages:
             name = f"{finished.order}/{package.platform}"
-            files[f"{name}.txt"] = package.text.encode()
+            files[f"{name}.txt"] = visible(package.text).encode()
             if package.image_uri:
                 with scope.lake.open_file(package.image_uri) as image:
                     files[f"{name}.{package.image_uri.rsplit('.', 1)[-1]}"] = image.read()

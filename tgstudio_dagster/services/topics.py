@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from tgstudio_dagster.core.clock import utc_now
 from tgstudio_dagster.core.errors import NotFoundError
 from tgstudio_dagster.core.vocabulary import Entity, Window
 from tgstudio_dagster.lake import read_cache
@@ -25,7 +26,10 @@ class Topics(Service):
 
     @does("topics.newest_day")
     def newest_day(self) -> date:
-        """The newest day that has rankings. Raises NotFoundError where there is none."""
+        """The newest day that has rankings; one still to come counts where something is ranked on it.
+
+        Raises NotFoundError where there is none.
+        """
         return newest_day(self.scope)
 
     @does("topics.top")
@@ -86,13 +90,20 @@ class Topics(Service):
 
 
 def newest_day(scope: Scope) -> date:
-    """The newest day that has rankings. Raises NotFoundError where there is none."""
+    """The newest day that has rankings; one still to come counts where something is ranked on it.
+
+    Raises NotFoundError where there is none.
+    """
     days = read_cache.versions(scope.lake, RANKINGS)
     if not days:
         raise NotFoundError(
             f"tenant {scope.tenant.slug}: nothing is materialized yet. Import something, then run "
             f"`tgstudio materialize --tenant {scope.tenant.slug}`."
         )
+    today = utc_now().date()
+    for day in sorted(days, reverse=True):
+        if day <= today or scope.lake.count(RANKINGS, days=[day]):
+            return day
     return max(days)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.money.plans import refuse_over, take
@@ -30,7 +31,7 @@ from tgstudio_dagster.services.scope import Service, does
 
 __all__ = ["EXTENSIONS", "Upload", "Uploads"]
 
-EXTENSIONS = ("json", "jsonl", "zip")
+EXTENSIONS = ("json", "jsonl", "html", "zip", "gz")
 QUOTA = "upload_bytes_per_day"
 BLOCK = 2**24
 """Bytes that are counted together: one transaction for each MiB would take longer than the MiB."""
@@ -38,6 +39,7 @@ _LONGEST_NAME = 200
 _LONGEST_STEM = 150
 """Bytes."""
 _SIGNS = re.compile(r"[^\w ()+.,-]+")
+_LONGEST_TITLE = 128
 
 
 class Uploads(Service):
@@ -49,17 +51,19 @@ class Uploads(Service):
         return list_uploads(self.scope.catalog, self.scope.principal, limit=limit)
 
     @does("uploads.upload")
-    def upload(self, name: str, content: Readable, *, size: int | None = None) -> Upload:
+    def upload(self, name: str, content: Readable, *, size: int | None = None, title: str = "") -> Upload:
         """Take a file in and queue its import; `size` is its length where that is known beforehand.
 
-        Raises SourceError for a file that is no .json, .jsonl or .zip, LimitError where it is too large or too many wait
-        already, QuotaError where the day's bytes are used up (then nothing of it is kept), LakeError.
+        `title` is that of the channel where the file tells none. Raises SourceError for a file of none of EXTENSIONS,
+        LimitError where it is too large or too many wait already, QuotaError where the day's bytes are used up (then nothing
+        of it is kept), LakeError.
         """
         file = PurePosixPath(name.replace("\\", "/")).name
         extension = PurePosixPath(file).suffix.lower().removeprefix(".")
         if extension not in EXTENSIONS:
             raise SourceError(
-                f"{file}: upload result.json of Telegram Desktop, a dump (.jsonl), or the export's folder as .zip."
+                f"{file}: upload result.json or messages.html of Telegram Desktop, a dump (.jsonl), any of them packed as .gz, "
+                "or the export's folder as .zip."
             )
         catalog, principal = self.scope.catalog, self.scope.principal
         refuse_over_waiting(catalog, principal)
@@ -79,6 +83,7 @@ class Uploads(Service):
                 extension=extension,
                 size=stored.size,
                 sha256=stored.sha256,
+                options=_options(title),
                 now=now,
             )
         except LimitError:
@@ -86,8 +91,8 @@ class Uploads(Service):
             raise
 
     @does("uploads.from_path")
-    def from_path(self, path: str) -> Upload:
-        """Queue the import of a file or folder of this machine.
+    def from_path(self, path: str, *, title: str = "") -> Upload:
+        """Queue the import of a file or folder of this machine; `title` as of `upload`.
 
         For the operator alone: a path reaches other tenants' files. Raises SourceError where it is not there, LimitError
         where too many wait already.
@@ -102,6 +107,7 @@ class Uploads(Service):
             upload_id=f"{principal.tenant}-{new_id()}",
             name=source.name[-_LONGEST_NAME:],
             path=str(source.resolve()),
+            options=_options(title),
             now=utc_now(),
         )
 
@@ -130,6 +136,11 @@ def plain_name(file: str) -> str:
     words = _SIGNS.sub("_", unicodedata.normalize("NFC", stem)).strip(" ._-")
     short = words.encode()[:_LONGEST_STEM].decode(errors="ignore").strip(" ._-")
     return f"{short or 'upload'}.{extension.lower()}"
+
+
+def _options(title: str) -> dict[str, Any]:
+    """A file that is given a title for its channel is read anew: it may have been imported without."""
+    return {"title": title.strip()[:_LONGEST_TITLE], "again": True} if title.strip() else {}
 
 
 class _Counted:

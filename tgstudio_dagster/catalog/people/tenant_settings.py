@@ -46,7 +46,9 @@ class TenantSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    time_zone: str = Field(default="UTC", description="IANA name; for display and post times only.")
+    time_zone: str = Field(
+        default="UTC", description="IANA name; for display, post times, and local times of old exports."
+    )
     language: Language = Field(default="ru", description="Language of editor results.")
     tone: Tone = Field(default="neutral", description="Tone of editor results.")
     platforms: tuple[PlatformName, ...] = Field(default=("tg", "vk", "x", "ig"), description="Packages of an order.")

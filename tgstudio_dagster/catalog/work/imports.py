@@ -47,7 +47,11 @@ class Reject:
 
 @dataclass(frozen=True)
 class ImportCounts:
-    """Messages read, posts landed, filtered and rejected, and the reasons of the latter two."""
+    """Messages read, posts landed, filtered and rejected, and the reasons of the latter two.
+
+    `dropped_by` are fields that could not be read in messages that landed without them, by name; `local_times` are the
+    messages whose time names no zone, and was taken to be of `time_zone`.
+    """
 
     read: int = 0
     landed: int = 0
@@ -55,6 +59,9 @@ class ImportCounts:
     rejected: int = 0
     filtered_by: dict[str, int] = field(default_factory=dict)
     rejected_by: dict[str, int] = field(default_factory=dict)
+    dropped_by: dict[str, int] = field(default_factory=dict)
+    local_times: int = 0
+    time_zone: str = ""
 
 
 def begin_import(
@@ -176,8 +183,11 @@ def imported_by(catalog: Catalog, tenant: str, upload_id: str, *, reasons: bool 
         texts = session.scalars(rejected) if reasons else ()
         rejected_by = Counter(text.partition(":")[0] for text in texts)
     filtered_by: Counter[str] = Counter()
-    for row in rows:
-        filtered_by.update(json.loads(row.state).get("filtered", {}))
+    dropped_by: Counter[str] = Counter()
+    states = [json.loads(row.state) for row in rows]
+    for state in states:
+        filtered_by.update(state.get("filtered", {}))
+        dropped_by.update(state.get("dropped", {}))
     return ImportCounts(
         read=sum(row.read for row in rows),
         landed=sum(row.landed for row in rows),
@@ -185,6 +195,9 @@ def imported_by(catalog: Catalog, tenant: str, upload_id: str, *, reasons: bool 
         rejected=sum(row.rejected for row in rows),
         filtered_by=dict(filtered_by),
         rejected_by=dict(rejected_by),
+        dropped_by=dict(dropped_by),
+        local_times=sum(state.get("local_times", 0) for state in states),
+        time_zone=next((state["time_zone"] for state in states if state.get("local_times")), ""),
     )
 
 

@@ -165,6 +165,9 @@ class Upload(TenantOwned, Base):
     rejected: Mapped[int] = mapped_column(BigInteger, default=0)
     filtered_by: Mapped[dict[str, Any]] = mapped_column(default=dict)
     rejected_by: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    dropped_by: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    local_times: Mapped[int] = mapped_column(BigInteger, default=0)
+    time_zone: Mapped[str] = mapped_column(String(60), default="")
     skipped_files: Mapped[int] = mapped_column(default=0)
     first_day: Mapped[date | None]
     last_day: Mapped[date | None]

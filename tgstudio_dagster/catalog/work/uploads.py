@@ -6,6 +6,7 @@ so at its next step. Where the bytes lie is handled in `lake/uploads.py`, import
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
@@ -61,6 +62,9 @@ class UploadProgress:
     rejected: int = 0
     filtered_by: dict[str, int] = field(default_factory=dict)
     rejected_by: dict[str, int] = field(default_factory=dict)
+    dropped_by: dict[str, int] = field(default_factory=dict)
+    local_times: int = 0
+    time_zone: str = ""
     skipped_files: int = 0
     first_day: date | None = None
     last_day: date | None = None
@@ -165,13 +169,19 @@ def settle_upload(
     progress: UploadProgress | None = None,
     *,
     error: str | None = None,
+    untitled: Sequence[int] = (),
 ) -> None:
-    """Say how the run's upload ended. Raises StoppedError as `note_progress` does: an end that was written stands."""
+    """Say how the run's upload ended, and which channels its file tells no title of.
+
+    Raises StoppedError as `note_progress` does: an end that was written stands.
+    """
     with catalog.tenant_session(_tenant(upload_id), writing=True) as session:
         upload = _mine(session, upload_id, run_id)
         if progress is not None:
             _copy(upload, progress)
         upload.status, upload.error, upload.finished_at = status, error, utc_now()
+        if untitled:
+            upload.options = {**upload.options, "untitled": list(untitled)}
 
 
 def return_upload(catalog: Catalog, upload_id: str, run_id: str, reason: str) -> None:

@@ -2,53 +2,61 @@
 
 Reading that format belongs here; storing files, filters and checkpoints do not.
 
-What an export holds and what it does not: dates come from `date_unixtime`; an old export without it has local times
-without a zone, which are taken as UTC. There are no views and no forwards (null), and no album ids: consecutive
-messages of one sender within the same second, each with a photo or a video, at most one of them with a text, are taken
-as one album of up to ten (Telegram gives the messages of `messages.sendMultiMedia` one date; the field `grouped_id`
-is left out by Desktop's writer, export_output_json.cpp). Only channels and supergroups are taken: in private chats and
-basic groups ids belong to an account, so they are no keys. A forum topic is known for messages that answer its root.
+What an export holds and what it does not: dates come from `date_unixtime`; an export of before 2021 has local times
+without a zone instead, which are taken to be of the zone given, and ids of another form (`desktop_ids.py`). There are no
+views and no forwards (null), and no album ids: which messages are one is guessed in `desktop_albums.py`. Only channels
+and supergroups are taken: in private chats and basic groups ids belong to an account, so they are no keys. A message
+stands in the forum topic whose root it answers, directly or along the answers before it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
-from msgspec import field
 
 from tgstudio_dagster.catalog.follows.channels import ChannelSeen
 from tgstudio_dagster.core.errors import SourceError
-from tgstudio_dagster.posts import normalize
-from tgstudio_dagster.posts.shape import ALBUM_LIMIT, Post, fold_album, landing_frame
-from tgstudio_dagster.telegram.sources.desktop_message import ONE, RUN, Int64, Reader
-from tgstudio_dagster.telegram.sources.json_stream import Bad, Index, decode_elements, decode_skeleton
+from tgstudio_dagster.posts.shape import Post, landing_frame
+from tgstudio_dagster.telegram.sources.decoding import Bad, decode_elements, decode_skeleton
+from tgstudio_dagster.telegram.sources.desktop_albums import fold_by_time, follows
+from tgstudio_dagster.telegram.sources.desktop_ids import peer_id
+from tgstudio_dagster.telegram.sources.desktop_message import ONE, RUN, Int64, Message, Reader
+from tgstudio_dagster.telegram.sources.json_stream import Elements, Index
 from tgstudio_dagster.telegram.sources.source import BATCH, Batch, Span, Stretch, media_files
 
 NAME = "desktop_export"
 NEWEST = re.compile(rb'_unixtime"\s*:\s*"?(\d{9,11})')
 NEWEST_OLD = re.compile(rb'"(?:date|edited)"\s*:\s*"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)')
+NEITHER = "only channels and supergroups are imported"
 _TAKEN = {
     "public_channel": "channel",
     "private_channel": "channel",
     "public_supergroup": "supergroup",
     "private_supergroup": "supergroup",
 }
+_LEFT_OUT = (
+    "personal_chat", "bot_chat", "private_group", "saved_messages", "verify_codes_chat", "replies_chat",
+)  # fmt: skip
+_TITLE_WITHIN = 100
+"""Messages that are looked at for the title of a channel whose chat has no name."""
 
 
 class _Chat(msgspec.Struct):
     name: str | None = None
     type: str | None = None
-    id: Int64 | None = None
+    id: Int64 | str | None = None
     messages: list[int] | None = None
 
 
 class _ChatList(msgspec.Struct):
-    members: list[_Chat] = field(default_factory=list, name="list")
+    members: list[_Chat] = msgspec.field(default_factory=list, name="list")
 
 
 class _Export(_Chat):
@@ -56,15 +64,11 @@ class _Export(_Chat):
     left_chats: _ChatList | None = None
 
 
-class _State(msgspec.Struct):
-    """What resuming needs beside the position: the forum topics met so far, as [channel, message id]."""
-
-    topics: list[tuple[int, int]] = field(default_factory=list)
-
-
 @dataclass
 class DesktopExport:
-    """An opened export: a `Source`. `usernames` are those known by channel id; `channel` that of a one-chat export."""
+    """An opened export: a `Source`. `usernames` and `titles` are those known by channel id; `channel` is the username of a
+    one-chat export; `zone` that of local times; `old` says that the file is of before 2021 and has no others.
+    """
 
     path: Path
     index: Index
@@ -72,15 +76,16 @@ class DesktopExport:
     usernames: Mapping[int, str]
     channel: str | None = None
     batch: int = BATCH
+    titles: Mapping[int, str] = field(default_factory=dict)
+    zone: tzinfo = UTC
+    old: bool = False
     name: str = NAME
 
     def __post_init__(self) -> None:
-        export = decode_skeleton(self.index.skeleton, _Export)
-        listed = chain(
-            export.chats.members if export.chats else (), export.left_chats.members if export.left_chats else ()
-        )
-        chats = [chat for chat in (export, *listed) if chat.messages]
-        if not chats and not export.chats and not export.left_chats and export.messages is None:
+        exports = [decode_skeleton(root, _Export) for root in self.index.roots]
+        chats = [chat for export in exports for chat in _chats(export) if chat.messages]
+        known = any(export.chats or export.left_chats or export.messages is not None for export in exports)
+        if not chats and not known:
             keys = ", ".join(list(decode_skeleton(self.index.skeleton, dict))[:8]) or "nothing"
             raise SourceError(
                 f"{self.path.name}: a JSON object with {keys}, of an unknown shape. Understood are a Telegram Desktop "
@@ -92,7 +97,7 @@ class DesktopExport:
                 "chats; leave it out, and choose chats by the tenant's filter `channels`."
             )
         self._chats = {number: chat for chat in chats for number in chat.messages or ()}
-        if chats == [export] and export.id is None:
+        if chats and chats == exports[:1] and self._id_of(chats[0]) is None:
             raise SourceError(
                 f"{self.path.name}: the chat has no `id`; export it again with Telegram Desktop 2.0 or later"
                 + (", the file breaks off before it." if self.index.broken_at is not None else ".")
@@ -103,13 +108,8 @@ class DesktopExport:
         """Number of messages in the file."""
         return self.index.total
 
-    def channel_ids(self) -> list[int]:
-        """Ids of the channels in the file."""
-        return [normalize.channel_id(chat.id) for chat in self._chats.values() if chat.id is not None]
-
-    def batches(self, position: int, state: str) -> Iterator[Batch]:
-        """Batches from `position` on; one may span several chats, none cuts an album."""
-        topics = set(msgspec.json.decode(state or "{}", type=_State).topics)
+    def batches(self, position: int, state: str) -> Iterator[Batch]:  # noqa: ARG002
+        """Batches from `position` on; one may span several chats, none cuts an album. `state` is not needed."""
         base = 0
         stretch, seen = Stretch(), dict[int, ChannelSeen]()
         with self.path.open("rb") as stream:
@@ -119,106 +119,98 @@ class DesktopExport:
                 if first >= len(elements):
                     continue
                 chat = self._chats.get(number)
-                complaint = _complaint(chat)
-                if chat is None or chat.id is None or complaint:
+                channel_id = self._id_of(chat)
+                complaint = _complaint(chat, channel_id)
+                if chat is None or channel_id is None or complaint:
                     stretch.filtered[complaint] += len(elements) - first
                     stretch.read += len(elements) - first
                     continue
-                channel = self._seen(chat, chat.id)
-                reader = Reader(channel.channel_id, channel.username, channel.title, self.span, topics)
+                channel = self._seen(chat, channel_id, stream, elements)
+                reader = Reader(channel, self.span, zone=self.zone, old=self.old)
+                reader.follow(stream, elements, first)
                 seen[channel.channel_id] = channel
-                for local, message in decode_elements(stream, elements, RUN, ONE, first=first):
+                for local, message, dropped in decode_elements(stream, elements, RUN, ONE, first=first):
                     post = message if isinstance(message, Bad) else reader.post(message)
                     if stretch.read >= self.batch and not _continues(stretch, post):
-                        yield self._made(stretch, seen, offset + local, topics)
+                        yield self._made(stretch, seen, offset + local)
                         stretch, seen = Stretch(), {channel.channel_id: channel}
                     stretch.read += 1
+                    stretch.local_times += reader.take_notes(stretch.dropped, dropped)
                     if isinstance(post, Post):
                         stretch.posts.append(post)
                         stretch.positions.append(offset + local)
-                        reader.remember(post)
-                    else:
+                    elif isinstance(post, Bad):
                         message_id = None if isinstance(message, Bad) else message.id
                         stretch.reject(offset + local, message_id, post.reason, post.excerpt)
+                    else:
+                        stretch.filtered[post] += 1
         if self.index.broken_at is not None:
             stretch.reject(
                 base, None,
-                f"the file breaks off, or is no JSON, from byte {self.index.broken_at:,} of {self.index.size:,} on; "
+                f"the file breaks off, or is no JSON: from byte {self.index.broken_at:,} of {self.index.size:,} on; "
                 "what stands before is imported",
             )  # fmt: skip
         if stretch.read or stretch.rejects:
-            yield self._made(stretch, seen, base, topics)
+            yield self._made(stretch, seen, base)
 
-    def _seen(self, chat: _Chat, chat_id: int) -> ChannelSeen:
-        channel_id = normalize.channel_id(chat_id)
+    def _id_of(self, chat: _Chat | None) -> int | None:
+        return None if chat is None else peer_id(chat.id, old=self.old)
+
+    def _seen(self, chat: _Chat, channel_id: int, stream: BinaryIO, elements: Elements) -> ChannelSeen:
         return ChannelSeen(
             channel_id=channel_id,
             username=self.channel or self.usernames.get(channel_id),
-            title=chat.name or "",
+            title=chat.name or self._title(channel_id, stream, elements) or self.titles.get(channel_id, ""),
             kind=_TAKEN[chat.type or ""],
         )
 
-    def _made(
-        self, stretch: Stretch, seen: dict[int, ChannelSeen], position: int, topics: set[tuple[int, int]]
-    ) -> Batch:
+    def _title(self, channel_id: int, stream: BinaryIO, elements: Elements) -> str | None:
+        """The name under which the channel itself posts: for a chat without one."""
+        decoded = decode_elements(stream, elements, RUN, ONE, size=_TITLE_WITHIN)
+        for _, message, _ in islice(decoded, _TITLE_WITHIN):
+            if (
+                isinstance(message, Message)
+                and message.sender
+                and peer_id(message.sender_id, old=self.old) == channel_id
+            ):
+                return message.sender
+        return None
+
+    def _made(self, stretch: Stretch, seen: dict[int, ChannelSeen], position: int) -> Batch:
         posts = fold_by_time(stretch.single())
         return Batch(
             frame=landing_frame(posts, NAME),
             channels=list(seen.values()),
             rejects=stretch.rejects,
             position=position,
-            state=msgspec.json.encode(_State(sorted(topics))).decode(),
+            state="",
             read=stretch.read,
             filtered=dict(stretch.filtered),
+            dropped=dict(stretch.dropped),
+            local_times=stretch.local_times,
             files=media_files(posts),
         )
 
 
-def fold_by_time(posts: list[Post]) -> list[Post]:
-    """Posts with albums folded by the heuristic of this module, in order."""
-    folded: list[Post] = []
-    group: list[Post] = []
-    for post in posts:
-        if post.type not in ("photo", "video"):
-            if group:
-                folded.append(fold_album(group) if len(group) > 1 else group[0])
-                group = []
-            folded.append(post)
-            continue
-        if group and not _together(group, post):
-            folded.append(fold_album(group) if len(group) > 1 else group[0])
-            group = []
-        group.append(post)
-    if group:
-        folded.append(fold_album(group) if len(group) > 1 else group[0])
-    return folded
+def _chats(export: _Export) -> Iterator[_Chat]:
+    yield export
+    for listed in (export.chats, export.left_chats):
+        if listed is not None:
+            yield from listed.members
 
 
-def _together(group: list[Post], post: Post) -> bool:
-    last = group[-1]
-    return (
-        last.date == post.date
-        and last.channel_id == post.channel_id
-        and last.msg_id < post.msg_id
-        and (last.author, last.sender_id, last.forwarded_from) == (post.author, post.sender_id, post.forwarded_from)
-        and len(group) < ALBUM_LIMIT
-        and not (post.text and any(member.text for member in group))
-    )
-
-
-def _continues(stretch: Stretch, post: Post | Bad) -> bool:
+def _continues(stretch: Stretch, post: Post | Bad | str) -> bool:
     """Whether the post may belong to an album with the last one: a batch must not end between them."""
-    if not stretch.posts or isinstance(post, Bad) or stretch.read > 2 * BATCH:
+    if not stretch.posts or not isinstance(post, Post) or stretch.read > 2 * BATCH:
         return False
-    last = stretch.posts[-1]
-    return last.date == post.date and last.type in ("photo", "video") and post.type in ("photo", "video")
+    return follows(stretch.posts[-1], post)
 
 
-def _complaint(chat: _Chat | None) -> str:
+def _complaint(chat: _Chat | None, channel_id: int | None) -> str:
     if chat is None:
         return "not a chat of the export"
-    if chat.id is None:
+    if channel_id is None:
         return "a chat without an id"
     if chat.type not in _TAKEN:
-        return f"chat of type {chat.type}: only channels and supergroups are imported"
+        return f"{chat.type if chat.type in _LEFT_OUT else 'chat of another type'}: {NEITHER}"
     return ""

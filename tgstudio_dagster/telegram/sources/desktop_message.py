@@ -6,15 +6,22 @@ Only the fields of a message belong here (Desktop's writer: export_output_json.c
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Annotated, Any
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, tzinfo
+from typing import Annotated, Any, BinaryIO
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
+from tgstudio_dagster.catalog.follows.channels import ChannelSeen
 from tgstudio_dagster.posts import normalize
 from tgstudio_dagster.posts.shape import Attachment, Post
-from tgstudio_dagster.telegram.sources.json_stream import Bad
+from tgstudio_dagster.telegram.sources.decoding import Bad, decode_elements
+from tgstudio_dagster.telegram.sources.desktop_described import Medium, described, is_other
+from tgstudio_dagster.telegram.sources.desktop_ids import peer_id
+from tgstudio_dagster.telegram.sources.json_stream import Elements
+from tgstudio_dagster.telegram.sources.lenient import UnfitError, convert
 from tgstudio_dagster.telegram.sources.source import Span
 
 _KINDS = {
@@ -35,6 +42,13 @@ Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
 
 
+OF_BASIC_GROUP = "messages of the basic group that became this supergroup: their ids are of another chat"
+_MIGRATED = -1_000_000_000
+"""Desktop adds this to the ids of an upgraded group's old messages (kMigratedMessagesIdShift)."""
+_NO_TIME = 2 * 86_400_000_000
+"""The zero of 1970, in whatever zone."""
+
+
 class _Entity(msgspec.Struct, gc=False):
     type: str = "plain"
     text: str = ""
@@ -42,7 +56,7 @@ class _Entity(msgspec.Struct, gc=False):
 
 
 class _Reaction(msgspec.Struct, gc=False):
-    count: Count = 0
+    count: Count | None = None
     type: str = "emoji"
     emoji: str | None = None
     document_id: str | int | None = None
@@ -57,7 +71,7 @@ class _Poll(msgspec.Struct, gc=False):
     answers: list[_Answer] = field(default_factory=list)
 
 
-class Message(msgspec.Struct, gc=False):
+class Message(Medium, gc=False, kw_only=True):
     id: Int64
     type: str = "message"
     date: str | None = None
@@ -73,6 +87,7 @@ class Message(msgspec.Struct, gc=False):
     forwarded_from: str | UnsetType | None = UNSET
     forwarded_from_id: str | None = None
     reply_to_message_id: Int64 | None = None
+    reply_to_peer_id: str | Int64 | None = None
     text: str | list[str | _Entity] | UnsetType = UNSET
     text_entities: msgspec.Raw = msgspec.Raw(b"")
     photo: str | None = None
@@ -87,61 +102,95 @@ class Message(msgspec.Struct, gc=False):
     duration_seconds: float | None = None
     reactions: list[_Reaction] | None = None
     poll: _Poll | None = None
-    location_information: dict[str, Any] | None = None
-    contact_information: dict[str, Any] | None = None
-    game_title: str | None = None
-    invoice_information: dict[str, Any] | None = None
+    location_information: Any = None
+    contact_information: Any = None
 
 
+UNSUPPORTED = "the Telegram that exported it was too old for it, and wrote neither text nor date"
 RUN = msgspec.json.Decoder(list[Message])
 ONE = msgspec.json.Decoder(Message)
 _ENTITIES = msgspec.json.Decoder(list[str | _Entity])
 
 
-class Reader:
-    """Makes posts of the messages of one chat."""
+class _Answering(msgspec.Struct, gc=False):
+    """What tells the forum topic of a message."""
 
-    def __init__(
-        self, channel_id: int, username: str | None, title: str, span: Span, topics: set[tuple[int, int]]
-    ) -> None:
-        """`topics` are the forum topics known so far, as (channel, message id)."""
-        self.channel_id = channel_id
-        self._username = username
-        self._title = title
-        self._topics = topics
+    id: Int64 = 0
+    action: str | None = None
+    reply_to_message_id: Int64 | None = None
+    reply_to_peer_id: str | Int64 | None = None
+
+
+_RUN_OF_ANSWERS = msgspec.json.Decoder(list[_Answering])
+_ONE_ANSWER = msgspec.json.Decoder(_Answering)
+
+
+class Reader:
+    """Makes posts of the messages of one chat, in the order of the file. `zone` is that of local times."""
+
+    def __init__(self, channel: ChannelSeen, span: Span, *, zone: tzinfo = UTC, old: bool = False) -> None:
+        """`old` says that the file is of before 2021, with shifted ids and no times but local ones."""
+        self.channel_id = channel.channel_id
+        self.dropped: Counter[str] = Counter()
+        self.local_times = 0
+        self._username = channel.username
+        self._title = channel.title
+        # Of every message that stands in a forum topic, the topic: its root's id.
+        self._topics: dict[int, int] = {}
         self._span = span
+        self._zone = zone
+        self._old = old
         self._earliest, self._latest = span.earliest, span.latest
         self._observed = normalize.to_micros(span.observed_at)
 
-    def remember(self, post: Post) -> None:
-        """Take note of a forum topic's root."""
-        if post.service_action == "topic_created":
-            self._topics.add((self.channel_id, post.msg_id))
+    def follow(self, stream: BinaryIO, elements: Elements, stop: int) -> None:
+        """Learn the forum topics of the messages before `stop`, which were read before the import was cut short."""
+        if not stop:
+            return
+        for at, message, _ in decode_elements(stream, elements, _RUN_OF_ANSWERS, _ONE_ANSWER):
+            if at >= stop:
+                return
+            if isinstance(message, _Answering):
+                self._note_topic(message.id, message.action, self._answered(message))
 
-    def post(self, message: Message) -> Post | Bad:
-        """The post of one message, or why there is none."""
-        try:
-            date = _time(message.date_unixtime, message.date)
-            edited = (
-                _time(message.edited_unixtime, message.edited) if message.edited_unixtime or message.edited else None
-            )
-            text, hashtags, links, mentions = _text(message)
-        except (ValueError, msgspec.DecodeError) as error:
-            return Bad(str(error), str(message.text))
+    def take_notes(self, dropped: Counter[str], more: Mapping[str, int]) -> int:
+        """Add the fields dropped of the last message, and `more` of them; returns how many local times were read in it."""
+        if not (more or self.dropped or self.local_times):
+            return 0
+        dropped.update(more)
+        dropped.update(self.dropped)
+        self.dropped.clear()
+        times, self.local_times = self.local_times, 0
+        return times
+
+    def post(self, message: Message) -> Post | Bad | str:
+        """The post of one message; why there is none (`Bad`: it can't be read); why it is left out (a text)."""
+        text, hashtags, links, mentions = self._text(message)
+        date = self._date(message)
         if date is None:
-            return Bad("no date", str(message.text))
+            return UNSUPPORTED if message.type == "unsupported" else Bad("no date", text)
         if not self._earliest <= date <= self._latest:
             return Bad(self._span.complaint(date), text)
+        if _MIGRATED <= message.id < 0:
+            return OF_BASIC_GROUP
         if message.id <= 0:
-            return Bad(f"message id {message.id} is not positive", text)
+            return Bad(f"not a positive id: {message.id}", text)
+        edited = None
+        if message.edited_unixtime or message.edited:
+            edited = self._time("edited_unixtime", message.edited_unixtime) or self._time("edited", message.edited)
+            if edited is not None and edited < date:  # an old export writes 1970 for "never"
+                edited = None
         service = message.type == "service"
-        sender_id = _peer(message.actor_id if service else message.sender_id)
-        # Posts of the channel itself are signed with `author` at most; `from` repeats the title.
-        own = sender_id is None or sender_id == self.channel_id
+        sender_id = peer_id(message.actor_id if service else message.sender_id, old=self._old)
         name = message.actor if service else message.sender
-        reply, topic = message.reply_to_message_id, None
-        if reply is not None and (self.channel_id, reply) in self._topics:
-            reply, topic = None, reply
+        # Posts of the channel itself are signed with `author` at most; `from` repeats its title.
+        own = sender_id == self.channel_id
+        if own or (sender_id is None and name == self._title):
+            name = None
+        reply = self._answered(message)
+        topic = self._note_topic(message.id, message.action, reply)
+        if reply is not None and reply == topic:
+            reply = None
         kind, attachments = ("service", ()) if service else _media(message)
         forwarded = message.forwarded_from
         reactions, total = _reactions(message.reactions) if message.reactions else ((), None)
@@ -154,7 +203,7 @@ class Reader:
             self._username,
             self._title,
             edited,
-            message.author or (None if own and name == self._title else name),
+            message.author or name,
             None if own else sender_id,
             (message.action or "unknown") if service else None,
             hashtags,
@@ -175,24 +224,85 @@ class Reader:
             self._observed,
         )
 
+    def _answered(self, message: Message | _Answering) -> int | None:
+        """The message of this chat that is answered."""
+        chat = message.reply_to_peer_id
+        if chat is not None and peer_id(chat, old=self._old) != self.channel_id:
+            return None
+        reply = message.reply_to_message_id
+        return reply if reply is not None and reply > 0 else None
 
-def _time(unix: str | int | None, local: str | None) -> int | None:
-    """Microseconds of `date_unixtime`; of `date`, taken as UTC, where an old export has no other."""
-    if type(unix) is str and len(unix) == 10 and unix.isdecimal():  # nearly always: spelled out for speed
-        return int(unix) * 1_000_000
-    return normalize.parse_time(unix) or normalize.parse_time(local)
+    def _note_topic(self, message_id: int, action: str | None, reply: int | None) -> int | None:
+        """The forum topic that a message stands in, along the chain of answers; a topic's root opens it."""
+        topic = self._topics.get(reply) if self._topics and reply is not None else None
+        if action == "topic_created":
+            self._topics[message_id] = message_id
+        elif topic is not None:
+            self._topics[message_id] = topic
+        return topic
+
+    def _date(self, message: Message) -> int | None:
+        """Microseconds of `date_unixtime`; of `date` where that is missing, odd, or no time that a message can have."""
+        unix = message.date_unixtime
+        if type(unix) is str and len(unix) == 10 and unix.isdecimal():  # nearly always: spelled out for speed
+            date: int | None = int(unix) * 1_000_000
+        else:
+            date = self._time("date_unixtime", unix)
+        if date is not None and self._earliest <= date <= self._latest:
+            return date
+        local = self._time("date", message.date)
+        if local is not None and local < _NO_TIME:
+            local = None
+        if local is None or not self._earliest <= local <= self._latest:
+            return local if date is None else date
+        if date is not None:
+            self.dropped["date_unixtime"] += 1
+        self.local_times += 1
+        return local
+
+    def _time(self, name: str, value: str | int | None) -> int | None:
+        """Microseconds of a field; None, and counted as dropped, where it is no time."""
+        try:
+            return normalize.parse_time(value, self._zone)
+        except ValueError:
+            self.dropped[name] += 1
+            return None
+
+    def _text(self, message: Message) -> tuple[str, list[str], list[str], list[str]]:
+        """Text, hashtags, links and mentions; the text is that of the entities where the message has no other."""
+        text = message.text
+        if text is UNSET:
+            text = self._entities(message.text_entities)
+        if isinstance(text, str):
+            if not text and message.poll is not None:
+                text = "\n".join([message.poll.question, *(f"• {answer.text}" for answer in message.poll.answers)])
+            text = text or described(message)
+            text = normalize.clean(text)
+            if "#" in text or "@" in text or "://" in text or "www." in text or "t.me/" in text:
+                return text, *normalize.found_in(text)
+            return text, _NONE, _NONE, _NONE
+        return _of_parts(text)
+
+    def _entities(self, raw: Any) -> str | list[str | _Entity]:
+        """The parts of `text_entities`: undecoded, or (in a message that was read leniently) plain."""
+        if not isinstance(raw, msgspec.Raw):
+            plain = raw
+        elif not bytes(raw):
+            return ""
+        else:
+            try:
+                return _ENTITIES.decode(raw)
+            except msgspec.DecodeError:
+                plain = msgspec.json.decode(raw)
+        try:
+            parts, dropped = convert(plain, str | list[str | _Entity], "text_entities")
+        except UnfitError:
+            parts, dropped = "", Counter({"text_entities": 1})
+        self.dropped.update(dropped)
+        return parts  # type: ignore[no-any-return]
 
 
-def _text(message: Message) -> tuple[str, list[str], list[str], list[str]]:
-    text = message.text
-    if text is UNSET:
-        text = _ENTITIES.decode(message.text_entities) if len(bytes(message.text_entities)) else ""
-    if isinstance(text, str):
-        if not text and message.poll is not None:
-            text = "\n".join([message.poll.question, *(f"• {answer.text}" for answer in message.poll.answers)])
-        if "#" in text or "@" in text or "://" in text or "www." in text or "t.me/" in text:
-            return text, *normalize.found_in(text)
-        return text, _NONE, _NONE, _NONE
+def _of_parts(text: list[str | _Entity]) -> tuple[str, list[str], list[str], list[str]]:
     hashtags = links = mentions = _NONE
     parts: list[str] = []
     for part in text:
@@ -210,31 +320,29 @@ def _text(message: Message) -> tuple[str, list[str], list[str], list[str]]:
             links = [*links, normalize.link(part.href or "")]
         elif kind == "mention":
             mentions = [*mentions, normalize.mention(part.text)]
-    return "".join(parts), normalize.unique(hashtags), normalize.unique(links), normalize.unique(mentions)
+    return (
+        normalize.clean("".join(parts)),
+        normalize.unique(hashtags),
+        normalize.unique(links),
+        normalize.unique(mentions),
+    )
 
 
 _NONE: list[str] = []
 
 
-@lru_cache(maxsize=65536)
-def _peer(value: str | int | None) -> int | None:
-    """The id in `user123`, `channel123` or 123; None for a deleted account or anything else."""
-    if isinstance(value, int):
-        return normalize.channel_id(value)
-    digits = (value or "").removeprefix("user").removeprefix("channel").removeprefix("chat")
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
-
-
-def _reactions(reactions: list[_Reaction]) -> tuple[list[tuple[str, int]], int]:
-    """Counts by emoji, most first, and their sum."""
+def _reactions(reactions: list[_Reaction]) -> tuple[list[tuple[str, int]], int | None]:
+    """Counts by emoji, most first, and their sum: None where none of the counts can be read."""
     counted: list[tuple[str, int]] = []
     total = 0
     for item in reactions:
+        if item.count is None:
+            continue
         counted.append((item.emoji or ("⭐" if item.type == "paid" else "custom"), item.count))
         total += item.count
     if len(counted) > 1:
         counted.sort(key=_most_first)
-    return counted, total
+    return counted, total if counted else None
 
 
 def _most_first(pair: tuple[str, int]) -> tuple[int, str]:
@@ -254,9 +362,7 @@ def _media(message: Message) -> tuple[str, list[Attachment] | tuple[()]]:
         return "location", ()
     if message.contact_information is not None:
         return "contact", ()
-    if message.game_title is not None or message.invoice_information is not None:
-        return "other", ()
-    return "text", ()
+    return ("other" if is_other(message) or message.type == "unsupported" else "text"), ()
 
 
 def _attachment(message: Message, kind: str, path: str, size: int | None) -> Attachment:

@@ -11,11 +11,12 @@ import gc
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import polars as pl
@@ -31,42 +32,13 @@ from tgstudio_dagster.lake.tables.posts import MESSAGES
 from tgstudio_dagster.posts.filters import left_out
 from tgstudio_dagster.posts.normalize import to_micros, username
 from tgstudio_dagster.telegram.files.file_store import store_files
-from tgstudio_dagster.telegram.sources.opening import find_files, open_source, sniff
+from tgstudio_dagster.telegram.sources.finding import FoundFile, files_of
+from tgstudio_dagster.telegram.sources.forms import PACKED, UNDERSTOOD, describe, form_of
+from tgstudio_dagster.telegram.sources.html_export import pages_from
+from tgstudio_dagster.telegram.sources.opening import Given, open_source
 from tgstudio_dagster.telegram.sources.source import BATCH, Batch, Source
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an import is: of the file `done` of `total` elements, and the counts of the whole command so far."""
-
-    path: Path
-    done: int
-    total: int
-    summary: ImportSummary
-
-    @property
-    def read(self) -> int:
-        """Messages read."""
-        return self.summary.read
-
-
-@dataclass
-class ImportSummary:
-    """What an import did. `read` counts messages, `landed` posts (an album is one), `days` those that got landings.
-
-    `skipped_files` were imported before, `ignored` are JSON files of a folder that hold no messages.
-    """
-
-    files: int = 0
-    read: int = 0
-    landed: int = 0
-    filtered: int = 0
-    rejected: int = 0
-    skipped_files: int = 0
-    days: list[date] = field(default_factory=list)
-    filtered_by: dict[str, int] = field(default_factory=dict)
-    rejected_by: dict[str, int] = field(default_factory=dict)
-    ignored: list[str] = field(default_factory=list)
+from tgstudio_dagster.telegram.sources.summary import ImportSummary, Progress
+from tgstudio_dagster.telegram.sources.unpacking import Admit, anything
 
 
 class _State(msgspec.Struct):
@@ -75,6 +47,9 @@ class _State(msgspec.Struct):
     observed_at: datetime
     source: str = ""
     filtered: dict[str, int] = msgspec.field(default_factory=dict)
+    dropped: dict[str, int] = msgspec.field(default_factory=dict)
+    local_times: int = 0
+    time_zone: str = ""
 
 
 def import_path(
@@ -87,45 +62,72 @@ def import_path(
     first_day: date,
     now: datetime,
     channel: str | None = None,
+    title: str | None = None,
+    ask_title: Callable[[int], str | None] = lambda _: None,
     observed_at: datetime | None = None,
     usernames: Mapping[int, str] | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     again: bool = False,
     batch: int = BATCH,
     upload: str | None = None,
+    time_zone: str | None = None,
+    shown: str | None = None,
+    scratch: Path | None = None,
+    tick: Callable[[], None] = lambda: None,
+    admit: Admit = anything,
 ) -> ImportSummary:
-    """Land the messages of a file, or of all exports and dumps below a folder, for a tenant.
+    """Land the messages of a file, of an archive, or of all exports and dumps below a folder, for a tenant.
 
-    A file imported before (known by its content) is skipped unless `again`; one that was cut short goes on where it
-    stopped. `observed_at` is when the state was read, by default the newest date in the file not later than `now`.
-    `channel` is the username of a file with one channel, `usernames` those of several by id; what the catalog knows is
-    used too. `batch` is how many messages go into one checkpoint.
-    `upload` is the id of the upload that brought the files. Raises SourceError for what is no export or dump (after all
-    that can be imported is), LeaseHeldError while another import of this tenant runs.
+    A file imported before (known by its content) is skipped unless `again` or nothing of it landed; one that was cut short
+    goes on where it stopped. `observed_at` is when the state was read, by default the newest date in the file not later than
+    `now`. `channel` is the username of a file with one channel, `title` its title where the file tells none (`ask_title` is
+    asked for it by id otherwise), `usernames` those of several by id; what the catalog knows is used too. `batch` is how
+    many messages go into one checkpoint. `upload` is the id of the upload that brought the files, `shown` what its path is
+    called for a person; archives are unpacked below `scratch`, `tick` is called meanwhile and
+    `admit` before. `time_zone` (IANA) is
+    that of times that name none, by default the tenant's. Raises SourceError for what is no export or dump (after all that
+    can be imported is), LeaseHeldError while another import of this tenant runs.
     """
     name = _username(channel)
-    summary = ImportSummary()
+    zone = _zone(time_zone or settings.time_zone)
+    summary = ImportSummary(time_zone=zone.key)
     errors: list[str] = []
-    with lease(catalog, f"import:{tenant}") as held:
-        for file in find_files(path):
+    others: list[str] = []
+    with (
+        lease(catalog, f"import:{tenant}") as held,
+        closing(files_of(path, shown or str(path), scratch, tick, admit)) as files,
+    ):
+        for file in files:
             try:
-                if path.is_dir() and sniff(file) is None:
-                    summary.ignored.append(str(file.relative_to(path)))
+                if not file.sole and form_of(file.path) in (None, *PACKED):
+                    summary.ignored.append(file.relative)
+                    others.append(f"{file.relative} ({describe(file.path)})")
                     continue
-                job = _Import(file, tenant, catalog, lake, settings, summary, progress, held, batch, upload)
+                job = _Import(
+                    file,
+                    tenant,
+                    catalog,
+                    lake,
+                    settings,
+                    summary,
+                    progress,
+                    held,
+                    batch,
+                    upload,
+                    zone,
+                    title,
+                    ask_title,
+                )
                 job.run(first_day, now, name, observed_at, usernames or {}, again=again)
                 summary.files += 1
             except SourceError as error:
-                if not path.is_dir():
-                    raise
-                errors.append(str(error))
-    if errors or (path.is_dir() and not summary.files):
-        found = ", ".join(summary.ignored[:5])
-        raise SourceError(
-            "\n".join(errors)
-            or f"{path}: no Telegram Desktop export (result.json) and no dump of Telethon messages (*.json, *.jsonl) "
-            f"in this folder{f'; found: {found}' if found else ''}."
-        )
+                if file.sole:
+                    raise SourceError(file.words(str(error))) from error
+                errors.append(file.words(str(error)))
+    if errors or not summary.files:
+        there = f" It holds: {'; '.join(others[:5])}." if others else ""
+        nothing = f"{shown or path}: no export of Telegram and no dump of its messages.{there} {UNDERSTOOD}"
+        raise SourceError("\n".join(errors) or nothing)
     summary.days.sort()
     return summary
 
@@ -134,7 +136,7 @@ def import_path(
 class _Import:
     """The import of one file."""
 
-    path: Path
+    file: FoundFile
     tenant: str
     catalog: Catalog
     lake: TenantLake
@@ -144,6 +146,15 @@ class _Import:
     held: Lease
     batch: int
     upload: str | None
+    zone: ZoneInfo
+    title: str | None
+    ask_title: Callable[[int], str | None]
+    _named: set[int] = field(default_factory=set)
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self.file.path
 
     def run(
         self,
@@ -156,56 +167,61 @@ class _Import:
         again: bool,
     ) -> None:
         """Import the file from where it stands; nothing where it is done already."""
-        kind = sniff(self.path)
-        with self.path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()[:40]
-        state = self._begin(digest, kind or "unknown", again=again)
+        form = form_of(self.path)
+        state = self._begin(_digest(self.path, form), form or "unknown", again=again)
         if state is None:
             self.summary.skipped_files += 1
             return
+        self.summary.landed_before += state.landed
         try:
-            known = _State(observed_at) if observed_at else None
+            known = _State(observed_at, time_zone=self.zone.key) if observed_at else None
             kept = msgspec.json.decode(state.state, type=_State) if state.position else known
             seen = list_channels(self.catalog, self.tenant)
-            source, observed = open_source(
-                self.path,
+            given = Given(
                 first_day=first_day,
                 now=now,
                 channel=channel,
+                title=self.title,
                 observed_at=kept.observed_at if kept else None,
                 usernames={row.channel_id: row.username for row in seen if row.username} | dict(usernames),
-                titles={row.channel_id: row.title for row in seen},
+                titles={row.channel_id: row.title for row in seen if row.title},
                 known_dates=self._known_dates,
                 batch=self.batch,
+                zone=ZoneInfo(kept.time_zone) if kept and kept.time_zone else self.zone,
             )
+            source, observed = open_source(self.path, given)
             with _without_gc():
-                self._land(source, state, kept or _State(observed))
+                self._land(source, state, kept or _State(observed, time_zone=self.zone.key))
         except TGStudioError as error:
-            finish_import(self.catalog, state.id, error=str(error))
+            finish_import(self.catalog, state.id, error=self.file.words(str(error)))
             raise
         finish_import(self.catalog, state.id)
 
     def _begin(self, digest: str, kind: str, *, again: bool) -> ImportState | None:
-        begin = partial(begin_import, self.catalog, self.tenant, path=str(self.path), kind=kind, upload=self.upload)
+        begin = partial(begin_import, self.catalog, self.tenant, path=self.file.name, kind=kind, upload=self.upload)
         state = begin(source_hash=digest)
         turn = 1
-        while state.status == "done" and again:
+        # Of a file of which nothing landed nothing is known: its messages may pass filters that have changed since.
+        while state.status == "done" and (again or not state.landed):
             turn += 1
             state = begin(source_hash=f"{digest}-{turn}")
         return None if state.status == "done" else state
 
     def _land(self, source: Source, state: ImportState, kept: _State) -> None:
         read, landed, rejected = state.read, state.landed, state.rejected
-        filtered = Counter(kept.filtered)
+        filtered, dropped = Counter(kept.filtered), Counter(kept.dropped)
         days = set(self.summary.days)
         for batch in source.batches(state.position, kept.source):
             self.held.check()
+            batch = self._titled(batch)  # noqa: PLW2901
             frame, reasons = self._chosen(batch)
             filtered.update(reasons)
+            dropped.update(batch.dropped)
             remember_channels(self.catalog, self.tenant, batch.channels)
             days.update(landing.day for landing in self.lake.land(frame))
             read, landed, rejected = read + batch.read, landed + frame.height, rejected + len(batch.rejects)
-            kept = _State(kept.observed_at, batch.state, dict(filtered))
+            local_times = kept.local_times + batch.local_times
+            kept = _State(kept.observed_at, batch.state, dict(filtered), dict(dropped), local_times, kept.time_zone)
             checkpoint(
                 self.catalog,
                 state.id,
@@ -219,7 +235,40 @@ class _Import:
             )
             self._count(batch, frame.height, reasons)
             self.summary.days = sorted(days)
-            self.progress(Progress(self.path, batch.position, source.total, self.summary))
+            self.progress(Progress(Path(self.file.name), batch.position, source.total, self.summary))
+
+    def _titled(self, batch: Batch) -> Batch:
+        """The batch with the title that was given for a channel whose file tells none.
+
+        Raises SourceError where several channels want one.
+        """
+        without = {channel.channel_id for channel in batch.channels if not channel.title}
+        nameless = {
+            channel.channel_id for channel in batch.channels if channel.channel_id in without and not channel.username
+        }
+        if nameless and self.title is None and not self.summary.untitled:
+            self.title = self.ask_title(min(nameless))
+        if self.title is None:
+            self.summary.untitled = sorted({*self.summary.untitled, *nameless})
+            return batch
+        if not without:
+            return batch
+        self._named |= without
+        if len(self._named) > 1:
+            raise SourceError(
+                "--title names one channel, but several in this file have none; add `Channel` entities to it."
+            )
+        title = pl.lit(self.title)
+        return replace(
+            batch,
+            channels=[replace(channel, title=channel.title or self.title) for channel in batch.channels],
+            frame=batch.frame.with_columns(
+                pl.when(pl.col("channel_title") == "")
+                .then(title)
+                .otherwise(pl.col("channel_title"))
+                .alias("channel_title")
+            ),
+        )
 
     def _chosen(self, batch: Batch) -> tuple[pl.DataFrame, Counter[str]]:
         """The rows that pass the tenant's filters, their files stored; and how many were left out, by reason."""
@@ -238,6 +287,8 @@ class _Import:
         summary.landed += landed
         summary.filtered += reasons.total()
         summary.rejected += len(batch.rejects)
+        summary.local_times += batch.local_times
+        summary.dropped = dict(Counter(summary.dropped) + Counter(batch.dropped))
         summary.filtered_by = dict(Counter(summary.filtered_by) + reasons)
         summary.rejected_by = dict(
             Counter(summary.rejected_by) + Counter(reject.reason.partition(":")[0] for reject in batch.rejects)
@@ -263,6 +314,16 @@ class _Import:
         return found
 
 
+def _digest(path: Path, form: str | None) -> str:
+    """What the file is known by: its content, of an export in HTML that of all its pages."""
+    digest = hashlib.sha256()
+    for page in pages_from(path) if form == "html" else [path]:
+        with page.open("rb") as stream:
+            while chunk := stream.read(2**20):
+                digest.update(chunk)
+    return digest.hexdigest()[:40]
+
+
 @contextmanager
 def _without_gc() -> Iterator[None]:
     """No cycle collection meanwhile: millions of small objects, none in a cycle, cost a fifth of the time to walk."""
@@ -273,6 +334,15 @@ def _without_gc() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SourceError(
+            f"--time-zone: {name[:60]!r} is no IANA time zone; write for example Europe/Moscow."
+        ) from error
 
 
 def _username(channel: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """Find the elements of the big arrays of a JSON file without decoding it: a small index, then runs of elements.
 
-Only bytes and offsets belong here; what an element means is the business of `desktop_export.py` and `telethon_dump.py`.
+Only bytes and offsets belong here; elements are decoded in `decoding.py`.
 
 One pass reads the file in chunks. Unescaped quotes say by parity which brackets stand outside strings, and a running sum
 of those brackets is the depth; an element ends where the depth returns to its array's. The index costs eight bytes an
@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TypeVar
+from itertools import pairwise
+from typing import Any, BinaryIO
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,17 +24,14 @@ from tgstudio_dagster.core.errors import SourceError
 CHUNK = 4 * 2**20
 # What is outside the arrays is kept in memory: the headers of the chats, contacts and the like.
 MAX_SKELETON = 64 * 2**20
-# Telegram's texts end at 4,096 characters; no message comes near this.
-MAX_ELEMENT = 32 * 2**20
-
 _ARRAY_KEY = re.compile(rb'(?<!\\)"messages"\s*:\s*\[\Z')
-# Telegram Desktop writes control characters as \x1f, which is not JSON (its SerializeString, export_output_json.cpp).
-_HEX_ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*)\\x([0-9A-Fa-f]{2})")
-_JUNK = b" \t\r\n,"
-
-_RAW = msgspec.json.Decoder(list[msgspec.Raw])
-
-T = TypeVar("T")
+JUNK = b" \t\r\n,"
+_INDENTED_KEY = re.compile(rb'"messages"\s*:\s*\[')
+# Between documents, and behind a script.
+_BETWEEN = b" \t\r\n,;"
+_SCRIPT = re.compile(
+    rb'(?:\xef\xbb\xbf)?\s*(?:(?:var|let|const)\s+)?[A-Za-z_$][\w$.]*(?:\["[^"\n]*"\])?\s*=\s*(?=[{\[])'
+)
 
 
 @dataclass(frozen=True)
@@ -55,12 +52,18 @@ class Elements:
 
 @dataclass(frozen=True)
 class Index:
-    """A scanned file. `skeleton` is its JSON with every array of messages replaced by `[<number in arrays>]`."""
+    """A scanned file. `roots` are its documents, one or several behind each other, each as JSON with every array of
+    messages replaced by `[<number in arrays>]`."""
 
-    skeleton: bytes
+    roots: list[bytes]
     arrays: list[Elements]
     size: int
     broken_at: int | None
+
+    @property
+    def skeleton(self) -> bytes:
+        """The first document."""
+        return self.roots[0] if self.roots else b""
 
     @property
     def total(self) -> int:
@@ -94,7 +97,7 @@ def scan_lines(stream: BinaryIO, *, look: Callable[[bytes], None] | None = None,
     if last not in (b"", b"\n"):
         ends.append(np.array([offset], dtype=np.int64))
     start = _bom(stream)
-    return Index(b"", [Elements(start, _joined(ends), lines=True)], offset, None)
+    return Index([], [Elements(start, _joined(ends), lines=True)], offset, None)
 
 
 def scan(stream: BinaryIO, *, look: Callable[[bytes], None] | None = None, chunk_size: int = CHUNK) -> Index:
@@ -112,16 +115,62 @@ def scan(stream: BinaryIO, *, look: Callable[[bytes], None] | None = None, chunk
         chunk = held + read
         if not chunk or (scanner.done is not None and not read):
             break
+        if not offset:
+            start = script_prefix(chunk)
+            chunk = b" " * start + chunk[start:]
         # A backslash at the end of a chunk would be parted from what it escapes.
         slashes = len(chunk) - len(chunk.rstrip(b"\\"))
         held = chunk[-1:] if read and slashes % 2 else b""
         chunk = chunk[: len(chunk) - len(held)]
         if scanner.done is None:
             scanner.feed(chunk, offset)
-        elif scanner.done == -1 and chunk.strip():
-            scanner.done = offset
         offset += len(chunk)
-    return scanner.finish(offset)
+    index = scanner.finish(offset)
+    if index.broken_at is None:
+        return index
+    indented = _scan_indented(stream)
+    return indented if indented.total > index.total else index
+
+
+def _scan_indented(stream: BinaryIO) -> Index:
+    """As `scan`, by the indentation that Telegram Desktop writes: it tells where messages end whatever quotes they lack."""
+    skeleton = bytearray()
+    arrays: list[Elements] = []
+    ends: list[int] = []
+    key: bytes | None = None
+    element = b""
+    offset = start = 0
+    stream.seek(0)
+    for line in stream:
+        body = line.rstrip()
+        content = body.lstrip()
+        indent = body[: len(body) - len(content)]
+        if key is None:
+            skeleton += line
+            if _INDENTED_KEY.fullmatch(content):
+                key, start, ends, element = indent, offset + len(line), [], b""
+                skeleton += str(len(arrays)).encode()
+        elif indent == key and content.rstrip(b",") == b"]":
+            arrays.append(Elements(start, np.array(ends, dtype=np.int64)))
+            skeleton += line
+            key = None
+        elif content == b"{" and not element:
+            element = indent
+        elif content.rstrip(b",") == b"}" and indent == element:
+            ends.append(offset + len(body) - content.count(b","))
+        offset += len(line)
+    broken = None
+    if key is not None:
+        arrays.append(Elements(start, np.array(ends, dtype=np.int64)))
+        broken = ends[-1] if ends else start
+        skeleton += b"]}"
+    return Index([bytes(skeleton).strip(_BETWEEN)], arrays, offset, broken)
+
+
+def script_prefix(head: bytes) -> int:
+    """How many bytes stand before the JSON of a file that is a script: `window.data = {…};`."""
+    prefix = _SCRIPT.match(head)
+    return prefix.end() if prefix else 0
 
 
 class _Scanner:
@@ -131,6 +180,7 @@ class _Scanner:
         self.skeleton = bytearray()
         self.arrays: list[Elements] = []
         self.done: int | None = None
+        self._roots: list[int] = []
         self._sound = (0, 0)
         self._open: list[int] = []
         self._sound_open: list[int] = []
@@ -177,21 +227,23 @@ class _Scanner:
             cursor = int(places[stop])
             # Something that is neither an object nor an array after the last one that is.
             left = chunk[max(self._last - offset, self._start - offset, 0) : cursor]
-            if left.strip(_JUNK):
+            if left.strip(JUNK):
                 self._ends.append(np.array([cursor + offset], dtype=np.int64))
             self._close_array()
             at = stop
-        if self.done == -1 and chunk[cursor:].strip():
-            self.done = offset + cursor
 
     def _outside(self, chunk: bytes, offset: int, places: NDArray[np.intp], at: int, cursor: int) -> tuple[int, int]:
         """Walk the brackets outside arrays; returns the next bracket and the next byte to look at."""
         while at < len(places):
             for place in places[at : at + 256].tolist():
                 at += 1
-                self.skeleton += chunk[cursor : place + 1]
+                self.skeleton += chunk[cursor:place]
                 cursor = place + 1
                 bracket = chunk[place]
+                if self._is_behind_the_end():
+                    self.done = self._sound[1]
+                    return at, cursor
+                self.skeleton.append(bracket)
                 if bracket in b"{[":
                     root = bracket == 0x5B and not self._open
                     self._open.append(0x7D if bracket == 0x7B else 0x5D)
@@ -204,7 +256,7 @@ class _Scanner:
                     del self.skeleton[-1:]
                     return at, cursor
                 elif not self._open:
-                    self.done = -1
+                    self._roots.append(len(self.skeleton))
                 self._sound, self._sound_open = (len(self.skeleton), offset + cursor), list(self._open)
                 if self._array is not None or self.done is not None:
                     return at, cursor
@@ -220,17 +272,24 @@ class _Scanner:
         self.arrays.append(Elements(self._start, _joined(self._ends)))
         self._ends, self._array = [], None
 
+    def _is_behind_the_end(self) -> bool:
+        """Whether something else than a further document stands behind one."""
+        return bool(self._roots and not self._open and self.skeleton[self._sound[0] :].strip(_BETWEEN))
+
     def finish(self, size: int) -> Index:
         """The index, with a sound skeleton even if the file breaks off."""
-        if self.done == -1:
-            return Index(bytes(self.skeleton), self.arrays, size, None)
+        broken: int | None = None
         if self._array is not None:
             broken = self._last
             self._close_array()
-        else:
+        elif self.done is not None or self._open or not self._roots or self._is_behind_the_end():
             broken = self._sound[1] if self.done is None else self.done
-        sound = bytes(self.skeleton[: self._sound[0]]) + bytes(reversed(self._sound_open))
-        return Index(sound, self.arrays, size, broken)
+        starts = [0, *self._roots]
+        roots = [bytes(self.skeleton[start:end]).strip(_BETWEEN) for start, end in pairwise(starts)]
+        if self._sound_open:
+            rest = bytes(self.skeleton[starts[-1] : self._sound[0]]).strip(_BETWEEN)
+            roots.append(rest + bytes(reversed(self._sound_open)))
+        return Index(roots, self.arrays, size, broken)
 
 
 def read_run(stream: BinaryIO, elements: Elements, first: int, last: int) -> bytes:
@@ -238,85 +297,7 @@ def read_run(stream: BinaryIO, elements: Elements, first: int, last: int) -> byt
     start, stop = elements.span(first, last)
     stream.seek(start)
     data = stream.read(stop - start)
-    return data if elements.lines else b"".join((b"[", data.lstrip(_JUNK), b"]"))
-
-
-@dataclass(frozen=True)
-class Bad:
-    """Why an element could not be decoded."""
-
-    reason: str
-    excerpt: str
-
-
-def decode_elements(
-    stream: BinaryIO,
-    elements: Elements,
-    decoder: msgspec.json.Decoder[list[T]],
-    one: msgspec.json.Decoder[T],
-    *,
-    first: int = 0,
-    size: int = 1000,
-) -> Iterator[tuple[int, T | Bad]]:
-    """Decode the elements from `first` on; yields (position, value or why there is none), in order.
-
-    A run that fails is decoded one by one, so that one bad element costs no other. Blank lines yield nothing.
-    """
-    while first < len(elements):
-        last = min(first + size, len(elements))
-        # Runs are also bounded in bytes: an element may be many times the usual size.
-        fits = int(np.searchsorted(elements.ends, elements.span(first, last)[0] + CHUNK, side="right"))
-        last = min(last, max(fits, first + 1))
-        start, stop = elements.span(first, last)
-        if stop - start > MAX_ELEMENT:
-            yield first, Bad(f"element of {stop - start:,} bytes; a message is never so large", "")
-        else:
-            data = read_run(stream, elements, first, last)
-            try:
-                values = one.decode_lines(data) if elements.lines else decoder.decode(data)
-                whole = len(values) == last - first
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                whole = False
-            if whole:
-                yield from zip(range(first, last), values, strict=True)
-            else:
-                yield from _one_by_one(stream, elements, first, last, one)
-        first = last
-
-
-def _one_by_one(
-    stream: BinaryIO, elements: Elements, first: int, last: int, one: msgspec.json.Decoder[T]
-) -> Iterator[tuple[int, T | Bad]]:
-    for position in range(first, last):
-        start, stop = elements.span(position, position + 1)
-        stream.seek(start)
-        raw = _HEX_ESCAPE.sub(rb"\1\\u00\2", stream.read(stop - start).strip(_JUNK))
-        if not raw:
-            continue
-        try:
-            # What is neither an object nor an array is not parted from the element that follows it.
-            items = [bytes(item) for item in _RAW.decode(b"[" + raw + b"]")]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            items = [raw]
-        bad = None
-        for item in items:
-            try:
-                yield position, one.decode(item)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                bad = bad or Bad(f"cannot be read: {error}", item[:200].decode("utf-8", errors="replace"))
-        if bad:
-            yield position, bad
-
-
-def decode_skeleton(data: bytes, kind: type[T]) -> T:
-    """The skeleton as `kind`; raises SourceError if it is not that."""
-    try:
-        return msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        try:
-            return msgspec.json.decode(_HEX_ESCAPE.sub(rb"\1\\u00\2", data.removeprefix(codecs.BOM_UTF8)), type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise SourceError(f"The file is not a JSON document of a known shape: {error}.") from error
+    return data if elements.lines else b"".join((b"[", data.lstrip(JUNK), b"]"))
 
 
 def _unescaped(codes: NDArray[np.uint8], quotes: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -1,131 +1,141 @@
-"""Find the files of an import, tell by their content what they are, and open them as sources.
+"""Open a file as a source, by its form.
 
-Knowing the shapes apart belongs here; reading them is the sources' work.
+Which files there are is `finding.py`, what each is `forms.py`; reading them is the sources' work.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import msgspec
 
+from tgstudio_dagster.catalog.follows.channels import ChannelSeen
 from tgstudio_dagster.core.errors import SourceError
-from tgstudio_dagster.telegram.sources import desktop_export, telethon_dump
+from tgstudio_dagster.posts import normalize
+from tgstudio_dagster.telegram.sources import desktop_export, html_export, pyrogram_message, tdl_message, telethon_dump
+from tgstudio_dagster.telegram.sources.decoding import decode_elements, decode_skeleton
 from tgstudio_dagster.telegram.sources.desktop_export import DesktopExport
-from tgstudio_dagster.telegram.sources.json_stream import Index, check_encoding, scan, scan_lines
+from tgstudio_dagster.telegram.sources.forms import PACKED, UNDERSTOOD, Form, describe, form_of
+from tgstudio_dagster.telegram.sources.html_export import HtmlExport
+from tgstudio_dagster.telegram.sources.json_stream import Index, scan, scan_lines
 from tgstudio_dagster.telegram.sources.source import NewestDate, Source, Span
 from tgstudio_dagster.telegram.sources.telethon_dump import Known, TelethonDump
+from tgstudio_dagster.telegram.sources.translated_dump import TranslatedDump
 
-Shape = Literal["export", "lines", "array"]
-_HEAD = 2**20
-_LINES_LOOKED_AT = 50
-_OWN_KEY = re.compile(rb'"(?:messages|chats|left_chats)"\s*:')
-_TYPE_KEY = re.compile(rb'"_"\s*:\s*"')
-
-
-def find_files(path: Path) -> list[Path]:
-    """The file, or every *.json and *.jsonl below the folder, by name; raises SourceError where there is nothing."""
-    if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.suffix.lower() in (".json", ".jsonl") and file.is_file())
-    if not path.exists():
-        raise SourceError(f"{path}: no such file or folder.")
-    return [path]
+_ANY_RUN = msgspec.json.Decoder(list[Any])
+_ANY = msgspec.json.Decoder(Any)
+PYROGRAM = "pyrogram_dump"
+TDL = "tdl_export"
+_LINES: tuple[Form, ...] = ("lines", "pyrogram_lines")
 
 
-def sniff(path: Path) -> Shape | None:
-    """What the file's beginning shows: a Desktop export, Telethon's JSON Lines or JSON array; None for neither.
+@dataclass(frozen=True)
+class Given:
+    """What the caller knows of a file, whatever its form.
 
-    Raises SourceError where it is no UTF-8 text or cannot be read.
+    `channel` is the username and `title` the title of a file with one channel; `usernames` and `titles` are those known by
+    channel id; `known_dates` finds dates of messages that the lake holds; `zone` is that of times that name none.
     """
+
+    first_day: date
+    now: datetime
+    channel: str | None
+    title: str | None
+    observed_at: datetime | None
+    usernames: Mapping[int, str]
+    titles: Mapping[int, str]
+    known_dates: Known
+    zone: tzinfo
+    batch: int
+
+
+def open_source(path: Path, given: Given) -> tuple[Source, datetime]:
+    """The file as a source, and when its state was observed: as given, or the newest date in it, or now.
+
+    Raises SourceError that says what the file is and what is understood.
+    """
+    form = form_of(path)
+    if form is None or form in PACKED:
+        raise SourceError(f"{path}: {describe(path)}. {UNDERSTOOD}")
     try:
-        with path.open("rb") as stream:
-            head = check_encoding(stream.read(_HEAD)).lstrip()
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
+        return _html(path, given) if form == "html" else _json(path, form, given)
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from error
-    if head.startswith(b"["):
-        return "array" if _TYPE_KEY.search(head) or head[1:].lstrip() in (b"]", b"") else None
-    for line in head.splitlines()[:_LINES_LOOKED_AT]:
-        try:
-            if msgspec.json.decode(line, type=_Line).kind:
-                return "lines"
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
-    return "export" if head.startswith(b"{") and (_OWN_KEY.search(head) or len(head) > _HEAD // 2) else None
 
 
-class _Line(msgspec.Struct):
-    kind: str = msgspec.field(name="_")
+def _html(path: Path, given: Given) -> tuple[Source, datetime]:
+    pages = html_export.pages_from(path)
+    seen = html_export.survey(pages, given.zone, given.now)
+    seen.title = given.title or seen.title
+    chat_id = html_export.chat_id_of(seen, given.channel, given.usernames, given.titles, given.known_dates)
+    chat = ChannelSeen(
+        channel_id=chat_id,
+        username=given.channel or given.usernames.get(chat_id),
+        title=seen.title,
+        kind=seen.kind,
+    )
+    observed = given.observed_at or seen.newest or given.now
+    return HtmlExport(pages, seen, chat, Span(given.first_day, observed), given.zone, given.batch), observed
 
 
-def open_source(
-    path: Path,
-    *,
-    first_day: date,
-    now: datetime,
-    channel: str | None,
-    observed_at: datetime | None,
-    usernames: Mapping[int, str],
-    titles: Mapping[int, str],
-    known_dates: Known,
-    batch: int,
-) -> tuple[Source, datetime]:
-    """The file as a source, and when its state was observed: as given, or the newest date in it, or `now`.
-
-    Raises SourceError that says what was found and what is understood.
-    """
-    shape = sniff(path)
-    if shape is None:
-        raise SourceError(f"{path}: {_describe(path)}. {_UNDERSTOOD}")
-    patterns = [desktop_export.NEWEST, desktop_export.NEWEST_OLD] if shape == "export" else [telethon_dump.NEWEST]
-    looks = [NewestDate(pattern, now) for pattern in patterns]
+def _json(path: Path, form: Form, given: Given) -> tuple[Source, datetime]:
+    patterns = [desktop_export.NEWEST, desktop_export.NEWEST_OLD] if form == "export" else [telethon_dump.NEWEST]
+    looks = [NewestDate(pattern, given.now, given.zone) for pattern in patterns]
     with path.open("rb") as stream:
-        index = scan_lines(stream, look=looks[0]) if shape == "lines" else scan(stream, look=looks[0])
-        if observed_at is None and looks[0].newest is None:
+        index = scan_lines(stream, look=looks[0]) if form in _LINES else scan(stream, look=looks[0])
+        if given.observed_at is None and looks[0].newest is None:
             _look(stream, looks[-1])
-    observed = observed_at or looks[0].time() or looks[-1].time() or now
-    span = Span(first_day, observed)
+    observed = given.observed_at or looks[0].time() or looks[-1].time() or given.now
+    span = Span(given.first_day, observed)
+    if form == "export":
+        old = looks[0].newest is None
+        known = (given.usernames, given.channel, given.batch, given.titles, given.zone, old)
+        return DesktopExport(path, index, span, *known), observed
+    if not index.arrays:
+        raise SourceError(f"no list of messages. {UNDERSTOOD}")
+    common = (path, index, span, given.usernames, given.titles, given.known_dates, given.channel, given.batch)
+    if form == "tdl":
+        _refuse_without_contents(path, index)
+        chat_id = _tdl_chat(index)
+        return TranslatedDump(*common, TDL, partial(tdl_message.translate, chat_id=chat_id)), observed
+    if form in ("pyrogram", "pyrogram_lines"):
+        return TranslatedDump(*common, PYROGRAM, partial(pyrogram_message.translate, zone=given.zone)), observed
+    return TelethonDump(*common), observed
+
+
+class _TdlHeader(msgspec.Struct):
+    id: int | str | None = None
+
+
+def _tdl_chat(index: Index) -> int:
+    """The id of the chat that tdl wrote the messages of."""
+    chat_id = decode_skeleton(index.skeleton, _TdlHeader).id
     try:
-        if shape == "export":
-            return DesktopExport(path, index, span, usernames, channel, batch), observed
-        index = _checked(index, path)
-        return TelethonDump(path, index, span, usernames, titles, known_dates, channel, batch), observed
-    except SourceError as error:
-        raise SourceError(f"{path}: {error}") from error
+        return normalize.channel_id(int(chat_id or 0)) or _no_id()
+    except ValueError:
+        return _no_id()
 
 
-_UNDERSTOOD = (
-    "Understood are a Telegram Desktop export in JSON (result.json: `messages`, or `chats` with a `list`) and dumps of "
-    "Telethon messages (JSON Lines or a JSON array of Message.to_dict(), each with `_`)."
-)
+def _refuse_without_contents(path: Path, index: Index) -> None:
+    """tdl writes ids and names of files only, unless it is told to write more."""
+    with path.open("rb") as stream:
+        elements = index.arrays[0]
+        messages = (value for _, value, _ in decode_elements(stream, elements, _ANY_RUN, _ANY))
+        first = next((value for value in messages if isinstance(value, dict)), {"date": 0})
+    if "date" not in first and "raw" not in first:
+        raise SourceError("an export of tdl without texts and dates; make it anew by `tdl chat export --with-content`")
 
 
-def _describe(path: Path) -> str:
-    head = path.open("rb").read(_HEAD).lstrip()
-    if not head:
-        return "the file is empty"
-    if head.startswith(b"["):
-        return "a JSON array whose elements have no `_`"
-    if head.startswith(b"{"):
-        keys = list(dict.fromkeys(re.findall(rb'"([\w -]{1,40})"\s*:', head[:4096])))[:8]
-        return "JSON with the keys " + ", ".join(key.decode() for key in keys) if keys else "a JSON object without keys"
-    if head[:1] == b"<":
-        return "HTML or XML; export from Telegram Desktop again with the format set to JSON"
-    return f"no JSON (it begins with {head[:20].decode(errors='replace')!r})"
+def _no_id() -> int:
+    raise SourceError("the export of tdl has no `id` of its chat")
 
 
 def _look(stream: BinaryIO, look: NewestDate) -> None:
     stream.seek(0)
     while chunk := stream.read(2**22):
         look(chunk)
-
-
-def _checked(index: Index, path: Path) -> Index:
-    if not index.arrays:
-        raise SourceError(f"{path.name}: no list of messages. {_UNDERSTOOD}")
-    return index

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from operator import attrgetter
 from typing import Protocol
 
@@ -40,7 +40,8 @@ class Batch:
     """Landing rows of one stretch of a source.
 
     `position` is where the next batch begins; `state` (JSON) is what else resuming needs. `read` counts elements that
-    stand for messages, `filtered` those left out by the source itself, by reason.
+    stand for messages, `filtered` those left out by the source itself, by reason, `dropped` the fields that could not be
+    read in messages that were, by name, `local_times` the messages whose time names no zone.
     """
 
     frame: pl.DataFrame
@@ -50,6 +51,8 @@ class Batch:
     state: str
     read: int = 0
     filtered: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    local_times: int = 0
     files: list[MediaFile] = field(default_factory=list)
 
 
@@ -98,8 +101,10 @@ class NewestDate:
     A cheap pass with one regular expression: it gives the time of the observation where the source names none.
     """
 
-    def __init__(self, pattern: re.Pattern[bytes], now: datetime) -> None:
+    def __init__(self, pattern: re.Pattern[bytes], now: datetime, zone: tzinfo = UTC) -> None:
+        """`zone` is that of local times."""
         self._pattern = pattern
+        self._zone = zone
         self._limit = to_micros(now) + DAY
         self._tail = b""
         self.newest: int | None = None
@@ -109,7 +114,7 @@ class NewestDate:
         self._tail = data[-96:]
         for found in set(self._pattern.findall(data)):
             try:
-                moment = parse_time(found.decode())
+                moment = parse_time(found.decode(), self._zone)
             except ValueError:
                 continue
             if moment is not None and moment <= self._limit and (self.newest is None or moment > self.newest):
@@ -128,8 +133,11 @@ class Stretch:
     positions: list[int] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     filtered: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    local_times: int = 0
     read: int = 0
     size: int = 0
+    last: int = -1
 
     def reject(self, position: int, message_id: int | None, reason: str, excerpt: str = "") -> None:
         """Record what could not be taken."""

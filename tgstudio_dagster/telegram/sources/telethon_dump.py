@@ -1,4 +1,6 @@
-"""Dumps of Telethon messages: JSON Lines, or one JSON array, of `Message.to_dict()` or `.to_json()` (Telethon 1.45).
+"""Dumps of Telethon messages: JSON Lines, one JSON array, or pages of results, of `to_dict()` or `to_json()`.
+
+Every generation that Telethon wrote is read, from 0.15 (2017) to 1.45; tests have files of each.
 
 Reading that format belongs here; what a message means is `telethon_message.py`; storing files, filters and
 checkpoints are the importer's.
@@ -16,20 +18,25 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.posts import normalize
 from tgstudio_dagster.posts.shape import Post, fold_albums, landing_frame
-from tgstudio_dagster.telegram.sources.json_stream import Bad, Index, decode_elements
+from tgstudio_dagster.telegram.sources.decoding import Bad, Dropped, decode_elements, decode_nested, decode_skeleton
+from tgstudio_dagster.telegram.sources.json_stream import Index, scan
 from tgstudio_dagster.telegram.sources.source import BATCH, Batch, Span, Stretch, media_files
-from tgstudio_dagster.telegram.sources.telethon_message import ENTITIES, MESSAGES, Item, Messages, channel_of
+from tgstudio_dagster.telegram.sources.telethon_item import ENTITIES, MESSAGES, Item, channel_of
+from tgstudio_dagster.telegram.sources.telethon_message import Messages
 
 NAME = "telethon_dump"
 NEWEST = re.compile(
-    rb'"(?:date|edit_date|observed_at)"\s*:\s*"?(\d{4}-\d\d-\d\d[T ][\d:.]+(?:[+-]\d\d:\d\d|Z)?|\d{9,11})'
+    rb'"(?:date|edit_date|observed_at)"\s*:\s*"?(\d{4}-\d\d-\d\d[T ][\d:.]+(?:[+-]\d\d:\d\d|Z)?|\d{9,13})'
 )
 _RUN = msgspec.json.Decoder(list[Item])
 _ONE = msgspec.json.Decoder(Item)
@@ -70,18 +77,25 @@ class TelethonDump:
         """Number of elements in the file, entities included."""
         return self.index.total
 
-    def _items(self, start: int = 0) -> Iterator[tuple[int, Item | Bad]]:
+    def _items(self, start: int = 0) -> Iterator[tuple[int, Item | Bad, Dropped]]:
         base = 0
         with self.path.open("rb") as stream:
             for elements in self.index.arrays:
                 first, offset, base = max(start - base, 0), base, base + len(elements)
-                for local, item in decode_elements(stream, elements, _RUN, _ONE, first=first):
-                    yield offset + local, item
+                for local, item, dropped in decode_elements(stream, elements, _RUN, _ONE, first=first):
+                    if isinstance(item, Bad) or item.messages is None:
+                        yield offset + local, item, dropped
+                        continue
+                    for inner in (*(item.chats or ()), *(item.users or ()), *item.messages):
+                        yield offset + local, *decode_nested(inner, _ONE)
 
     def _prepare(self) -> None:
         """Read the entities, which may stand behind the messages, and the dates of what is proved deleted."""
+        for root in self.index.roots:
+            for entity in _entities_of(root):
+                self._messages.meet(entity)
         wanted: set[tuple[int, int]] = set()
-        for _, item in self._items():
+        for _, item, _ in self._items():
             if isinstance(item, Bad):
                 continue
             if item.kind in ENTITIES:
@@ -96,7 +110,7 @@ class TelethonDump:
                 f"{len(self._met)}; leave it out, and add `Channel` entities to the dump for their usernames."
             )
         if wanted:
-            for _, item in self._items():
+            for _, item, _ in self._items():
                 if isinstance(item, Bad) or item.kind not in MESSAGES or (channel_of(item), item.id) not in wanted:
                     continue
                 with suppress(ValueError):
@@ -110,12 +124,17 @@ class TelethonDump:
         if not self._prepared:
             self._prepare()
         stretch = Stretch()
-        for at, item in self._items(position):
+        for at, item, dropped in self._items(position):
             made = item if isinstance(item, Bad) else self._made_of(item)
-            if stretch.size >= self.batch and not _continues(stretch, made):
+            # A page of results is not parted: its messages share a position.
+            if stretch.size >= self.batch and at != stretch.last and not _continues(stretch, made):
                 yield self._batch(stretch, at)
                 stretch = Stretch()
-            stretch.size += 1
+            stretch.size, stretch.last = stretch.size + 1, at
+            if dropped or self._messages.dropped:
+                stretch.dropped.update(dropped)
+                stretch.dropped.update(self._messages.dropped)
+                self._messages.dropped.clear()
             if made is None:
                 continue
             stretch.read += 1
@@ -129,7 +148,7 @@ class TelethonDump:
         if self.index.broken_at is not None:
             stretch.reject(
                 self.total, None,
-                f"the file breaks off, or is no JSON, from byte {self.index.broken_at:,} of {self.index.size:,} on; "
+                f"the file breaks off, or is no JSON: from byte {self.index.broken_at:,} of {self.index.size:,} on; "
                 "what stands before is imported",
             )  # fmt: skip
         if stretch.size or stretch.rejects:
@@ -139,19 +158,45 @@ class TelethonDump:
         posts = fold_albums(stretch.single())
         met = {post.channel_id for post in posts}
         return Batch(
-            frame=landing_frame(posts, NAME),
+            frame=landing_frame(posts, self.name),
             channels=[self._messages.seen(channel_id) for channel_id in sorted(met)],
             rejects=stretch.rejects,
             position=position,
             state="",
             read=stretch.read,
             filtered=dict(stretch.filtered),
+            dropped=dict(stretch.dropped),
             files=media_files(posts),
         )
 
     def _made_of(self, item: Item) -> Post | Bad | str | None:
         """As `Messages.post`; None for an entity."""
         return None if item.kind in ENTITIES else self._messages.post(item)
+
+
+def is_dump(head: bytes) -> bool:
+    """Whether a file that begins so is one object (a page of results) whose `messages` are Telethon's."""
+    for elements in scan(BytesIO(head)).arrays[:1]:
+        decoded = decode_elements(BytesIO(head), elements, _RUN, _ONE)
+        for _, item, _ in islice(decoded, 3):
+            if not isinstance(item, Bad) and item.kind in MESSAGES:
+                return True
+    return False
+
+
+def is_element(data: bytes) -> bool:
+    """Whether a line, or an element of an array, is something of Telethon's."""
+    item = decode_nested(msgspec.Raw(data), _ONE)[0]
+    return not isinstance(item, Bad) and bool(item.kind)
+
+
+def _entities_of(root: bytes) -> Iterator[dict[str, Any]]:
+    """The entities that stand beside the messages of a page of results."""
+    beside = decode_skeleton(root, dict[str, Any]) if root.lstrip().startswith(b"{") else {}
+    for value in beside.values():
+        for entity in value if isinstance(value, list) else [value]:
+            if isinstance(entity, dict) and entity.get("_") in ENTITIES:
+                yield entity
 
 
 def _continues(stretch: Stretch, made: Post | Bad | str | None) -> bool:

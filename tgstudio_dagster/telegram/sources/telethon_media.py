@@ -5,7 +5,7 @@ Only Telethon's media classes belong here; messages are read in `telethon_messag
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import field
@@ -42,6 +42,20 @@ class _Poll(msgspec.Struct, gc=False):
     answers: list[_Answer] = field(default_factory=list)
 
 
+class _Task(msgspec.Struct, gc=False):
+    title: str | Words = ""
+
+
+class _Tasks(msgspec.Struct, gc=False):
+    title: str | Words = ""
+    tasks: list[_Task] | None = field(default=None, name="list")
+
+
+class _Game(msgspec.Struct, gc=False):
+    title: str = ""
+    description: str = ""
+
+
 class _Size(msgspec.Struct, gc=False):
     w: Int32 = 0
     h: Int32 = 0
@@ -56,6 +70,7 @@ class _Photo(msgspec.Struct, gc=False):
 class _Attribute(msgspec.Struct, gc=False):
     kind: str = field(default="", name="_")
     file_name: str | None = None
+    stickerset: Any = None
     duration: float | None = None
     w: Int32 | None = None
     h: Int32 | None = None
@@ -69,58 +84,145 @@ class _Document(msgspec.Struct, gc=False):
     attributes: list[_Attribute] = field(default_factory=list)
 
 
+class _Extended(msgspec.Struct, gc=False):
+    media: Media | None = None
+
+
 class Media(msgspec.Struct, gc=False):
-    """A `MessageMedia…` of Telethon: the fields that are used."""
+    """A `MessageMedia…` of Telethon: the fields that are used. `caption` is where texts stood until layer 75 (2018)."""
 
     kind: str = field(default="", name="_")
     photo: _Photo | None = None
     document: _Document | None = None
     poll: _Poll | None = None
+    caption: str | None = None
+    extended_media: list[_Extended] | None = None
+    todo: _Tasks | None = None
+    game: _Game | None = None
+    title: str | None = None
+    description: str | None = None
+    prize_description: str | None = None
+    webpage: Any = None
+    geo: Any = None
+    phone_number: Any = None
 
 
 def kind_of(media: Media | None) -> str:
     """The post's type by its media: photo, video, …, poll, location, contact, other; text where there is none."""
     if media is None:
         return "text"
-    if media.kind == "MessageMediaPhoto":
+    name = _class(media)
+    if name == "MessageMediaPhoto":
         return "photo"
-    if media.kind == "MessageMediaDocument":
+    if name == "MessageMediaDocument":
         return _document_kind(media.document)
-    return _OF_MEDIA.get(media.kind, "other")
+    if name == "MessageMediaPaidMedia":
+        kinds = [kind_of(item.media) for item in media.extended_media or () if item.media is not None]
+        return kinds[0] if len(set(kinds)) == 1 else "other"
+    return _OF_MEDIA.get(name, "other")
 
 
-def poll_text(media: Media | None) -> str:
-    """Question and answers of a poll, a line each; empty for anything else."""
-    if media is None or media.poll is None:
+def caption_of(media: Media | None) -> str:
+    """The text of a photo or document where it stands with the medium, as in Telethon before 0.18."""
+    return (media.caption or "") if media is not None else ""
+
+
+def described(media: Media | None) -> str:
+    """The text of what has none but its own: a poll's question and answers, a list's title and tasks, what is sold or won.
+
+    A line for each part; empty for anything else.
+    """
+    if media is None:
         return ""
-    return "\n".join([_words(media.poll.question), *(f"• {_words(answer.text)}" for answer in media.poll.answers)])
+    if media.poll is not None:
+        return "\n".join([_words(media.poll.question), *(f"• {_words(answer.text)}" for answer in media.poll.answers)])
+    if media.todo is not None:
+        return _lines(_words(media.todo.title), *(f"• {_words(task.title)}" for task in media.todo.tasks or ()))
+    if media.game is not None:
+        return _lines(media.game.title, media.game.description)
+    if _class(media) == "MessageMediaInvoice":
+        return _lines(media.title or "", media.description or "")
+    return media.prize_description or ""
 
 
-def attachment_of(msg_id: int, media: Media | None, file: str | None, *, absent: str) -> Attachment | None:
-    """The attachment of a photo or document; `file` is where a dump says it lies, `absent` the status where none says."""
-    kind = kind_of(media)
-    if media is None or media.kind not in ("MessageMediaPhoto", "MessageMediaDocument"):
-        return None
-    item = Attachment(msg_id, kind, path=file, status="pending" if file else absent)
-    if media.kind == "MessageMediaPhoto":
-        largest = max(media.photo.sizes or () if media.photo else (), key=lambda size: size.w * size.h, default=_Size())
-        item.mime = "image/jpeg"
-        item.width, item.height = largest.w or None, largest.h or None
-        item.size = largest.size if largest.size is not None else max(largest.sizes or (), default=None)
-        name = file
-    else:
-        document = media.document or _Document()
-        item.mime, item.size = document.mime_type, document.size
-        name = next((attribute.file_name for attribute in document.attributes if attribute.file_name), file)
-        for attribute in document.attributes:
-            item.duration = item.duration if attribute.duration is None else attribute.duration
-            item.width, item.height = item.width or attribute.w, item.height or attribute.h
-    item.file_name = normalize.safe_file_name(name) if name else None
-    return item
+def _lines(*lines: str) -> str:
+    return "\n".join(line for line in lines if line.strip())
+
+
+def attachments_of(msg_id: int, media: Media | None, file: str | None, *, absent: str) -> list[Attachment]:
+    """What is attached: a photo, a document, or several that are paid for.
+
+    `file` is where a dump says it lies, `absent` the status where none says.
+    """
+    if media is None:
+        return []
+    if _class(media) == "MessageMediaPaidMedia":
+        inner = [item.media for item in media.extended_media or () if item.media is not None]
+        return [item for medium in inner for item in attachments_of(msg_id, medium, None, absent=absent)]
+    if _class(media) == "MessageMediaPhoto":
+        return [_photo(msg_id, media.photo, file, absent)]
+    if _class(media) == "MessageMediaDocument":
+        return [_document(msg_id, media.document or _Document(), file, absent)]
+    return []
+
+
+def _photo(msg_id: int, photo: _Photo | None, file: str | None, absent: str) -> Attachment:
+    largest = max((photo.sizes or ()) if photo else (), key=lambda size: size.w * size.h, default=_Size())
+    return Attachment(
+        msg_id,
+        "photo",
+        "image/jpeg",
+        normalize.safe_file_name(file) if file else None,
+        largest.size if largest.size is not None else max(largest.sizes or (), default=None),
+        largest.w or None,
+        largest.h or None,
+        status="pending" if file else absent,
+        path=file,
+    )
+
+
+def _document(msg_id: int, document: _Document, file: str | None, absent: str) -> Attachment:
+    name = next((attribute.file_name for attribute in document.attributes if attribute.file_name), file)
+    return Attachment(
+        msg_id,
+        _document_kind(document),
+        document.mime_type,
+        normalize.safe_file_name(name) if name else None,
+        document.size,
+        next((attribute.w for attribute in document.attributes if attribute.w), None),
+        next((attribute.h for attribute in document.attributes if attribute.h), None),
+        next((a.duration for a in reversed(document.attributes) if a.duration is not None), None),
+        status="pending" if file else absent,
+        path=file,
+    )
+
+
+def _class(media: Media) -> str:
+    """The medium's class; by its fields where Telethon (until 0.17) wrote none."""
+    if media.kind:
+        return media.kind
+    fields = {
+        "MessageMediaPhoto": media.photo, "MessageMediaDocument": media.document, "MessageMediaPoll": media.poll,
+        "MessageMediaWebPage": media.webpage, "MessageMediaGeo": media.geo, "MessageMediaContact": media.phone_number,
+    }  # fmt: skip
+    return next((name for name, value in fields.items() if value is not None), "")
+
+
+def _attribute_class(attribute: _Attribute) -> str:
+    """As `_class`, of a document's attribute."""
+    if attribute.kind:
+        return attribute.kind
+    if attribute.file_name is not None:
+        return "DocumentAttributeFilename"
+    if attribute.stickerset is not None:
+        return "DocumentAttributeSticker"
+    if attribute.duration is not None:
+        return "DocumentAttributeVideo" if attribute.w is not None else "DocumentAttributeAudio"
+    return "DocumentAttributeImageSize" if attribute.w is not None else "DocumentAttributeAnimated"
 
 
 def _document_kind(document: _Document | None) -> str:
-    attributes = {attribute.kind: attribute for attribute in document.attributes} if document else {}
+    attributes = {_attribute_class(attribute): attribute for attribute in document.attributes} if document else {}
     if "DocumentAttributeSticker" in attributes:
         return "sticker"
     if "DocumentAttributeAnimated" in attributes:

@@ -10,114 +10,35 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import field
 
 from tgstudio_dagster.catalog.follows.channels import ChannelSeen
 from tgstudio_dagster.posts import normalize
 from tgstudio_dagster.posts.shape import Post
-from tgstudio_dagster.telegram.sources.json_stream import Bad
+from tgstudio_dagster.telegram.sources.decoding import Bad
+from tgstudio_dagster.telegram.sources.lenient import UnfitError, convert
 from tgstudio_dagster.telegram.sources.source import Span
-from tgstudio_dagster.telegram.sources.telethon_media import Media, attachment_of, kind_of, poll_text
+from tgstudio_dagster.telegram.sources.telethon_item import (
+    MESSAGES,
+    Entity,
+    Forward,
+    Item,
+    Moment,
+    Peer,
+    Reaction,
+    Reply,
+    channel_of,
+    id_of,
+)
+from tgstudio_dagster.telegram.sources.telethon_media import attachments_of, caption_of, described, kind_of
 
 if TYPE_CHECKING:
     from tgstudio_dagster.telegram.mtproto.messages import Page
 
 _LOG = logging.getLogger(__name__)
-MESSAGES = ("Message", "MessageService", "MessageEmpty")
-ENTITIES = ("Channel", "ChannelForbidden", "Chat", "ChatForbidden", "User")
-Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
-Moment = str | int | float | None
 _MOMENTS = ("date", "edit_date", "observed_at")
-
-
-class _Peer(msgspec.Struct, gc=False):
-    kind: str = field(default="", name="_")
-    channel_id: Int64 | None = None
-    chat_id: Int64 | None = None
-    user_id: Int64 | None = None
-
-
-class _Entity(msgspec.Struct, gc=False):
-    kind: str = field(default="", name="_")
-    offset: int = 0
-    length: int = 0
-    url: str | None = None
-
-
-class _Forward(msgspec.Struct, gc=False):
-    from_id: _Peer | None = None
-    from_name: str | None = None
-
-
-class _Reply(msgspec.Struct, gc=False):
-    reply_to_msg_id: Int64 | None = None
-    reply_to_top_id: Int64 | None = None
-    forum_topic: bool | None = None
-    reply_to_peer_id: _Peer | None = None
-
-
-class _Replies(msgspec.Struct, gc=False):
-    replies: Count = 0
-
-
-class _Reaction(msgspec.Struct, gc=False):
-    kind: str = field(default="", name="_")
-    emoticon: str | None = None
-    document_id: Int64 | None = None
-
-
-class _Counted(msgspec.Struct, gc=False):
-    reaction: _Reaction
-    count: Count = 0
-
-
-class _Reactions(msgspec.Struct, gc=False):
-    results: list[_Counted] = field(default_factory=list)
-
-
-class _Action(msgspec.Struct, gc=False):
-    kind: str = field(default="", name="_")
-
-
-class _Username(msgspec.Struct, gc=False):
-    username: str = ""
-    active: bool | None = None
-
-
-class Item(msgspec.Struct, gc=False):
-    """A message or an entity, by `_`: the fields of `to_dict()` that are used, and two of a dump's own."""
-
-    kind: str = field(name="_")
-    id: Int64
-    peer_id: _Peer | None = None
-    date: Moment = None
-    message: str | None = None
-    from_id: _Peer | None = None
-    post_author: str | None = None
-    edit_date: Moment = None
-    fwd_from: _Forward | None = None
-    reply_to: _Reply | None = None
-    media: Media | None = None
-    entities: list[_Entity] | None = None
-    views: Count | None = None
-    forwards: Count | None = None
-    replies: _Replies | None = None
-    reactions: _Reactions | None = None
-    grouped_id: Int64 | None = None
-    action: _Action | None = None
-    observed_at: Moment = None
-    file: str | None = None
-    # Of entities:
-    title: str | None = None
-    username: str | None = None
-    usernames: list[_Username] | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-    megagroup: bool | None = None
 
 
 class Messages:
@@ -125,7 +46,8 @@ class Messages:
 
     `usernames` and `titles` are those known by channel id, `channel` is the username of them all where a dump is of one
     channel; `absent` is the status of a medium whose file nothing names. `dates` (microseconds, by channel and message
-    id) may be filled by the caller: a `MessageEmpty` tells no date, and is a post only where one is known.
+    id) may be filled by the caller: a `MessageEmpty` tells no date, and is a post only where one is known. `dropped` counts
+    the fields that could not be read, by name, until the caller clears it.
     """
 
     def __init__(
@@ -138,6 +60,7 @@ class Messages:
         absent: str = "pending",
     ) -> None:
         self.dates: dict[tuple[int, int], int] = {}
+        self.dropped: Counter[str] = Counter()
         self._span = span
         self._usernames = usernames
         self._titles = titles
@@ -151,8 +74,8 @@ class Messages:
 
     def meet(self, given: Item | Mapping[str, Any]) -> None:
         """Keep what an entity tells; anything else is passed over."""
-        item = given if isinstance(given, Item) else item_of(given)
-        if isinstance(item, Bad):
+        item = given if isinstance(given, Item) else self._item(given)
+        if isinstance(item, Bad) or not item.id:
             return
         if item.kind == "User":
             name = " ".join(part for part in (item.first_name, item.last_name) if part) or item.username
@@ -175,22 +98,25 @@ class Messages:
 
         Observed at `observed_at`, else when the message says, else when the span does.
         """
-        item = given if isinstance(given, Item) else item_of(given)
+        item = given if isinstance(given, Item) else self._item(given)
         if isinstance(item, Bad):
             return item
         if item.kind not in MESSAGES:
-            return Bad(f"_ is {item.kind[:40]!r}, neither a message nor an entity of Telethon", item.message or "")
+            return Bad(f"neither a message nor an entity of Telethon: _ is {item.kind[:40]!r}", item.message or "")
         channel_id = channel_of(item)
         if channel_id is None:
-            if item.peer_id is not None and (item.peer_id.chat_id or item.peer_id.user_id):
-                return f"peer of type {item.peer_id.kind}: only channels and supergroups are imported"
+            peer = item.peer_id or item.to_id
+            if isinstance(peer, Peer) and (peer.chat_id or peer.user_id):
+                return (
+                    f"{'basic group' if peer.chat_id else 'private chat'}: only channels and supergroups are imported"
+                )
             return Bad("no peer_id with a channel_id", item.message or "")
         try:
             date = normalize.parse_time(item.date)
-            edited = normalize.parse_time(item.edit_date)
-            observed = normalize.parse_time(item.observed_at) or self._observed
         except ValueError as error:
-            return Bad(str(error), item.message or "")
+            return Bad(f"no date: {error}", item.message or "")
+        edited = self._time("edit_date", item.edit_date)
+        observed = self._time("observed_at", item.observed_at) or self._observed
         if observed_at is not None:
             observed = normalize.to_micros(observed_at)
         if item.kind == "MessageEmpty":
@@ -202,7 +128,9 @@ class Messages:
         if not self._earliest <= date <= self._latest:
             return Bad(self._span.complaint(date), item.message or "")
         if item.id <= 0:
-            return Bad(f"message id {item.id} is not positive", item.message or "")
+            return Bad(f"not a positive id: {item.id}", item.message or "")
+        if edited is not None and edited < date:  # no edit: a zero of some writer's
+            edited = None
         seen = self.seen(channel_id)
         post = Post(channel_id, item.id, date, "", "deleted", seen.username, seen.title, observed_at=observed)
         if item.kind == "MessageEmpty":
@@ -223,37 +151,65 @@ class Messages:
             )
         return self._seen[channel_id]
 
+    def _item(self, given: Mapping[str, Any]) -> Item | Bad:
+        """The fields that are used of what `to_dict()` gives; why not, where one that must be there is missing."""
+        plain = dict(given)
+        for name in _MOMENTS:
+            moment = plain.get(name)
+            if isinstance(moment, datetime):
+                plain[name] = normalize.to_micros(moment) / 1_000_000
+        try:
+            return msgspec.convert(plain, Item)
+        except msgspec.ValidationError:
+            try:
+                item, dropped = convert(plain, Item)
+            except UnfitError as error:
+                return Bad(f"cannot be read: {error}", str(given.get("message") or ""))
+            self.dropped.update(dropped)
+            return item  # type: ignore[no-any-return]
+
+    def _time(self, name: str, value: Moment) -> int | None:
+        """Microseconds of a field; None, and counted as dropped, where it is no time."""
+        try:
+            return normalize.parse_time(value)
+        except ValueError:
+            self.dropped[name] += 1
+            return None
+
     def _fill(self, post: Post, item: Item, edited: int | None) -> None:
         """Give the post what its message says."""
         media = item.media
         post.type = "service" if item.kind == "MessageService" else kind_of(media)
-        post.service_action = (item.action.kind if item.action else "unknown") if post.type == "service" else None
+        post.service_action = ((item.action and item.action.kind) or "unknown") if post.type == "service" else None
         post.edit_date = edited
-        post.text = item.message or poll_text(media)
-        if item.entities:
+        post.text = normalize.clean(item.message or caption_of(media) or described(media))
+        if item.entities and any(entity.kind for entity in item.entities):
             post.hashtags, post.links, post.mentions = _entities(post.text, item.entities)
         else:
             post.hashtags, post.links, post.mentions = normalize.found_in(post.text)
-        sender = item.from_id.channel_id or item.from_id.user_id or item.from_id.chat_id if item.from_id else None
+        sender = id_of(item.from_id)
         post.sender_id = None if sender is None or sender == post.channel_id else sender
         post.author = item.post_author or (self._names.get(post.sender_id) if post.sender_id is not None else None)
-        post.reply_to, post.forum_topic = _reply(item.reply_to)
+        post.reply_to, post.forum_topic = (
+            _reply(item.reply_to, post.channel_id) if item.reply_to else (item.reply_to_msg_id, None)
+        )
         post.forwarded_from = self._origin(item.fwd_from)
         post.grouped_id = item.grouped_id
         post.views, post.forwards = item.views, item.forwards
         post.comments = item.replies.replies if item.replies else None
         if item.reactions:
-            counted = [(_emoji(result.reaction), result.count) for result in item.reactions.results]
+            counted = [
+                (_emoji(result.reaction), result.count) for result in item.reactions.results if result.count is not None
+            ]
             post.reactions_by_emoji = sorted(counted, key=lambda pair: (-pair[1], pair[0]))
-            post.reactions = sum(count for _, count in counted)
-        attachment = attachment_of(post.msg_id, media, item.file, absent=self._absent)
-        post.attachments = () if attachment is None else (attachment,)
+            if counted or not item.reactions.results:
+                post.reactions = sum(count for _, count in counted)
+        post.attachments = attachments_of(post.msg_id, media, item.file, absent=self._absent)
 
-    def _origin(self, header: _Forward | None) -> str | None:
+    def _origin(self, header: Forward | None) -> str | None:
         if header is None:
             return None
-        peer = header.from_id
-        origin = (peer.channel_id or peer.chat_id or peer.user_id) if peer else None
+        origin = header.channel_id or id_of(header.from_id)
         return header.from_name or (self._names.get(origin) if origin else None) or str(origin or "unknown")
 
 
@@ -284,29 +240,13 @@ def posts_of(
         _LOG.warning("message %s is left out: %s", message.get("id"), reason)
         if left_out is not None:
             left_out[reason] += 1
+    if messages.dropped:
+        _LOG.warning("fields of messages that cannot be read were dropped: %s", dict(messages.dropped))
+        messages.dropped.clear()
     return posts
 
 
-def item_of(given: Mapping[str, Any]) -> Item | Bad:
-    """The fields that are used of what `to_dict()` gives; why not, where a field has another type."""
-    plain = dict(given)
-    for name in _MOMENTS:
-        moment = plain.get(name)
-        if isinstance(moment, datetime):
-            plain[name] = normalize.to_micros(moment) / 1_000_000
-    try:
-        return msgspec.convert(plain, Item)
-    except msgspec.ValidationError as error:
-        return Bad(str(error), str(given.get("message") or ""))
-
-
-def channel_of(item: Item) -> int | None:
-    """The id of the channel that a message stands in; None for any other peer."""
-    peer = item.peer_id
-    return None if peer is None or peer.channel_id is None else normalize.channel_id(peer.channel_id)
-
-
-def _entities(text: str, entities: list[_Entity]) -> tuple[list[str], list[str], list[str]]:
+def _entities(text: str, entities: list[Entity]) -> tuple[list[str], list[str], list[str]]:
     """Hashtags, links and mentions; offsets count UTF-16 units of the text."""
     encoded = text.encode("utf-16-le", errors="replace")
     hashtags: list[str] = []
@@ -324,17 +264,21 @@ def _entities(text: str, entities: list[_Entity]) -> tuple[list[str], list[str],
     return normalize.unique(hashtags), normalize.unique(links), normalize.unique(mentions)
 
 
-def _reply(reply: _Reply | None) -> tuple[int | None, int | None]:
-    """What is answered, and the forum topic: the header of a plain post in a topic names the topic's root only."""
-    if reply is None:
-        return None, None
-    to = None if reply.reply_to_peer_id is not None else reply.reply_to_msg_id
+def _reply(reply: Reply, channel_id: int) -> tuple[int | None, int | None]:
+    """What is answered, and the forum topic: the header of a plain post in a topic names the topic's root only.
+
+    An answer to a message of another chat answers none of this one.
+    """
+    elsewhere = reply.reply_to_peer_id is not None and id_of(reply.reply_to_peer_id) != channel_id
+    to = None if elsewhere else reply.reply_to_msg_id
     if not reply.forum_topic:
         return to, None
     return (None, to) if reply.reply_to_top_id is None else (to, reply.reply_to_top_id)
 
 
-def _emoji(reaction: _Reaction) -> str:
+def _emoji(reaction: Reaction | str | None) -> str:
+    if reaction is None or isinstance(reaction, str):
+        return reaction or "unknown"
     if reaction.emoticon:
         return reaction.emoticon
     return "⭐" if reaction.kind == "ReactionPaid" else f"custom:{reaction.document_id}"

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import shutil
 import time
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.leases import is_held, lease
+from tgstudio_dagster.catalog.money.plans import limits_of, take
 from tgstudio_dagster.catalog.people.tenants import tenant_settings
 from tgstudio_dagster.catalog.work.imports import imported_by
 from tgstudio_dagster.catalog.work.uploads import (
@@ -32,13 +31,22 @@ from tgstudio_dagster.catalog.work.uploads import (
     upload_lease,
 )
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.core.errors import LeaseHeldError, NotFoundError, SourceError, StoppedError, TGStudioError
+from tgstudio_dagster.core.errors import (
+    LeaseHeldError,
+    NotFoundError,
+    QuotaError,
+    SourceError,
+    StoppedError,
+    TGStudioError,
+)
 from tgstudio_dagster.lake.store import TenantLake
-from tgstudio_dagster.telegram.sources.importer import Progress, import_path
+from tgstudio_dagster.telegram.sources.importer import import_path
+from tgstudio_dagster.telegram.sources.summary import Progress
+from tgstudio_dagster.telegram.sources.unpacking import MOST_FILES
 
-MOST_FILES = 500_000
-SPARE_BYTES = 2**30
-"""Left free on the disk by what is unpacked."""
+QUOTA = "upload_bytes_per_day"
+BYTES_OF_A_FILE = 2**14
+"""So many of the day's bytes allow one file of an archive."""
 _PROGRESS_SECONDS = 0.5
 _ORPHAN_SECONDS = 24 * 3600
 """An object without a row is one whose web process died between the two: after a day nobody will come for it."""
@@ -79,7 +87,7 @@ def carry_out(
 def _import(catalog: Catalog, lake: TenantLake, upload: Upload, run_id: str, folder: Path, first_day: date) -> None:
     progress = _Noted(catalog, upload, run_id)
     options = upload.options
-    with _files(lake, upload, folder, progress) as source:
+    with _files(lake, upload, folder) as source:
         summary = import_path(
             source,
             tenant=upload.tenant,
@@ -89,11 +97,49 @@ def _import(catalog: Catalog, lake: TenantLake, upload: Upload, run_id: str, fol
             first_day=first_day,
             now=utc_now(),
             channel=options.get("channel"),
+            title=options.get("title"),
             again=bool(options.get("again")),
             progress=progress,
             upload=upload.id,
+            shown=upload.name,
+            scratch=folder,
+            tick=partial(progress.tick, [], 0),
+            admit=_Unpacked(catalog, upload).admit,
+            time_zone=options.get("time_zone"),
         )
-    settle_upload(catalog, upload.id, run_id, "done", progress.now(summary.days, summary.skipped_files, reasons=True))
+    counts = progress.now(summary.days, summary.skipped_files, reasons=True)
+    if summary.nothing_landed:
+        settle_upload(catalog, upload.id, run_id, "failed", counts, error=summary.why_nothing)
+        return
+    settle_upload(catalog, upload.id, run_id, "done", counts, untitled=summary.untitled)
+
+
+class _Unpacked:
+    """Counts what an upload unpacks to: what is more than was uploaded counts against the tenant's day as well."""
+
+    def __init__(self, catalog: Catalog, upload: Upload) -> None:
+        self._catalog = catalog
+        self._upload = upload
+        self._uncounted = -(upload.bytes or 0)
+        self._files = 0
+        self._most_files = min(MOST_FILES, limits_of(catalog, upload.tenant).upload_bytes_per_day // BYTES_OF_A_FILE)
+
+    def admit(self, size: int, files: int) -> None:
+        """Raises SourceError where the bytes or the files are more than the tenant may hand in."""
+        if self._upload.path is not None:
+            return
+        self._files += files
+        self._uncounted += size
+        if self._files > self._most_files:
+            raise SourceError(
+                f"The archive holds {self._files} files; {self._most_files} are taken in. Upload result.json alone."
+            )
+        if self._uncounted > 0:
+            try:
+                take(self._catalog, self._upload.tenant, QUOTA, utc_now().date(), self._uncounted)
+            except QuotaError as error:
+                raise SourceError(f"The archive unpacks to more than may be handed in today: {error}") from error
+            self._uncounted = 0
 
 
 class _Noted:
@@ -131,6 +177,9 @@ class _Noted:
             rejected=counts.rejected,
             filtered_by=counts.filtered_by,
             rejected_by=counts.rejected_by,
+            dropped_by=counts.dropped_by,
+            local_times=counts.local_times,
+            time_zone=counts.time_zone,
             skipped_files=skipped_files,
             first_day=known[0] if known else None,
             last_day=known[-1] if known else None,
@@ -138,53 +187,24 @@ class _Noted:
 
 
 @contextmanager
-def _files(lake: TenantLake, upload: Upload, folder: Path, progress: _Noted) -> Iterator[Path]:
-    """The file or folder to import: the operator's own, or a copy in `folder` that goes afterwards."""
-    if upload.path is not None:
-        source = Path(upload.path)
-        if not source.exists():
-            raise SourceError(f"{upload.path}: no such file or folder on the machine that imports.")
-        yield source
-        return
+def _files(lake: TenantLake, upload: Upload, folder: Path) -> Iterator[Path]:
+    """The file or folder to import: the operator's own, or a copy in `folder`, which goes afterwards."""
     shutil.rmtree(folder, ignore_errors=True)  # a killed attempt's
     folder.mkdir(parents=True)
     try:
-        with lake.uploads.open(upload.id, upload.extension) as stored:
-            if upload.extension == "zip":
-                _unpack(stored, folder, progress)
-                yield folder
-            else:
-                target = folder / f"{Path(upload.name).stem or 'upload'}.{upload.extension}"
-                with target.open("wb") as file:
-                    shutil.copyfileobj(stored, file, 2**20)
-                yield target
+        if upload.path is not None:
+            source = Path(upload.path)
+            if not source.exists():
+                raise SourceError(f"{upload.path}: no such file or folder on the machine that imports.")
+            yield source
+            return
+        # The name is kept: a page of an export says by it which it is.
+        target = folder / f"{Path(upload.name).stem or 'upload'}.{upload.extension}"
+        with lake.uploads.open(upload.id, upload.extension) as stored, target.open("wb") as file:
+            shutil.copyfileobj(stored, file, 2**20)
+        yield target
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _unpack(stored: BinaryIO, folder: Path, progress: _Noted) -> None:
-    try:
-        with zipfile.ZipFile(stored) as archive:
-            _extract(archive, folder, progress)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise SourceError(
-            f"The archive can't be unpacked: {error}. Make it anew as .zip, without a password."
-        ) from error
-
-
-def _extract(archive: zipfile.ZipFile, folder: Path, progress: _Noted) -> None:
-    members = [member for member in archive.infolist() if not member.is_dir()]
-    size = sum(member.file_size for member in members)
-    room = shutil.disk_usage(folder).free - SPARE_BYTES
-    if len(members) > MOST_FILES or size > room:
-        raise SourceError(
-            f"The archive holds {len(members)} files of {size} bytes, more than this machine has room for; "
-            "upload result.json alone, or ask the operator."
-        )
-    for member in members:
-        # extract() drops drive letters, leading slashes and `..`, and writes a link as a plain file.
-        archive.extract(member, folder)
-        progress.tick([], 0)
 
 
 def _drop(lake: TenantLake, upload: Upload) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tgstudio_dagster.core.errors import SourceError
 from tgstudio_dagster.telegram.sources.forms import PACKED, form_of
 from tgstudio_dagster.telegram.sources.html_export import page_number
-from tgstudio_dagster.telegram.sources.unpacking import unpack
+from tgstudio_dagster.telegram.sources.unpacking import Admit, anything, unpack
 
 _SUFFIXES = (".json", ".jsonl", ".ndjson", ".html", ".htm", ".gz", ".zip")
 _JSON_EXPORT = "result.json"
@@ -50,10 +50,13 @@ class FoundFile:
         return text.replace(str(self.root), self.shown)
 
 
-def files_of(path: Path, shown: str, scratch: Path | None, tick: Callable[[], None]) -> Generator[FoundFile]:
+def files_of(
+    path: Path, shown: str, scratch: Path | None, tick: Callable[[], None], admit: Admit = anything
+) -> Generator[FoundFile]:
     """The files of a path, packed ones unpacked below `scratch` while they are looked at.
 
-    `tick` is called for each file that is unpacked; it may raise. Where no name says that there may be messages, some of
+    `tick` is called for each file that is unpacked, `admit` before (see unpacking.py); both may raise.
+    Where no name says that there may be messages, some of
     the other files are given, for telling what they are. Raises SourceError where there is nothing, or an archive can't be
     unpacked. What an archive holds is not unpacked again.
     """
@@ -65,7 +68,7 @@ def files_of(path: Path, shown: str, scratch: Path | None, tick: Callable[[], No
             continue
         with tempfile.TemporaryDirectory(dir=scratch, prefix="import-") as folder:
             root = Path(folder)
-            unpacked = unpack(file, root / "in", tick=tick)
+            unpacked = unpack(file, root / "in", tick=tick, admit=admit)
             alone = unpacked.is_file()
             for member in find_files(unpacked) or _others(unpacked):
                 yield FoundFile(member, unpacked, name, sole and alone)

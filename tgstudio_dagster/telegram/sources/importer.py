@@ -39,6 +39,7 @@ from tgstudio_dagster.telegram.sources.html_export import pages_from
 from tgstudio_dagster.telegram.sources.opening import Given, open_source
 from tgstudio_dagster.telegram.sources.source import BATCH, Batch, Source
 from tgstudio_dagster.telegram.sources.summary import ImportSummary, Progress
+from tgstudio_dagster.telegram.sources.unpacking import Admit, anything
 
 Chats = Literal["channels", "all"]
 
@@ -77,6 +78,7 @@ def import_path(
     shown: str | None = None,
     scratch: Path | None = None,
     tick: Callable[[], None] = lambda: None,
+    admit: Admit = anything,
 ) -> ImportSummary:
     """Land the messages of a file, of an archive, or of all exports and dumps below a folder, for a tenant.
 
@@ -85,10 +87,10 @@ def import_path(
     `now`. `channel` is the username of a file with one channel, `title` its title where the file tells none (`ask_title` is
     asked for it by id otherwise), `usernames` those of several by id; what the catalog knows is used too. `batch` is how
     many messages go into one checkpoint. `upload` is the id of the upload that brought the files, `shown` what its path is
-    called for a person; archives are unpacked below `scratch`, and `tick` is called meanwhile. `time_zone` (IANA) is
-    that of times that name none, by default the tenant's. `chats` says whether a Desktop export's basic groups and private
-    chats are read too; a file that was imported without them is read again. Raises SourceError for what is no export or dump
-    (after all that can be imported is), LeaseHeldError while another import of this tenant runs.
+    called for a person; archives are unpacked below `scratch`, `tick` is called meanwhile and `admit` before. `time_zone`
+    (IANA) is that of times that name none, by default the tenant's. `chats` says whether a Desktop export's basic groups and
+    private chats are read too; a file that was imported without them is read again. Raises SourceError for what is no export
+    or dump (after all that can be imported is), LeaseHeldError while another import of this tenant runs.
     """
     name = _username(channel)
     zone = _zone(time_zone or settings.time_zone)
@@ -97,7 +99,7 @@ def import_path(
     others: list[str] = []
     with (
         lease(catalog, f"import:{tenant}") as held,
-        closing(files_of(path, shown or str(path), scratch, tick)) as files,
+        closing(files_of(path, shown or str(path), scratch, tick, admit)) as files,
     ):
         for file in files:
             try:

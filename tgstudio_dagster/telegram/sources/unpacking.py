@@ -22,10 +22,19 @@ _CHUNK = 2**20
 _LARGEST_BY_NAME = 200
 
 
-def unpack(archive: Path, folder: Path, *, tick: Callable[[], None] = lambda: None) -> Path:
+Admit = Callable[[int, int], None]
+"""Asked before so many bytes more, in so many files more, are unpacked; it may raise."""
+
+
+def anything(_bytes: int, _files: int) -> None:
+    """Admit all that this machine has room for."""
+
+
+def unpack(archive: Path, folder: Path, *, tick: Callable[[], None] = lambda: None, admit: Admit = anything) -> Path:
     """Unpack the archive into `folder`, which is made; returns the folder of a .zip, the file of a .gz.
 
-    `tick` is called for each file and each MiB; it may raise. Raises SourceError for what can't be unpacked, or is more
+    `tick` is called for each file and each MiB; it may raise, and so may `admit`, which is asked first.
+    Raises SourceError for what can't be unpacked, or is more
     than this machine has room for.
     """
     folder.mkdir(parents=True, mode=0o700)
@@ -34,12 +43,12 @@ def unpack(archive: Path, folder: Path, *, tick: Callable[[], None] = lambda: No
             if zipfile.is_zipfile(stored):
                 stored.seek(0)
                 with zipfile.ZipFile(stored) as opened:
-                    _extract(opened, folder, tick)
+                    _extract(opened, folder, tick, admit)
                 return folder
             stored.seek(0)
             target = folder / _inner_name(archive.name)
             with gzip.open(stored) as unpacked, target.open("wb") as file:
-                _copy(unpacked, file, _room(folder), tick)  # type: ignore[arg-type]
+                _copy(unpacked, file, _room(folder), tick, admit)  # type: ignore[arg-type]
             return target
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, gzip.BadGzipFile) as error:
         raise SourceError(
@@ -47,7 +56,7 @@ def unpack(archive: Path, folder: Path, *, tick: Callable[[], None] = lambda: No
         ) from error
 
 
-def _extract(archive: zipfile.ZipFile, folder: Path, tick: Callable[[], None]) -> None:
+def _extract(archive: zipfile.ZipFile, folder: Path, tick: Callable[[], None], admit: Admit) -> None:
     members = [member for member in archive.infolist() if not member.is_dir()]
     size, room = sum(member.file_size for member in members), _room(folder)
     if len(members) > MOST_FILES or size > room:
@@ -55,6 +64,7 @@ def _extract(archive: zipfile.ZipFile, folder: Path, tick: Callable[[], None]) -
             f"The archive holds {len(members)} files of {size} bytes, more than this machine has room for; "
             "import result.json alone, or ask the operator."
         )
+    admit(size, len(members))
     for member in members:
         # extract() drops drive letters, leading slashes and `..`, and writes a link as a plain file.
         archive.extract(member, folder)
@@ -65,7 +75,7 @@ def _room(folder: Path) -> int:
     return shutil.disk_usage(folder).free - SPARE_BYTES
 
 
-def _copy(source: BinaryIO, target: BinaryIO, room: int, tick: Callable[[], None]) -> None:
+def _copy(source: BinaryIO, target: BinaryIO, room: int, tick: Callable[[], None], admit: Admit) -> None:
     """Copy what is unpacked, whose size nothing tells beforehand."""
     written = 0
     while chunk := source.read(_CHUNK):
@@ -74,6 +84,7 @@ def _copy(source: BinaryIO, target: BinaryIO, room: int, tick: Callable[[], None
             raise SourceError(
                 f"The archive holds more than {room} bytes, all that this machine has room for; ask the operator."
             )
+        admit(len(chunk), 0)
         target.write(chunk)
         tick()
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.leases import is_held, lease
+from tgstudio_dagster.catalog.money.plans import limits_of, take
 from tgstudio_dagster.catalog.people.tenants import tenant_settings
 from tgstudio_dagster.catalog.work.imports import imported_by
 from tgstudio_dagster.catalog.work.uploads import (
@@ -30,11 +31,22 @@ from tgstudio_dagster.catalog.work.uploads import (
     upload_lease,
 )
 from tgstudio_dagster.core.clock import utc_now
-from tgstudio_dagster.core.errors import LeaseHeldError, NotFoundError, SourceError, StoppedError, TGStudioError
+from tgstudio_dagster.core.errors import (
+    LeaseHeldError,
+    NotFoundError,
+    QuotaError,
+    SourceError,
+    StoppedError,
+    TGStudioError,
+)
 from tgstudio_dagster.lake.store import TenantLake
 from tgstudio_dagster.telegram.sources.importer import import_path
 from tgstudio_dagster.telegram.sources.summary import Progress
+from tgstudio_dagster.telegram.sources.unpacking import MOST_FILES
 
+QUOTA = "upload_bytes_per_day"
+BYTES_OF_A_FILE = 2**14
+"""So many of the day's bytes allow one file of an archive."""
 _PROGRESS_SECONDS = 0.5
 _ORPHAN_SECONDS = 24 * 3600
 """An object without a row is one whose web process died between the two: after a day nobody will come for it."""
@@ -92,6 +104,7 @@ def _import(catalog: Catalog, lake: TenantLake, upload: Upload, run_id: str, fol
             shown=upload.name,
             scratch=folder,
             tick=partial(progress.tick, [], 0),
+            admit=_Unpacked(catalog, upload).admit,
             time_zone=options.get("time_zone"),
             chats=options.get("chats", "channels"),
         )
@@ -100,6 +113,34 @@ def _import(catalog: Catalog, lake: TenantLake, upload: Upload, run_id: str, fol
         settle_upload(catalog, upload.id, run_id, "failed", counts, error=summary.why_nothing)
         return
     settle_upload(catalog, upload.id, run_id, "done", counts, untitled=summary.untitled)
+
+
+class _Unpacked:
+    """Counts what an upload unpacks to: what is more than was uploaded counts against the tenant's day as well."""
+
+    def __init__(self, catalog: Catalog, upload: Upload) -> None:
+        self._catalog = catalog
+        self._upload = upload
+        self._uncounted = -(upload.bytes or 0)
+        self._files = 0
+        self._most_files = min(MOST_FILES, limits_of(catalog, upload.tenant).upload_bytes_per_day // BYTES_OF_A_FILE)
+
+    def admit(self, size: int, files: int) -> None:
+        """Raises SourceError where the bytes or the files are more than the tenant may hand in."""
+        if self._upload.path is not None:
+            return
+        self._files += files
+        self._uncounted += size
+        if self._files > self._most_files:
+            raise SourceError(
+                f"The archive holds {self._files} files; {self._most_files} are taken in. Upload result.json alone."
+            )
+        if self._uncounted > 0:
+            try:
+                take(self._catalog, self._upload.tenant, QUOTA, utc_now().date(), self._uncounted)
+            except QuotaError as error:
+                raise SourceError(f"The archive unpacks to more than may be handed in today: {error}") from error
+            self._uncounted = 0
 
 
 class _Noted:

@@ -72,7 +72,7 @@ def test_a_list_of_references_is_taken_from_a_file_and_each_trouble_is_named(
     assert "failed @nosuchname: nobody on Telegram has this username" in errors
     wishes.write_text("@bignews\nno name!\n", encoding="utf-8")
     assert "line 2" in home.run("subscribe", "--tenant", "demo", "--file", str(wishes), code=1)
-    assert "can't be read" in home.run("subscribe", "--tenant", "demo", "--file", "nowhere.txt", code=1)
+    assert "cannot be read" in home.run("subscribe", "--tenant", "demo", "--file", "nowhere.txt", code=1)
     assert "Name a channel" in home.run("subscribe", "--tenant", "demo", code=1)
 
 

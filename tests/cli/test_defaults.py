@@ -72,7 +72,7 @@ def test_times_are_in_the_tenant_s_zone_and_say_so(desk: Desk) -> None:
     said = CliRunner().invoke(app, ["feed", "--tenant", "acme"]).output
     newest = desk.studio().posts.rows(limit=1)["date"][0]
     assert "date (Asia/Tokyo)" in said
-    assert f"{newest.astimezone(zone.zone):%d.%m %H:%M}" in said and f"{newest:%d.%m %H:%M}" not in said
+    assert f"{newest.astimezone(zone.zone):%Y-%m-%d %H:%M}" in said and f"{newest:%Y-%m-%d %H:%M}" not in said
 
 
 def test_the_doctor_finds_an_up_on_other_ports(tmp_path: Path) -> None:

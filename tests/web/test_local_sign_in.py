@@ -262,8 +262,8 @@ def test_a_bad_account_is_refused_by_field(tmp_path: Path) -> None:
         accounts.put("Bad Login", "x", new_password(), operator=True)
     with pytest.raises(SettingsError, match="password: it has 5 characters"):
         accounts.put("operator", "x", SecretStr("short"), operator=True)
-    with pytest.raises(SettingsError, match="password: it has 258 bytes"):
-        accounts.put("operator", "x", SecretStr("ы" * 129), operator=True)
+    with pytest.raises(SettingsError, match="password: it has 257 characters"):
+        accounts.put("operator", "x", SecretStr("ы" * 257), operator=True)
     with pytest.raises(NotFoundError, match="there are: none"):
         accounts.reset("operator", new_password())
 

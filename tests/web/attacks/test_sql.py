@@ -88,7 +88,7 @@ def test_at_the_tool_others_are_served_meanwhile(world: Site, sql: str) -> None:
 def test_at_the_page(readers: Readers) -> None:
     viewer = readers.of("acme", "viewer")
     with pulse() as measured:
-        page = viewer.open("data")
+        page = viewer.open("data", part="sql")
         page.text_area(key="sql_None").set_value(FEW[0]).run()
         page.button(key="ask").click().run(timeout=60)
     assert measured.longest < 8

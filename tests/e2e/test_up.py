@@ -237,10 +237,21 @@ def test_a_paired_tenant_is_read_its_history_filled_and_a_live_hint_followed(
     assert {event["partition"].partition("|")[2] for event in events} == {READER}
 
 
+def seconds_to_begin(studio: Studio) -> float:
+    """How long a new order waits before its first step begins."""
+    order = studio.orders.request(TOPIC, now=datetime.now(UTC), goal="text").id
+    requested = time_module.monotonic()
+    wait_for(lambda: studio.orders.status(order).order.status != "queued", "the order did not begin")
+    waited = time_module.monotonic() - requested
+    wait_for(lambda: studio.orders.status(order).order.status == "done", "the order was not fulfilled")
+    return waited
+
+
 def test_an_order_begins_at_once_while_three_tenants_wait_for_telegram(
     home: Home, telegram: TelegramServer, up: Up, tenants: Tenants
 ) -> None:
     catalog, lake = Catalog.open(up.settings), Lake.open(up.settings)
+    alone = min(seconds_to_begin(tenants.newsroom) for _ in range(2))
     channel = telegram.add_channel("slow", "Slow")
     telegram.post_many(
         channel,
@@ -259,18 +270,13 @@ def test_an_order_begins_at_once_while_three_tenants_wait_for_telegram(
     for user in users:
         wait_for(lambda user=user: telegram.calls("messages.getHistory", user=user) != [], "nobody reads for them")
 
-    studio = tenants.newsroom
+    # Ten seconds, or what the machine takes for an order that is alone: the tests beside this one hold the cores, too.
+    most = max(10.0, 1.5 * alone)
     seconds = []
-    for _ in range(6):  # one that is quick counts: another test's worker may hold the cores for some seconds
-        order = studio.orders.request(TOPIC, now=datetime.now(UTC), goal="text").id
-        asked = time_module.monotonic()
-        wait_for(lambda order=order: studio.orders.status(order).order.status != "queued", "the order did not begin")
-        seconds.append(time_module.monotonic() - asked)
-        wait_for(lambda order=order: studio.orders.status(order).order.status == "done", "the order was not fulfilled")
-        if seconds[-1] <= 10:
-            break
-    print("from an order to its first step:", ", ".join(f"{one:.1f} s" for one in sorted(seconds)))
-    assert min(seconds) <= 10
+    while len(seconds) < 6 and (not seconds or seconds[-1] > most):
+        seconds.append(seconds_to_begin(tenants.newsroom))
+    print(f"from an order to its first step: {alone:.1f} s alone;", ", ".join(f"{wait:.1f} s" for wait in seconds))
+    assert min(seconds) <= most
     catalog.close()
 
 

@@ -23,6 +23,11 @@ from tgstudio_dagster.core.errors import (
     UnreachableError,
 )
 
+try:
+    from python_socks import ProxyError
+except ImportError:  # the extra `proxy` is not installed: no proxy is used
+    ProxyError = ConnectionError
+
 
 class NotTelegramError(ConnectionError):
     """Something answers, and it is no Telegram server."""
@@ -40,6 +45,7 @@ PASSING = (
     errors.InvalidChecksumError,
     errors.BadMessageError,
     errors.AuthKeyNotFound,
+    ProxyError,
 )
 GARBAGE = (errors.TypeNotFoundError, struct.error, ValueError)
 """What telethon makes of a greeting by something that is no Telegram server."""

@@ -26,7 +26,7 @@ from tgstudio_dagster.core.errors import (
 try:
     from python_socks import ProxyError
 except ImportError:  # the extra `proxy` is not installed: no proxy is used
-    ProxyError = ConnectionError
+    ProxyError = ConnectionError  # type: ignore[misc, assignment]
 
 
 class NotTelegramError(ConnectionError):

@@ -22,6 +22,10 @@ DOCS = Path(__file__).resolve().parents[3] / "docs" / "api.md"
 LIMITS = ("api_calls_per_day", "calls_per_minute", "orders_per_day", "images_per_day", "channels")
 
 
+INTERPRETER_FAULT = "AST constructor recursion depth mismatch"
+"""Of Python 3.11.0 to 3.11.4 (github.com/python/cpython/issues/106905): the generator of questions meets it now and then."""
+
+
 @pytest.fixture(scope="module")
 def open_site(sample_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site whose limits hold nobody up."""
@@ -39,7 +43,14 @@ def program(open_site: Site) -> Client:
 
 def test_every_route_answers_as_it_is_described(open_site: Site, program: Client, tmp_path: Path) -> None:
     """No answer is a fault, none is of a status or a shape that is not described, and what is not valid is refused."""
-    done = subprocess.run(
+    done = asked_by_schemathesis(open_site, program, tmp_path)
+    if INTERPRETER_FAULT in done.stdout:
+        done = asked_by_schemathesis(open_site, program, tmp_path)
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
+
+
+def asked_by_schemathesis(open_site: Site, program: Client, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [
             *(str(Path(sys.executable).with_name("st")), "run", f"{open_site.url}/v1/openapi.json", "--no-color"),
             # A session's own routes are not a program's; signing in is tested where it is written.
@@ -48,12 +59,11 @@ def test_every_route_answers_as_it_is_described(open_site: Site, program: Client
             *("--max-examples", "4", "--seed", "1", "--max-failures", "20", "--no-shrink", "--request-timeout", "30"),
             *("--suppress-health-check", "all", "--generation-database", "none", "--warnings", "off", "--workers", "2"),
         ],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=600,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
 
 
 def test_the_reference_is_current() -> None:

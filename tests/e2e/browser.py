@@ -142,6 +142,7 @@ def sign_in(tab: Tab, login: str, password: str, *, language: str = "ru") -> Tab
 
 def lasso(tab: Tab) -> None:
     """Draw a loop around the middle of the map."""
+    tab.page.wait_for_function("document.querySelector('.js-plotly-plot')?._fullLayout?.dragmode === 'lasso'")
     plot = tab.page.locator(".js-plotly-plot .nsewdrag").first
     plot.scroll_into_view_if_needed()
     box = plot.bounding_box()

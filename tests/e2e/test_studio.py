@@ -171,7 +171,8 @@ def _journey(studio: Running, tab: Tab) -> None:
 
     tab.go(t("map.title"))
     page.wait_for_selector(".js-plotly-plot .nsewdrag")
-    tab.settled().press(t("map.tool_lasso")).settled()
+    page.get_by_test_id("stMain").get_by_text(t("map.tool_lasso"), exact=True).click()
+    tab.settled()
     page.wait_for_selector(".js-plotly-plot .nsewdrag")
     lasso(tab)
     tab.shows(t("map.chosen")).settled()

@@ -12,12 +12,14 @@ from tests.web.site import Site
 from tgstudio_dagster.catalog.accounts.models import TgAccount
 from tgstudio_dagster.catalog.database import Catalog
 from tgstudio_dagster.catalog.people.erasure import rows_left
-from tgstudio_dagster.catalog.people.models import AuditEntry, User
+from tgstudio_dagster.catalog.people.logins import local_user
+from tgstudio_dagster.catalog.people.models import AuditEntry, Membership, User
 from tgstudio_dagster.cli import app
 from tgstudio_dagster.core.errors import ConflictError, NotFoundError
 from tgstudio_dagster.core.settings import Settings, settings, telegram_settings
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.services import Studio
+from tgstudio_dagster.services.local_accounts import LocalAccounts, new_password
 
 TRACE = "a-trace-of-the-tenant-7f3a"
 
@@ -95,3 +97,19 @@ def test_a_tenant_that_was_closed_before_is_erased_later(
     catalog.close()
     assert "nothing is left" in erase(bare_home, monkeypatch, "acme")
     assert "nothing is left" in erase(bare_home, monkeypatch, "acme"), "and once more"
+
+
+def test_the_local_account_of_who_worked_there_only_goes_and_others_stay(
+    bare_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Settings(home=bare_home)
+    accounts, catalog = LocalAccounts(machine), Catalog.open(machine)
+    for login, tenants in (("eva", ("acme",)), ("both", ("acme", "other"))):
+        accounts.put(login, login.title(), new_password(), operator=False)
+        user = local_user(catalog, login, login.title(), is_operator=False)
+        with catalog.session() as session:
+            session.add_all(Membership(user_id=user.id, tenant=tenant, role="owner") for tenant in tenants)
+    catalog.close()
+    assert "nothing is left" in erase(bare_home, monkeypatch, "acme")
+    logins = {account.login for account in LocalAccounts(machine).all()}
+    assert "eva" not in logins and "both" in logins

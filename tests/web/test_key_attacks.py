@@ -171,3 +171,10 @@ def test_an_order_that_goes_further_is_confirmed_too(sample_site: Site, topic: s
     assert program.post("/v1/package", json={"order_id": order["id"]}).json()["images"] > 0
     assert program.get(f"/v1/orders/{order['id']}").json()["order"]["goal"] == "text"
     assert confirmed(program, "/v1/package", {"order_id": order["id"]}).json()["goal"] == "packages"
+
+
+def test_an_owner_does_not_lock_the_own_tenant_out(site: Site) -> None:
+    owner = site.sign_in("acme", "owner")
+    answer = owner.put("/v1/settings", json={"allowed_ips": ["192.0.2.0/24"]})
+    assert answer.status_code == 422 and "127.0.0.1" in answer.text and "allowed_ips" in answer.text
+    assert owner.get("/v1/me").status_code == 200

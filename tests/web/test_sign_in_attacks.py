@@ -180,6 +180,15 @@ def test_a_code_without_the_password_or_of_another_time_is_worth_nothing(local: 
     assert "tgstudio" not in browser.jar and "tgstudio" not in stranger.jar
 
 
+def test_a_stranger_s_codes_use_up_nothing_of_the_owner_s(local: Site) -> None:
+    coded = Coded(local)
+    stranger = Browser(local)
+    forged = {"csrf": stranger.form()["csrf"], "login": "anna", "code": "000000", "proof": "9999999999.ab"}
+    assert {stranger.post("/auth/code", data=forged).status_code for _ in range(9)} <= {401, 429}
+    browser, fields = coded.half_way()
+    assert browser.post("/auth/code", data={**fields, "code": coded.code()}).status_code == 303
+
+
 def test_codes_are_not_guessed_at(local: Site) -> None:
     coded = Coded(local)
     statuses = []

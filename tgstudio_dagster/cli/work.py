@@ -119,7 +119,9 @@ def import_(
         raise typer.Exit(1)
     if summary.untitled and not as_json:
         errors.print(
-            f"{len(summary.untitled)} channel has no title in this file: import it again with --again --title 'Its title'.",
+            "A channel has no title in this file: import it again with --again --title 'Its title'."
+            if len(summary.untitled) == 1
+            else f"{len(summary.untitled)} channels have no title in this file: add `Channel` entities to it.",
             markup=False,
             soft_wrap=True,
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from tgstudio_dagster.catalog.accounts.accounts import list_accounts
 from tgstudio_dagster.catalog.accounts.vault import Vault
 from tgstudio_dagster.catalog.database import Catalog
-from tgstudio_dagster.catalog.people.erasure import erase_rows, note_erasure, rows_left
+from tgstudio_dagster.catalog.people.erasure import erase_rows, lonely_logins, note_erasure, rows_left
 from tgstudio_dagster.catalog.people.principals import operator
 from tgstudio_dagster.catalog.people.tenants import delete_tenant
 from tgstudio_dagster.core.clock import utc_now
@@ -22,6 +22,7 @@ from tgstudio_dagster.core.settings import Settings, TelegramSettings
 from tgstudio_dagster.lake.layout import check_tenant
 from tgstudio_dagster.lake.store import Lake
 from tgstudio_dagster.orchestration.forgetting import forget_tenant, runs_of
+from tgstudio_dagster.services.local_accounts import LocalAccounts
 from tgstudio_dagster.telegram.accounts.removal import remove_account
 
 
@@ -53,6 +54,11 @@ def erase_tenant(
     for lock in settings.home.resolve().rglob(f"tenant={slug}.lock"):
         lock.unlink(missing_ok=True)
     erased["runs"] = forget_tenant(slug)
+    local = LocalAccounts(settings)
+    logins = lonely_logins(catalog, slug)
+    for login in logins:
+        local.remove(login)
+    erased["local accounts"] = len(logins)
     erased |= {f"rows of {name}": count for name, count in erase_rows(catalog, slug, now).items()}
     note_erasure(catalog, slug, erased)
     # Until then the pages of deleted rows lie in the files as they were.
@@ -62,6 +68,7 @@ def erase_tenant(
         _write_anew(database)
     left = {"objects of the lake": len(lake.objects_of(slug)), "runs": runs_of(slug)}
     left["files of the home"] = sum(1 for folder in _folders(settings, slug) for _ in folder.rglob("*"))
+    left["local accounts"] = len({account.login for account in local.all()} & set(logins))
     left |= {f"rows of {name}": count for name, count in rows_left(catalog, slug).items()}
     catalog.close()
     return Erasure(accounts, erased, {name: count for name, count in left.items() if count})

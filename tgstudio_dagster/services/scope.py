@@ -67,6 +67,8 @@ class Credential:
     key: ApiKey | None = None
     signed_in_at: datetime | None = None
     sid: str | None = None
+    ip: str | None = None
+    """From where; None where that is not known."""
 
 
 COMMAND_LINE = Credential()

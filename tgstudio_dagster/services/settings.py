@@ -6,7 +6,8 @@ from tgstudio_dagster.catalog.people import tenants
 from tgstudio_dagster.catalog.people.audit import audit
 from tgstudio_dagster.catalog.people.ranking_weights import COUNTERS, SHIPPED, RankingWeights
 from tgstudio_dagster.catalog.people.tenant_settings import Filters, TenantSettings
-from tgstudio_dagster.core.errors import ForbiddenError
+from tgstudio_dagster.core.errors import FieldError, ForbiddenError
+from tgstudio_dagster.services.people import inside
 from tgstudio_dagster.services.policy import POLICY
 from tgstudio_dagster.services.scope import Service, does
 
@@ -37,6 +38,14 @@ class OwnSettings(Service):
             raise ForbiddenError("a key changes nothing of that; sign in to do it.", field=", ".join(locked))
         if locked:
             scope.allow("settings.open")
+        ip = scope.credential.ip
+        if (
+            "allowed_ips" in changed
+            and ip is not None
+            and settings.allowed_ips
+            and not inside(ip, settings.allowed_ips)
+        ):
+            raise FieldError("allowed_ips", f"they would shut you out: you are at {ip}. Add it, or a network with it.")
         tenants.put_settings(scope.catalog, scope.tenant.slug, settings)
         if changed:
             audit(scope.catalog, scope.principal, "settings.put", None, {"changed": changed})

@@ -66,7 +66,10 @@ class DagsterUi:
         method, path = scope["method"], scope["path"].removeprefix(scope.get("root_path", ""))
         headers = Headers(scope=scope)
         refusal = None
-        if path.startswith(_CLOSED):
+        # What would be decoded once more, or end elsewhere, behind this gate.
+        if any(sign in path for sign in "%?#\\") or {".", ".."} & set(path.split("/")):
+            refusal = problem(404, "there is nothing here.")
+        elif path.startswith(_CLOSED):
             refusal = problem(404, f"{path}: there is nothing here.")
         elif path.rstrip("/") == GRAPHQL:
             if method != "POST":

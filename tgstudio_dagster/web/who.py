@@ -74,7 +74,7 @@ class Visitor:
     @property
     def credential(self) -> Credential:
         """By what they ask."""
-        return Credential(self.key, self.signed_in_at, self.sid)
+        return Credential(self.key, self.signed_in_at, self.sid, self.ip)
 
     def need(self, *scopes: str) -> None:
         """Raises ForbiddenError where the visitor lacks one of these scopes."""

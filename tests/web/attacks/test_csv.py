@@ -9,6 +9,7 @@ import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -32,6 +33,22 @@ def test_no_cell_runs(text: str) -> None:
     assert [row[0], row[1], header[1]] == [f"'{text}"] * 3
     assert row[2] == "-1"
     assert _cell(text) == _cell([text]) == f"'{text}"
+
+
+@pytest.mark.parametrize(
+    ("statement", "text"),
+    [
+        ("select 'AZ'::blob as b", "b\n415a\n"),
+        ("""select 1 as "=a", 2 as "'=a" """, "'=a,'=a (2)\n1,2\n"),
+        ("select map{'a': 1} as m", 'm\n"{""a"": 1}"\n'),
+        ("select {'a': 'x'::blob} as s", 's\n"{""a"": ""78""}"\n'),
+        ("select ['x'::blob] as l", 'l\n"[""78""]"\n'),
+        ("select [map{'a': 1}] as m", 'm\n"[{""a"": 1}]"\n'),
+        ("select null as n, {'q': [1, 2]} as s", 'n,s\n,"{""q"":[1,2]}"\n'),
+    ],
+)
+def test_every_type_of_an_answer_is_written(statement: str, text: str) -> None:
+    assert cells(duckdb.sql(statement).pl()).write_csv() == text
 
 
 def test_every_file_for_spreadsheets_passes_the_one_guard() -> None:

@@ -121,7 +121,8 @@ def test_no_other_method_is_handed_on(operator: Client, method: str) -> None:
     "path",
     ["/dagster/report_asset_materialization/landings", "/dagster/report_asset_check/landings", "/dagster/notebook?path=x.ipynb",
      "/dagster/report%5Fasset%5Fobservation/x", "/dagster/logs/x", "/dagster/dagit/notebook",
-     "/dagster/../dagster/report_asset_check/x"],
+     "/dagster/../dagster/report_asset_check/x", "/dagster/%2567raphql?query={__typename}", "/dagster/x%2f..%2fgraphql",
+     "/dagster/graphql%3f", "/dagster/graphql%23", "/dagster/%256eotebook", "/dagster/x%5c..%5cgraphql"],
 )  # fmt: skip
 def test_what_is_the_reader_s_or_a_file_of_the_machine_is_not_there(operator: Client, path: str) -> None:
     for method in ("GET", "POST"):

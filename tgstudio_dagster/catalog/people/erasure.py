@@ -17,6 +17,15 @@ from tgstudio_dagster.catalog.people.models import AuditEntry, LoginSession, Mem
 _KEPT = frozenset({Tenant.__tablename__, LoginSession.__tablename__})
 
 
+def lonely_logins(catalog: Catalog, slug: str) -> tuple[str, ...]:
+    """Logins of the members who belong to no other tenant and are no operators."""
+    with catalog.reading() as session:
+        members = session.scalars(select(Membership.user_id).where(Membership.tenant == slug)).all()
+        alone = [user_id for user_id in members if _is_lonely(session, user_id, besides=slug)]
+        logins = session.scalars(select(User.login).where(User.id.in_(alone), User.login.is_not(None))).all()
+    return tuple(login for login in logins if login)
+
+
 def erase_rows(catalog: Catalog, slug: str, now: datetime) -> dict[str, int]:
     """Delete what every table holds of the tenant; returns how many rows, by table. The slug stays taken, its name goes.
 
@@ -65,6 +74,7 @@ def _tables() -> list[Table]:
     return [table for table in reversed(Base.metadata.sorted_tables) if "tenant" in table.c and table.name not in _KEPT]
 
 
-def _is_lonely(session: Session, user_id: str) -> bool:
+def _is_lonely(session: Session, user_id: str, besides: str = "") -> bool:
     user = session.get_one(User, user_id)
-    return not user.is_operator and session.scalar(select(Membership).where(Membership.user_id == user_id)) is None
+    others = select(Membership).where(Membership.user_id == user_id, Membership.tenant != besides)
+    return not user.is_operator and session.scalar(others) is None

@@ -23,6 +23,8 @@ class Medium(msgspec.Struct, gc=False):
     webview_text: str | None = None
     title: Any = None
     new_title: Any = None
+    place_name: str | None = None
+    address: str | None = None
 
 
 def is_other(medium: Medium) -> bool:
@@ -34,33 +36,37 @@ def is_other(medium: Medium) -> bool:
     return any(other is not None for other in others)
 
 
-def described(medium: Medium) -> str:
+def described(medium: Medium, *, service: bool = False) -> str:
     """The text, a line for each part; empty where there is nothing to tell."""
     if isinstance(medium.todo_list, dict):
         items = medium.todo_list.get("answers", medium.todo_list.get("items"))
         rows = (
-            [f"• {_plain(item.get('text'))}" for item in items if isinstance(item, dict)]
+            [f"• {plain(item.get('text'))}" for item in items if isinstance(item, dict)]
             if isinstance(items, list)
             else []
         )
-        return _lines(_plain(medium.todo_list.get("title")), *rows)
+        return _lines(plain(medium.todo_list.get("title")), *rows)
     if isinstance(medium.invoice_information, dict):
-        return _lines(*(_plain(medium.invoice_information.get(key)) for key in ("title", "description")))
+        return _lines(*(plain(medium.invoice_information.get(key)) for key in ("title", "description")))
     for giveaway in (medium.giveaway_information, medium.giveaway_results):
         if isinstance(giveaway, dict):
-            return _plain(giveaway.get("additional_prize"))
+            return plain(giveaway.get("additional_prize"))
     if medium.game_title is not None:
         return _lines(medium.game_title, medium.game_description or "")
-    return medium.information_text or medium.webview_text or _plain(medium.title) or _plain(medium.new_title)
+    if medium.place_name or medium.address:
+        return _lines(medium.place_name or "", medium.address or "")
+    # The title of a song is no caption: it would part an album of audio.
+    titles = plain(medium.title) or plain(medium.new_title) if service else ""
+    return medium.information_text or medium.webview_text or titles
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     """A text as a string, or as a list of strings and entities."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict):
-        return _plain(value.get("text"))
-    return "".join(map(_plain, value)) if isinstance(value, list) else ""
+        return plain(value.get("text"))
+    return "".join(map(plain, value)) if isinstance(value, list) else ""
 
 
 def _lines(*lines: str) -> str:

@@ -46,7 +46,8 @@ _TAKEN = {
 _OF_A_FEW = {
     "private_group": ("group", BASIC_GROUP),
     **dict.fromkeys(
-        ("personal_chat", "bot_chat", "saved_messages", "verify_codes_chat", "replies_chat"), ("private", PRIVATE_CHAT)
+        ("personal_chat", "bot_chat", "saved_messages", "verify_codes_chat", "replies", "replies_chat"),
+        ("private", PRIVATE_CHAT),
     ),
 }
 _TITLE_WITHIN = 100
@@ -92,7 +93,9 @@ class DesktopExport:
         exports = [decode_skeleton(root, _Export) for root in self.index.roots]
         chats = [chat for export in exports for chat in _chats(export) if chat.messages]
         known = any(export.chats or export.left_chats or export.messages is not None for export in exports)
-        if not chats and not known:
+        # Desktop writes the chat's name and type before its messages, and has since its first version.
+        stranger = chats == exports[:1] and bool(chats) and exports[0].type is None and exports[0].name is None
+        if (not chats and not known) or (stranger and self._id_of(chats[0]) is None):
             keys = ", ".join(list(decode_skeleton(self.index.skeleton, dict))[:8]) or "nothing"
             raise SourceError(
                 f"{self.path.name}: a JSON object with {keys}, of an unknown shape. Understood are a Telegram Desktop "
@@ -127,6 +130,8 @@ class DesktopExport:
                     continue
                 chat = self._chats.get(number)
                 channel_id = self._id_of(chat)
+                if chat and not chat.type and channel_id and self._title(channel_id, stream, elements):
+                    chat.type = "private_channel"  # it posts under its own id
                 complaint = _complaint(chat, channel_id, every_chat=self.every_chat)
                 if chat is None or channel_id is None or complaint:
                     stretch.filtered[complaint] += len(elements) - first
@@ -222,5 +227,5 @@ def _complaint(chat: _Chat | None, channel_id: int | None, *, every_chat: bool) 
     if channel_id is None:
         return "a chat without an id"
     if chat.type not in _TAKEN and not (every_chat and chat.type in _OF_A_FEW):
-        return f"{chat.type if chat.type in _OF_A_FEW else 'chat of another type'}: {NEITHER}"
+        return f"{chat.type}: {NEITHER}" if chat.type in _OF_A_FEW else "chat of a type that is not read, or of none"
     return ""

@@ -31,6 +31,7 @@ def peer_id(value: str | int | None, *, old: bool = False) -> int | None:
         marked = digits.removeprefix("-")
         if not (marked.isascii() and marked.isdigit() and len(marked) < 19):
             return None
+        old = old and digits == value.strip()  # an id behind a word was never shifted
         value = int(digits)
     if value is None or value == 0:
         return None

@@ -18,7 +18,7 @@ from tgstudio_dagster.catalog.follows.channels import ChannelSeen
 from tgstudio_dagster.posts import normalize
 from tgstudio_dagster.posts.shape import Attachment, Post
 from tgstudio_dagster.telegram.sources.decoding import Bad, decode_elements
-from tgstudio_dagster.telegram.sources.desktop_described import Medium, described, is_other
+from tgstudio_dagster.telegram.sources.desktop_described import Medium, described, is_other, plain
 from tgstudio_dagster.telegram.sources.desktop_ids import peer_id
 from tgstudio_dagster.telegram.sources.json_stream import Elements
 from tgstudio_dagster.telegram.sources.lenient import UnfitError, convert
@@ -63,11 +63,11 @@ class _Reaction(msgspec.Struct, gc=False):
 
 
 class _Answer(msgspec.Struct, gc=False):
-    text: str = ""
+    text: Any = ""
 
 
 class _Poll(msgspec.Struct, gc=False):
-    question: str = ""
+    question: Any = ""
     answers: list[_Answer] = field(default_factory=list)
 
 
@@ -271,12 +271,14 @@ class Reader:
     def _text(self, message: Message) -> tuple[str, list[str], list[str], list[str]]:
         """Text, hashtags, links and mentions; the text is that of the entities where the message has no other."""
         text = message.text
-        if text is UNSET:
+        if text is UNSET or not _has_words(text):
             text = self._entities(message.text_entities)
+            text = text if _has_words(text) else ""
         if isinstance(text, str):
             if not text and message.poll is not None:
-                text = "\n".join([message.poll.question, *(f"• {answer.text}" for answer in message.poll.answers)])
-            text = text or described(message)
+                answers = (f"• {plain(answer.text)}" for answer in message.poll.answers)
+                text = "\n".join([plain(message.poll.question), *answers]).strip()
+            text = text or described(message, service=message.type == "service")
             text = normalize.clean(text)
             if "#" in text or "@" in text or "://" in text or "www." in text or "t.me/" in text:
                 return text, *normalize.found_in(text)
@@ -300,6 +302,10 @@ class Reader:
             parts, dropped = "", Counter({"text_entities": 1})
         self.dropped.update(dropped)
         return parts  # type: ignore[no-any-return]
+
+
+def _has_words(text: str | list[str | _Entity]) -> bool:
+    return any(part if isinstance(part, str) else part.text for part in text)
 
 
 def _of_parts(text: list[str | _Entity]) -> tuple[str, list[str], list[str], list[str]]:

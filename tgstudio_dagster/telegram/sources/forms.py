@@ -54,6 +54,7 @@ _TYPE_KEY = re.compile(rb'"_"\s*:\s*"')
 _PEER_KEY = re.compile(rb'"(?:to_id|peer_id)"\s*:\s*\{\s*"channel_id"\s*:')
 _HTML = re.compile(rb"\A\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|div)\b", re.IGNORECASE | re.DOTALL)
 _HTML_MESSAGES = re.compile(rb'\bclass\s*=\s*["\']message[\s"\']')
+_JSON = re.compile(rb'\{\s*["}]|\[\s*(?:[\[{"\]]|(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?)\s*[,\]])')
 _FIRST_MESSAGE = re.compile(rb'\A\s*\{(?P<head>[^\[\]{}]*)"messages"\s*:\s*\[\s*(?P<rest>\{.*)', re.DOTALL)
 
 
@@ -92,9 +93,11 @@ def describe(path: Path) -> str:
         return "the file is empty"
     if _HTML.match(text) or text.startswith(b"<"):
         return "HTML or XML, but no page of a Telegram Desktop export with messages"
-    if text[:1] in (b"{", b"["):
+    if _JSON.match(text):
         return _json(text)
-    return _table(text) or f"plain text, no JSON (it begins with {text[:20].decode(errors='replace')!r})"
+    return (
+        None if text.startswith(b"[") else _table(text)
+    ) or f"plain text, no JSON (it begins with {text[:20].decode(errors='replace')!r})"
 
 
 def _head(path: Path) -> bytes:

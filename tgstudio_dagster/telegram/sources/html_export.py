@@ -165,7 +165,7 @@ class HtmlExport:
         for entry, post in self._posts():
             if isinstance(entry, Lost):
                 if at >= position:
-                    stretch.reject(at, None, f"{entry.count} messages cannot be read: {entry.reason}")
+                    stretch.reject(at, None, f"messages that cannot be read: {entry.count}, {entry.reason}")
                     stretch.read += entry.count
                 at += entry.count
                 continue

@@ -86,12 +86,14 @@ def parse_moment(text: str, zone: tzinfo) -> datetime:
     """The time of `15.01.2024 10:00:00 UTC+02:00`, in `zone` where it names none; raises ValueError."""
     match = _MOMENT.match(text)
     if match is None:
-        raise ValueError(f"date {text[:40]!r} is not as Telegram Desktop writes it, 15.01.2024 10:00:00 UTC+02:00")
+        raise ValueError(
+            f"date not as Telegram Desktop writes it: {text[:40]!r} (it writes 15.01.2024 10:00:00 UTC+02:00)"
+        )
     day, month, year, hour, minute, second = (int(part) for part in match.groups()[:6])
     try:
         return datetime(year, month, day, hour, minute, second, tzinfo=_offset(match, zone))
     except ValueError as error:
-        raise ValueError(f"date {text[:40]!r} is none: {error}") from error
+        raise ValueError(f"date of no calendar: {text[:40]!r} ({error})") from error
 
 
 def has_zone(text: str) -> bool:

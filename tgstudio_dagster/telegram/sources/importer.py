@@ -155,7 +155,7 @@ class _Import:
     chats: Chats
     title: str | None
     ask_title: Callable[[int], str | None]
-    _named: set[int] = field(default_factory=set)
+    _named: dict[int, str] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -254,22 +254,26 @@ class _Import:
         nameless = {
             channel.channel_id for channel in batch.channels if channel.channel_id in without and not channel.username
         }
-        if nameless and self.title is None and not self.summary.untitled:
-            self.title = self.ask_title(min(nameless))
-        if self.title is None:
-            self.summary.untitled = sorted({*self.summary.untitled, *nameless})
+        if self.title is not None:
+            self._named |= dict.fromkeys(without, self.title)
+            if len(self._named) > 1:
+                raise SourceError(
+                    "--title names one channel, but several in this file have none; add `Channel` entities to it."
+                )
+        for channel_id in sorted(nameless - self._named.keys()):
+            if not self.summary.untitled and (answer := self.ask_title(channel_id)):
+                self._named[channel_id] = answer
+            else:
+                self.summary.untitled = sorted({*self.summary.untitled, channel_id})
+        named = {channel_id: self._named[channel_id] for channel_id in without & self._named.keys()}
+        if not named:
             return batch
-        if not without:
-            return batch
-        self._named |= without
-        if len(self._named) > 1:
-            raise SourceError(
-                "--title names one channel, but several in this file have none; add `Channel` entities to it."
-            )
-        title = pl.lit(self.title)
+        title = pl.col("channel_id").replace_strict(named, default="", return_dtype=pl.String)
         return replace(
             batch,
-            channels=[replace(channel, title=channel.title or self.title) for channel in batch.channels],
+            channels=[
+                replace(channel, title=channel.title or named.get(channel.channel_id, "")) for channel in batch.channels
+            ],
             frame=batch.frame.with_columns(
                 pl.when(pl.col("channel_title") == "")
                 .then(title)

@@ -58,7 +58,8 @@ def _fit(value: Any, kind: kinds.Type, path: str, dropped: Counter[str]) -> Any:
             if isinstance(value, str):
                 return whole_text(value)
             if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
-                return str(value)
+                whole = _integer(value)  # a data frame writes 5 as 5.0
+                return str(value if whole is None else whole)
         case _:
             return _fit_plainly(value, kind, path)
     raise UnfitError(path)

@@ -73,7 +73,7 @@ def open_source(path: Path, given: Given) -> tuple[Source, datetime]:
 def _html(path: Path, given: Given) -> tuple[Source, datetime]:
     pages = html_export.pages_from(path)
     seen = html_export.survey(pages, given.zone, given.now)
-    seen.title = given.title or seen.title
+    seen.title = seen.title or given.title or ""
     chat_id = html_export.chat_id_of(seen, given.channel, given.usernames, given.titles, given.known_dates)
     chat = ChannelSeen(
         channel_id=chat_id,
@@ -107,7 +107,8 @@ def _json(path: Path, form: Form, given: Given) -> tuple[Source, datetime]:
         chat_id = _tdl_chat(index)
         return TranslatedDump(*common, TDL, partial(tdl_message.translate, chat_id=chat_id)), observed
     if form in ("pyrogram", "pyrogram_lines"):
-        return TranslatedDump(*common, PYROGRAM, partial(pyrogram_message.translate, zone=given.zone)), observed
+        translate = partial(pyrogram_message.translate, zone=given.zone)
+        return TranslatedDump(*common, PYROGRAM, translate, pyrogram_message.is_local), observed
     return TelethonDump(*common), observed
 
 

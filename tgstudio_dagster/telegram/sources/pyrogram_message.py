@@ -74,8 +74,20 @@ def translate(message: Mapping[str, Any], zone: tzinfo) -> list[dict[str, Any]]:
     return [*entities, {key: value for key, value in words.items() if value is not None}]
 
 
+def is_local(message: Mapping[str, Any]) -> bool:
+    """Whether the message's time names no zone."""
+    try:
+        return datetime.fromisoformat(message["date"]).tzinfo is None
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _whole(value: Any) -> int | None:
@@ -203,12 +215,13 @@ def _media(message: Mapping[str, Any]) -> dict[str, Any] | None:
             return {"_": "MessageMediaDocument", "document": {**file, "attributes": [{**attribute, **told}]}}
     poll = _mapping(message.get("poll"))
     if poll:
-        answers = [{"text": _plain(_mapping(option).get("text"))} for option in poll.get("options") or ()]
+        answers = [{"text": _plain(_mapping(option).get("text"))} for option in _list(poll.get("options"))]
         return {"_": "MessageMediaPoll", "poll": {"question": _plain(poll.get("question")), "answers": answers}}
-    kind = next((kind for name, kind in _OTHERS.items() if _mapping(message.get(name))), None)
+    name, kind = next(((name, kind) for name, kind in _OTHERS.items() if _mapping(message.get(name))), ("", None))
     if kind is None:
         return {"_": "MessageMediaUnsupported"} if message.get("media") else None
-    return {"_": kind}
+    told = {key: value for key, value in _mapping(message.get(name)).items() if key in ("title", "description")}
+    return {"_": kind, "game": told} if name == "game" else {"_": kind, **told}
 
 
 def _plain(value: Any) -> str:

@@ -70,6 +70,7 @@ class TelethonDump:
             absent="skipped: not included in the dump",
         )
         self._met: set[int] = set()
+        self._local_times = 0
         self._prepared = False
 
     @property
@@ -123,7 +124,7 @@ class TelethonDump:
         """Batches from `position` on; none cuts an album that stands in one piece. `state` is not needed."""
         if not self._prepared:
             self._prepare()
-        stretch = Stretch()
+        stretch, self._local_times = Stretch(), 0
         for at, item, dropped in self._items(position):
             made = item if isinstance(item, Bad) else self._made_of(item)
             # A page of results is not parted: its messages share a position.
@@ -138,6 +139,7 @@ class TelethonDump:
             if made is None:
                 continue
             stretch.read += 1
+            stretch.local_times, self._local_times = stretch.local_times + self._local_times, 0
             if isinstance(made, Post):
                 stretch.posts.append(made)
                 stretch.positions.append(at)
@@ -166,6 +168,7 @@ class TelethonDump:
             read=stretch.read,
             filtered=dict(stretch.filtered),
             dropped=dict(stretch.dropped),
+            local_times=stretch.local_times,
             files=media_files(posts),
         )
 

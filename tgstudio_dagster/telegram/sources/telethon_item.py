@@ -11,7 +11,7 @@ import msgspec
 from msgspec import field
 
 from tgstudio_dagster.posts import normalize
-from tgstudio_dagster.telegram.sources.telethon_media import Media
+from tgstudio_dagster.telegram.sources.telethon_media import Media, Words
 
 MESSAGES = ("Message", "MessageService", "MessageEmpty")
 ENTITIES = ("Channel", "ChannelForbidden", "Chat", "ChatForbidden", "User")
@@ -29,7 +29,7 @@ class Peer(msgspec.Struct, gc=False):
 
 class Entity(msgspec.Struct, gc=False):
     kind: str = field(default="", name="_")
-    offset: int = 0
+    offset: int = -1
     length: int = 0
     url: str | None = None
 
@@ -70,6 +70,8 @@ class _Reactions(msgspec.Struct, gc=False):
 
 class _Action(msgspec.Struct, gc=False):
     kind: str = field(default="", name="_")
+    title: str | Words | None = None
+    message: str | Words | None = None
 
 
 class _Username(msgspec.Struct, gc=False):

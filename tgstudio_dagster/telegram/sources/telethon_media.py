@@ -101,6 +101,7 @@ class Media(msgspec.Struct, gc=False):
     game: _Game | None = None
     title: str | None = None
     description: str | None = None
+    address: str | None = None
     prize_description: str | None = None
     webpage: Any = None
     geo: Any = None
@@ -140,9 +141,16 @@ def described(media: Media | None) -> str:
         return _lines(_words(media.todo.title), *(f"• {_words(task.title)}" for task in media.todo.tasks or ()))
     if media.game is not None:
         return _lines(media.game.title, media.game.description)
+    if _class(media) == "MessageMediaVenue":
+        return _lines(media.title or "", media.address or "")
     if _class(media) == "MessageMediaInvoice":
         return _lines(media.title or "", media.description or "")
     return media.prize_description or ""
+
+
+def told(*parts: str | Words | None) -> str:
+    """The texts that are there, a line each."""
+    return _lines(*(_words(part) for part in parts if part is not None))
 
 
 def _lines(*lines: str) -> str:

@@ -32,7 +32,7 @@ from tgstudio_dagster.telegram.sources.telethon_item import (
     channel_of,
     id_of,
 )
-from tgstudio_dagster.telegram.sources.telethon_media import attachments_of, caption_of, described, kind_of
+from tgstudio_dagster.telegram.sources.telethon_media import attachments_of, caption_of, described, kind_of, told
 
 if TYPE_CHECKING:
     from tgstudio_dagster.telegram.mtproto.messages import Page
@@ -182,7 +182,8 @@ class Messages:
         post.type = "service" if item.kind == "MessageService" else kind_of(media)
         post.service_action = ((item.action and item.action.kind) or "unknown") if post.type == "service" else None
         post.edit_date = edited
-        post.text = normalize.clean(item.message or caption_of(media) or described(media))
+        action = told(item.action.title, item.action.message) if item.action else ""
+        post.text = normalize.clean(item.message or caption_of(media) or described(media) or action)
         if item.entities and any(entity.kind for entity in item.entities):
             post.hashtags, post.links, post.mentions = _entities(post.text, item.entities)
         else:

@@ -31,6 +31,7 @@ class TranslatedDump(TelethonDump):
     """A dump whose elements `translate` turns into Telethon's: the entities that a message tells of, then the message."""
 
     translate: Translate = _unchanged
+    is_local: Callable[[Mapping[str, Any]], bool] = lambda _: False
 
     def _items(self, start: int = 0) -> Iterator[tuple[int, Item | Bad, Dropped]]:
         base = 0
@@ -43,5 +44,6 @@ class TranslatedDump(TelethonDump):
                     elif not isinstance(element, dict):
                         yield offset + local, Bad("not an object", str(element)[:200]), dropped
                     else:
+                        self._local_times += self.is_local(element)
                         for words in self.translate(element):
                             yield offset + local, *decode_nested(words, _ITEM)

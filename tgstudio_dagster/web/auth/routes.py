@@ -146,11 +146,14 @@ def enter_code(
     accounts = LocalAccounts(platform.settings)
     try:
         check_origin(platform, request.headers.get("origin"))
-        platform.limiter.take("sign_in_code", login, PER_LOGIN)
+        platform.limiter.take("sign_in_code_from", address_block(_ip(request)), PER_ADDRESS)
         until, _, mac = proof.partition(".")
         fresh = until.isdecimal() and int(until) >= now.timestamp()
         if not fresh or not platform.signer.is_mac("code", _half_way(attempt, accounts, login, until), mac):
             raise SignInError("the first step took place too long ago, or in another browser.")
+        # Counted only of who has the password: others would use the owner's tries up.
+        platform.limiter.take("sign_in_code", login, PER_LOGIN)
+        platform.limiter.take("sign_in_code_long", login, PER_LOGIN_ANYWHERE, minutes=15)
         step = accounts.check_code(login, code, now)
         burn(platform.catalog, f"code:{login}:{step}", now + CODE_LASTS, now)
         account = next(one for one in accounts.all() if one.login == login)

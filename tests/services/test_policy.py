@@ -129,7 +129,7 @@ def test_refusals_say_what_is_lacking_and_whom_to_ask() -> None:
     assert refusal("orders.request", "viewer") == (
         "role: a viewer may read, not order; ask an editor or an owner of the tenant."
     )
-    assert refusal("orders.request", "viewer", scopes_of("viewer")) == "scope: a viewer may not order."
+    assert refusal("orders.request", "viewer", scopes_of("viewer")) == "scope: the role viewer may not order."
     assert refusal("orders.request", "owner", frozenset({"read"})) == (
         "scope: this key has not the scope 'order'; it has read."
     )

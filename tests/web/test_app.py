@@ -100,6 +100,8 @@ def test_measurements_are_for_this_machine_and_the_operator(site: Site) -> None:
     forwarded = {"x-forwarded-for": "192.0.2.7"}
     assert site.nobody().get("/metrics").status_code == 200
     assert site.nobody().get("/metrics", headers=forwarded).status_code == 401
+    named = {"host": f"studio.example.org:{site.port}"}  # a proxy that adds no header of its own
+    assert site.nobody().get("/metrics", headers=named).status_code == 401
     assert site.sign_in("acme").get("/metrics", headers=forwarded).status_code == 403
     assert site.sign_in("acme", "operator").get("/metrics", headers=forwarded).status_code == 200
     assert site.program("acme", "read", role="operator").get("/metrics", headers=forwarded).status_code == 403

@@ -82,7 +82,9 @@ def search(
             f"Related words (no sentence model is set): {', '.join(page.related)}", highlight=False, markup=False
         )
     if by == "words" and page.hits:
-        console.print(f"{page.total:,} posts in all.".replace(",", " "), highlight=False)
+        console.print(
+            f"{page.total:,} {'post' if page.total == 1 else 'posts'} in all.".replace(",", " "), highlight=False
+        )
     if page.cursor:
         console.print(f"More: --cursor {page.cursor}", highlight=False)
     for line in _said(page.gaps):

@@ -30,7 +30,7 @@ def check_scope(scope: str, principal: Principal, scopes: Scopes) -> None:
     """Raises ForbiddenError where the scope is not among the visitor's: for want of a role, or left out of their key."""
     if scope in scopes:
         return
-    who = f"a {principal.role} may not {scope}"
+    who = f"the role {principal.role} may not {scope}"
     if scope in scopes_of(principal.role):
         who = f"this key has not the scope {scope!r}; it has {', '.join(sorted(scopes))}"
     raise ForbiddenError(f"{who}.", field="scope")

@@ -16,7 +16,7 @@ from tgstudio_dagster.catalog.database import Catalog, without_password
 from tgstudio_dagster.catalog.people.tenants import list_tenants
 from tgstudio_dagster.core.errors import SettingsError, TGStudioError
 from tgstudio_dagster.core.private import open_entries
-from tgstudio_dagster.core.settings import Settings, telegram_settings, web_settings
+from tgstudio_dagster.core.settings import Settings, WebSettings, telegram_settings, web_settings
 from tgstudio_dagster.core.settings.machine import DAGSTER_PATH
 from tgstudio_dagster.core.sockets import is_socket_taken
 from tgstudio_dagster.lake.freshness import stale_days
@@ -142,19 +142,23 @@ def _model(settings: Settings) -> Finding:
 def _dagster(settings: Settings) -> Finding:
     path = settings.dagster_socket_path
     if is_socket_taken(path):
-        address = f"{web_settings().origin}{DAGSTER_PATH}"
+        address = f"{_web_as_it_runs(settings).origin}{DAGSTER_PATH}"
         return Finding(what="Dagster", status="ok", detail=f"answers at {path}; operators see it at {address}")
     return Finding(what="Dagster", status="missing", detail=f"not running at {path}; `tgstudio up`")
+
+
+def _web_as_it_runs(settings: Settings) -> WebSettings:
+    """The studio of this home may listen elsewhere than this terminal's variables say."""
+    web = web_settings()
+    return web.model_copy(update={"port": ports_of_up(settings).get("TGSTUDIO_WEB_PORT", web.port)})
 
 
 def _web(settings: Settings) -> list[Finding]:
     """Whether the web app runs, and who can sign in."""
     try:
-        web, local = web_settings(), len(LocalAccounts(settings).all())
+        web, local = _web_as_it_runs(settings), len(LocalAccounts(settings).all())
     except SettingsError as error:
         return [Finding(what="web app", status="failed", detail=str(error))]
-    # The studio of this home may listen elsewhere than this terminal's variables say.
-    web = web.model_copy(update={"port": ports_of_up(settings).get("TGSTUDIO_WEB_PORT", web.port)})
     with socket.socket() as probe:
         probe.settimeout(1)
         running = probe.connect_ex(("127.0.0.1", web.port)) == 0

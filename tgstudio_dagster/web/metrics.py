@@ -41,7 +41,9 @@ def ready(request: Request) -> Response:
 def _may_measure(request: Request) -> None:
     # Prometheus on this machine needs no key; through a proxy everybody could look like this machine.
     proxied = platform_of(request).web_settings.trusted_proxies.strip()
-    direct = not proxied and not any(name in request.headers for name in _OF_PROXIES)
+    # A proxy that names itself in no header still hands the name on that the browser asked for.
+    local = request.url.hostname in {"127.0.0.1", "::1", "localhost"}
+    direct = local and not proxied and not any(name in request.headers for name in _OF_PROXIES)
     if direct and request.client is not None and request.client.host in {"127.0.0.1", "::1"}:
         return
     who = identify(request)

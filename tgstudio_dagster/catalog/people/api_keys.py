@@ -58,7 +58,7 @@ def create_key(
     if not wanted or not wanted <= set(SCOPES):
         raise FieldError("scopes", f"choose one or more of {', '.join(SCOPES)}.")
     if beyond := sorted(wanted - scopes_of(principal.role)):
-        raise ForbiddenError(f"a {principal.role} may not {', '.join(beyond)}; leave that out.", field="scopes")
+        raise ForbiddenError(f"the role {principal.role} may not {', '.join(beyond)}; leave that out.", field="scopes")
     if rate_per_minute is not None and rate_per_minute < 1:
         raise FieldError("rate_per_minute", "at least 1, or leave it out for the plan's.")
     if expires_at is not None and expires_at <= now:

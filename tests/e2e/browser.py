@@ -140,8 +140,8 @@ def sign_in(tab: Tab, login: str, password: str, *, language: str = "ru") -> Tab
     return tab.settled()
 
 
-def lasso(tab: Tab) -> None:
-    """Draw a loop around the middle of the map."""
+def lasso(tab: Tab, size: float = 1.0) -> None:
+    """Draw a loop around the middle of the map: half of its width and height, or `size` of that."""
     tab.page.wait_for_function("document.querySelector('.js-plotly-plot')?._fullLayout?.dragmode === 'lasso'")
     plot = tab.page.locator(".js-plotly-plot .nsewdrag").first
     plot.scroll_into_view_if_needed()
@@ -149,6 +149,7 @@ def lasso(tab: Tab) -> None:
     assert box is not None
     left, top, width, height = (box[name] for name in ("x", "y", "width", "height"))
     corners = [(0.2, 0.3), (0.45, 0.22), (0.72, 0.3), (0.78, 0.55), (0.6, 0.78), (0.3, 0.75), (0.2, 0.33)]
+    corners = [(0.5 + size * (x - 0.5), 0.5 + size * (y - 0.5)) for x, y in corners]
     mouse = tab.page.mouse
     mouse.move(left + corners[0][0] * width, top + corners[0][1] * height)
     mouse.down()

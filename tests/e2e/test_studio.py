@@ -292,7 +292,8 @@ def test_what_the_readme_shows(studio: Running) -> None:
         expect(why.get_by_text(t("top.popularity")).first).to_be_visible()
         tab.shot(studio.pictures / "readme" / "top.png")
         tab.open("/map?tool=lasso").page.wait_for_selector(".js-plotly-plot .nsewdrag")
-        lasso(tab.settled())
+        lasso(tab.settled(), 0.4)
+        tab.page.mouse.move(0, 0)  # no point's words over the picture
         tab.shows(t("map.chosen")).settled().shot(studio.pictures / "readme" / "map.png")
         order = studio.studio(SAMPLE).orders.all()[0].id
         tab.open(f"/packages?order={order}").page.wait_for_selector(".ts-preview img")

@@ -189,9 +189,13 @@ class World:
 
     def _open_topics(self, channel: Channel, at: datetime) -> None:
         clock, self.server.now = self.server.now, lambda: at
-        self.topics[channel.id] = [self.server.add_topic(channel, title) for title in ("General talk", "Tickets")]
+        titles = ("General talk", "Tickets")
+        self.topics[channel.id] = [self.server.add_topic(channel, title) for title in titles]
         self.server.now = clock
-        self.said += [Said(channel, (number,), at, [(at, "")], service=True) for number in self.topics[channel.id]]
+        self.said += [
+            Said(channel, (number,), at, [(at, title)], service=True)
+            for number, title in zip(self.topics[channel.id], titles, strict=True)
+        ]
 
     def _any(self) -> Channel:
         return self.rng.choice(self.open)

@@ -34,7 +34,7 @@ def test_a_service_message_keeps_the_text_under_a_key_that_stands_twice(desk: De
     assert desk.rows().select("type", "text").rows() == [("service", "payload"), ("service", "Something happened")]
 
 
-TODO = {
+TO_DO_LIST = {
     "title": ["Shopping"],
     "others_can_append": False,
     "answers": [{"text": "milk", "id": 1}, {"text": [{"type": "bold", "text": "tea"}, " bags"], "id": 2}],
@@ -44,7 +44,7 @@ TODO = {
 @pytest.mark.parametrize(
     ("given", "kind", "text"),
     [
-        ({"todo_list": TODO}, "other", "Shopping\n• milk\n• tea bags"),
+        ({"todo_list": TO_DO_LIST}, "other", "Shopping\n• milk\n• tea bags"),
         ({"giveaway_information": {"quantity": 5, "additional_prize": "A cup"}}, "other", "A cup"),
         ({"giveaway_information": {"quantity": 5}}, "other", ""),
         ({"giveaway_results": {"additional_prize": "A cup", "winners_count": 3}}, "other", "A cup"),
